@@ -1,0 +1,154 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define ENTRY_MAX_BYTES 16384
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+/* The one sink of the process; the mutex guards it and keeps entries whole. */
+static pthread_mutex_t sink_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct mw_log_config sink = {.level = MW_LOG_WARN, .format = MW_LOG_TEXT, .fd = 2};
+
+static const struct mw_clock *clock_of(const struct mw_log_config *config)
+{
+  return config->clock ? config->clock : mw_clock_system();
+}
+
+void mw_log_configure(const struct mw_log_config *config)
+{
+  pthread_mutex_lock(&sink_mutex);
+  sink = *config;
+  pthread_mutex_unlock(&sink_mutex);
+}
+
+bool mw_log_enabled(enum mw_log_level level)
+{
+  pthread_mutex_lock(&sink_mutex);
+  bool enabled = level >= sink.level;
+  pthread_mutex_unlock(&sink_mutex);
+  return enabled;
+}
+
+static void format_time(int64_t wall_ns, char *out, size_t out_bytes)
+{
+  time_t seconds = (time_t)(wall_ns / MW_NS_PER_S);
+  struct tm utc;
+  char date[32];
+
+  gmtime_r(&seconds, &utc);
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(out, out_bytes, "%s.%03dZ", date, (int)(wall_ns % MW_NS_PER_S / MW_NS_PER_MS));
+}
+
+static int append_json_pair(struct mw_buf *entry, const char *key, const char *text)
+{
+  mw_buf_printf(entry, NULL, "\"%s\":", key);
+  return mw_text_append_json(entry, (struct mw_slice){text, strlen(text)}, NULL);
+}
+
+static void build_entry(struct mw_buf *entry, enum mw_log_level level, const char *component,
+                        const char *message)
+{
+  char time_text[64];
+
+  format_time(mw_clock_wall_ns(clock_of(&sink)), time_text, sizeof time_text);
+  if (sink.format == MW_LOG_TEXT) {
+    mw_buf_printf(entry, NULL, "%s %-5s %s: %s\n", time_text, level_names[level], component,
+                  message);
+    return;
+  }
+  mw_buf_append(entry, "{", 1, NULL);
+  append_json_pair(entry, "component", component);
+  mw_buf_append(entry, ",", 1, NULL);
+  append_json_pair(entry, "level", level_names[level]);
+  mw_buf_append(entry, ",", 1, NULL);
+  append_json_pair(entry, "message", message);
+  mw_buf_append(entry, ",", 1, NULL);
+  append_json_pair(entry, "time", time_text);
+  mw_buf_append(entry, "}\n", 2, NULL);
+}
+
+/* Called with the mutex held. A log that cannot be written has nobody left to tell. */
+static void write_entry(enum mw_log_level level, const char *component, const char *message)
+{
+  MW_AUTO_BUF entry;
+
+  mw_buf_init(&entry, ENTRY_MAX_BYTES * 8UL);
+  build_entry(&entry, level, component, message);
+  for (size_t done = 0; done < entry.len_bytes;) {
+    ssize_t wrote = write(sink.fd, entry.data + done, entry.len_bytes - done);
+    if (wrote < 0 && errno != EINTR)
+      return;
+    done += wrote > 0 ? (size_t)wrote : 0;
+  }
+}
+
+/* One entry is one line: what a script or a file put in must not fake another. */
+static void flatten(char *message)
+{
+  for (char *c = message; *c; c++)
+    if (*c == '\n' || *c == '\r')
+      *c = ' ';
+}
+
+void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...)
+{
+  char message[ENTRY_MAX_BYTES];
+  va_list args;
+
+  if (!mw_log_enabled(level))
+    return;
+  va_start(args, fmt);
+  vsnprintf(message, sizeof message, fmt, args);
+  va_end(args);
+  flatten(message);
+  pthread_mutex_lock(&sink_mutex);
+  write_entry(level, component, message);
+  pthread_mutex_unlock(&sink_mutex);
+}
+
+void mw_log_limited(struct mw_log_limit *limit, enum mw_log_level level, const char *component,
+                    const char *fmt, ...)
+{
+  char message[ENTRY_MAX_BYTES];
+  va_list args;
+
+  pthread_mutex_lock(&sink_mutex);
+  if (level >= sink.level) {
+    int64_t now_ns = mw_clock_monotonic_ns(clock_of(&sink));
+    if (limit->silent_until_ns != 0 && now_ns < limit->silent_until_ns) {
+      limit->suppressed_total++;
+    } else {
+      va_start(args, fmt);
+      int used = vsnprintf(message, sizeof message, fmt, args);
+      va_end(args);
+      if (limit->suppressed_total > 0 && used >= 0 && (size_t)used < sizeof message - 64)
+        snprintf(message + used, 64, " (and %llu more like this since)",
+                 (unsigned long long)limit->suppressed_total);
+      flatten(message);
+      write_entry(level, component, message);
+      *limit = (struct mw_log_limit){.silent_until_ns = now_ns + MW_LOG_LIMIT_INTERVAL_NS};
+    }
+  }
+  pthread_mutex_unlock(&sink_mutex);
+}
+
+int mw_log_level_parse(const char *text, enum mw_log_level *out, struct mw_error *err)
+{
+  for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+    if (strcmp(text, level_names[i]) == 0) {
+      *out = (enum mw_log_level)i;
+      return 0;
+    }
+  }
+  return mw_error_set(err, EINVAL, "unknown log level \"%s\": use debug, info, warn or error", text);
+}

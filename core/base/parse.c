@@ -1,0 +1,67 @@
+#include "base/parse.h"
+
+#include <string.h>
+
+bool mw_parse_u64(struct mw_slice text, uint64_t *out)
+{
+  uint64_t value = 0;
+
+  if (text.len_bytes == 0)
+    return false;
+  for (size_t i = 0; i < text.len_bytes; i++) {
+    unsigned digit = (unsigned)(unsigned char)text.data[i] - '0';
+    if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+      return false;
+    value = value * 10 + digit;
+  }
+  *out = value;
+  return true;
+}
+
+bool mw_parse_i64(struct mw_slice text, int64_t *out)
+{
+  bool negative = text.len_bytes > 0 && text.data[0] == '-';
+  struct mw_slice digits = {text.data + negative, text.len_bytes - negative};
+  uint64_t magnitude;
+
+  if (!mw_parse_u64(digits, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
+    return false;
+  *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+  return true;
+}
+
+bool mw_slice_next_line(struct mw_slice *rest, struct mw_slice *line)
+{
+  if (rest->len_bytes == 0)
+    return false;
+  const char *end = memchr(rest->data, '\n', rest->len_bytes);
+  size_t taken_bytes = end ? (size_t)(end - rest->data) : rest->len_bytes;
+
+  *line = (struct mw_slice){rest->data, taken_bytes};
+  if (taken_bytes > 0 && line->data[taken_bytes - 1] == '\r')
+    line->len_bytes--;
+  taken_bytes += end != NULL;
+  rest->data += taken_bytes;
+  rest->len_bytes -= taken_bytes;
+  return true;
+}
+
+bool mw_slice_next_word(struct mw_slice *rest, struct mw_slice *word)
+{
+  while (rest->len_bytes > 0 && (*rest->data == ' ' || *rest->data == '\t')) {
+    rest->data++;
+    rest->len_bytes--;
+  }
+  *word = (struct mw_slice){rest->data, 0};
+  while (rest->len_bytes > 0 && *rest->data != ' ' && *rest->data != '\t') {
+    rest->data++;
+    rest->len_bytes--;
+    word->len_bytes++;
+  }
+  return word->len_bytes > 0;
+}
+
+bool mw_slice_equal(struct mw_slice slice, const char *text)
+{
+  return strlen(text) == slice.len_bytes && memcmp(slice.data, text, slice.len_bytes) == 0;
+}
