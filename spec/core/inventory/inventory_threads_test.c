@@ -1,0 +1,109 @@
+/* The inventory with readers and writers at once; meant to be run under ThreadSanitizer too. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "inventory/inventory.h"
+
+#define READERS 4
+#define WRITERS 3
+#define LISTS_PER_WRITER 400
+#define LIST_MAX 40
+
+struct worker {
+  pthread_t thread;
+  struct mw_inventory *inventory;
+  unsigned number;
+  atomic_uint *writers_left;
+  unsigned wrong_total; /* looks at a snapshot, or lists, that went wrong */
+};
+
+/* Writers share some of the ids, so that entities move between owners. */
+static void *write_lists(void *data)
+{
+  struct worker *worker = data;
+  struct mw_container containers[LIST_MAX];
+  char ids[LIST_MAX][16], source[32];
+  unsigned seed = worker->number;
+
+  snprintf(source, sizeof source, "source %u", worker->number);
+  for (int list = 0; list < LISTS_PER_WRITER; list++) {
+    size_t count = (size_t)rand_r(&seed) % LIST_MAX;
+    for (size_t i = 0; i < count; i++) {
+      snprintf(ids[i], sizeof ids[i], "c%d", rand_r(&seed) % 60);
+      containers[i] = (struct mw_container){.id = ids[i], .state = ids[i], .created_s = list % 3};
+    }
+    if (mw_inventory_replace(worker->inventory, source, containers, count, NULL) < 0)
+      worker->wrong_total++;
+  }
+  atomic_fetch_sub(worker->writers_left, 1);
+  return NULL;
+}
+
+static bool is_in_order(const struct mw_inventory_snapshot *snapshot)
+{
+  size_t count = mw_inventory_snapshot_count(snapshot);
+  const char *last = "";
+
+  for (size_t i = 0; i < count; i++) {
+    const struct mw_container *container = mw_inventory_snapshot_at(snapshot, i);
+    if (strcmp(last, container->id) >= 0 || strcmp(container->id, container->state) != 0)
+      return false;
+    last = container->id;
+  }
+  return true;
+}
+
+static void *read_snapshots(void *data)
+{
+  struct worker *worker = data;
+  uint64_t last = 0;
+
+  do {
+    struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(worker->inventory);
+    uint64_t generation = mw_inventory_snapshot_generation(snapshot);
+    worker->wrong_total += generation < last || !is_in_order(snapshot);
+    last = generation;
+    mw_inventory_release(snapshot);
+  } while (atomic_load(worker->writers_left) > 0);
+  return NULL;
+}
+
+static void readers_see_whole_snapshots_in_order_whatever_writers_do(void **state)
+{
+  struct worker workers[READERS + WRITERS];
+  atomic_uint writers_left = WRITERS;
+  struct mw_inventory *inventory = mw_inventory_new(NULL);
+
+  (void)state;
+  assert_non_null(inventory);
+  for (unsigned i = 0; i < READERS + WRITERS; i++) {
+    workers[i] =
+        (struct worker){.inventory = inventory, .number = i, .writers_left = &writers_left};
+    assert_int_equal(pthread_create(&workers[i].thread, NULL,
+                                    i < READERS ? read_snapshots : write_lists, &workers[i]),
+                     0);
+  }
+  for (int i = 0; i < READERS + WRITERS; i++) {
+    pthread_join(workers[i].thread, NULL);
+    assert_int_equal(workers[i].wrong_total, 0);
+  }
+  mw_inventory_free(inventory);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(readers_see_whole_snapshots_in_order_whatever_writers_do),
+  };
+
+  return cmocka_run_group_tests_name("core/inventory with threads", tests, NULL, NULL);
+}
