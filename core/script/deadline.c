@@ -1,0 +1,191 @@
+#include "script/deadline.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "moonwatch/clock.h"
+#include "script/internal.h"
+
+#define REPEAT_NS MW_NS_PER_MS
+#define TIMEOUT_MAX_MS (INT64_C(1) << 40) /* keeps the sum with the clock in range */
+#define EVERYTHING (LUA_MASKCOUNT | LUA_MASKLINE | LUA_MASKCALL | LUA_MASKRET)
+
+/* What the signal may act on, in this thread. In a shared object the default way to reach a
+ * variable of a thread may allocate, which a handler must not; initial-exec does not. */
+static _Thread_local struct mw_deadline *volatile armed __attribute__((tls_model("initial-exec")));
+
+static int64_t now_ns(void)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+  return (struct timespec){.tv_sec = ns / MW_NS_PER_S, .tv_nsec = ns % MW_NS_PER_S};
+}
+
+/* ---- At the deadline ---- */
+
+static void stop_timer(struct mw_deadline *deadline)
+{
+  timer_settime(deadline->timer, 0, &(struct itimerspec){0}, NULL);
+}
+
+/* Fill the message with the place of the innermost function that has lines. No memory is asked
+ * of Lua: there may be none left. */
+static void compose_message(struct mw_deadline *deadline, lua_State *L)
+{
+  lua_Debug at;
+  char where[LUA_IDSIZE + 16] = "";
+
+  for (int level = 0; where[0] == '\0' && lua_getstack(L, level, &at); level++)
+    if (lua_getinfo(L, "Sl", &at) && at.currentline > 0)
+      snprintf(where, sizeof where, "%s:%d: ", at.short_src, at.currentline);
+  snprintf(deadline->message, sizeof deadline->message, "%sdeadline of %" PRId64 " ms reached",
+           where, deadline->timeout_ms);
+}
+
+static int raise_error(struct mw_deadline *deadline, lua_State *L)
+{
+  if (!deadline->raised) {
+    deadline->raised = 1;
+    stop_timer(deadline);
+    compose_message(deadline, L);
+  }
+  lua_pushstring(L, deadline->message);
+  return lua_error(L);
+}
+
+/* Stays set after the error: every pcall on the way out is left as soon as it returns. */
+static void raise_hook(lua_State *L, lua_Debug *where)
+{
+  (void)where;
+  raise_error(&mw_script_of(L)->deadline, L);
+}
+
+static int do_nothing(lua_State *L)
+{
+  (void)L;
+  return 0;
+}
+
+int mw_deadline_raise(struct mw_deadline *deadline, lua_State *L)
+{
+  /* The hook of this call raises the error. Raised from outside of a hook, the function that adds
+   * the traceback would be the next thing that the hook interrupts. */
+  lua_pushcfunction(L, do_nothing);
+  lua_call(L, 0, 0);
+  return raise_error(deadline, L); /* a finalizer has just taken the hook away */
+}
+
+/* A late signal finds another deadline armed, or none, or this one armed anew with time left. */
+static void on_signal(int number, siginfo_t *info, void *interrupted)
+{
+  struct mw_deadline *deadline = armed;
+  int saved_errno = errno;
+
+  (void)number;
+  (void)interrupted;
+  if (deadline && info->si_code == SI_TIMER && info->si_value.sival_ptr == deadline &&
+      !deadline->raised && now_ns() >= deadline->expires_ns) {
+    deadline->expired = 1;
+    lua_sethook(deadline->L, raise_hook, EVERYTHING, 1);
+  }
+  errno = saved_errno;
+}
+
+/* ---- Arming ---- */
+
+static void install_handler(void)
+{
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+  sigemptyset(&action.sa_mask);
+  sigaction(MW_DEADLINE_SIGNAL, &action, NULL);
+}
+
+static void unblock_signal(void)
+{
+  sigset_t signals;
+
+  sigemptyset(&signals);
+  sigaddset(&signals, MW_DEADLINE_SIGNAL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static int make_timer(struct mw_deadline *deadline, pid_t thread_id, struct mw_error *err)
+{
+  static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+                           .sigev_signo = MW_DEADLINE_SIGNAL,
+                           .sigev_value.sival_ptr = deadline};
+
+  event._sigev_un._tid = thread_id; /* glibc 2.36 has no other name for it */
+  pthread_once(&handler_once, install_handler);
+  unblock_signal(); /* a thread inherits the mask of the one that started it */
+  mw_deadline_deinit(deadline);
+  if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
+    return mw_error_set(err, errno, "cannot make the timer of a script: %s", strerror(errno));
+  deadline->thread_id = thread_id;
+  return 0;
+}
+
+void mw_deadline_init(struct mw_deadline *deadline, lua_State *L)
+{
+  *deadline = (struct mw_deadline){.L = L};
+}
+
+void mw_deadline_deinit(struct mw_deadline *deadline)
+{
+  if (deadline->thread_id != 0)
+    timer_delete(deadline->timer);
+  deadline->thread_id = 0;
+}
+
+int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_error *err)
+{
+  if (timeout_ms <= 0)
+    return 0;
+  if (timeout_ms > TIMEOUT_MAX_MS)
+    timeout_ms = TIMEOUT_MAX_MS;
+
+  pid_t thread_id = gettid();
+  int rc = thread_id == deadline->thread_id ? 0 : make_timer(deadline, thread_id, err);
+  if (rc < 0)
+    return rc;
+
+  deadline->timeout_ms = timeout_ms;
+  deadline->expires_ns = now_ns() + timeout_ms * MW_NS_PER_MS;
+  deadline->outer = armed;
+  deadline->armed = true;
+  armed = deadline;
+  struct itimerspec when = {.it_value = timespec_of(deadline->expires_ns),
+                            .it_interval = timespec_of(REPEAT_NS)};
+  timer_settime(deadline->timer, TIMER_ABSTIME, &when, NULL);
+  return 0;
+}
+
+bool mw_deadline_disarm(struct mw_deadline *deadline)
+{
+  if (!deadline->armed)
+    return false;
+
+  /* In this order: once the handler can do nothing more, what it did is undone. */
+  stop_timer(deadline);
+  armed = deadline->outer;
+  deadline->armed = false;
+
+  bool raised = deadline->raised;
+  if (deadline->expired)
+    lua_sethook(deadline->L, NULL, 0, 0);
+  deadline->expired = 0;
+  deadline->raised = 0;
+  return raised;
+}

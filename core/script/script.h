@@ -1,0 +1,94 @@
+/**
+ * @file script.h
+ * One Lua state that runs somebody else's script: inside a sandbox, under a memory ceiling, with a
+ * deadline that nothing in the script can escape.
+ *
+ * The state has the JIT off, takes source text only, and opens an allow-list of the standard
+ * library with safe replacements where the stock function can hang or crash (docs/scripting.md
+ * lists both). require has a table of its own: C modules that the host names, and Lua files below
+ * the directories that the host names.
+ *
+ * Deadlines use one real-time signal of the process, MW_DEADLINE_SIGNAL (script/deadline.h), with
+ * SA_RESTART; it is unblocked in each thread that runs a script.
+ *
+ * Thread-safety: none; a script belongs to one thread at a time, and every call on it is made by
+ * the thread that runs it (the deadline's signal goes there). Different scripts share nothing.
+ */
+#ifndef MW_SCRIPT_H
+#define MW_SCRIPT_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "moonwatch/error.h"
+
+struct mw_script;
+
+#define MW_SCRIPT_MEMORY_DEFAULT_BYTES ((size_t)64 << 20)
+#define MW_SCRIPT_SOURCE_MAX_BYTES ((size_t)1 << 20)
+
+/** What a script can use of the C stack by recursion through the library (a sort in a sort in ...);
+ * a thread that runs scripts needs as much again for the host's own functions. */
+#define MW_SCRIPT_STACK_BYTES 131072
+
+/** A C module that the script may require by @p name ("moonwatch.host"). */
+struct mw_script_module {
+  const char *name;
+  lua_CFunction open; /**< leaves the module's table on the stack */
+};
+
+struct mw_script_config {
+  const char *name;        /**< of the script, for messages: "container_rt"; copied */
+  size_t memory_max_bytes; /**< 0: MW_SCRIPT_MEMORY_DEFAULT_BYTES; counts all of the Lua state */
+  const struct mw_script_module *modules; /**< ends with a NULL name; NULL: none; borrowed */
+  const char *const *module_dirs; /**< "moonwatch.rates" is DIR/moonwatch/rates.lua; ends with NULL;
+                                       NULL: none; borrowed */
+  /** Called once, protected, when the state is ready; may raise. For the registry of the host. */
+  void (*prepare)(lua_State *L, void *data);
+  void *prepare_data;
+};
+
+/** @return NULL with @p err filled (-ENOMEM, or what prepare raised). */
+struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
+void mw_script_free(struct mw_script *script); /**< accepts NULL */
+
+lua_State *mw_script_state(struct mw_script *script);
+const char *mw_script_name(const struct mw_script *script);
+
+/** Memory of the state in bytes: now, and the most since it was made. */
+size_t mw_script_memory_bytes(const struct mw_script *script);
+size_t mw_script_memory_peak_bytes(const struct mw_script *script);
+
+/**
+ * Call @p function(L) with @p argument as light userdata at index 1, protected, for at most
+ * @p timeout_ms of wall time (0 or less: without end). What it leaves on the stack is dropped.
+ *
+ * @return 0, or with @p err saying what and where (file, line, traceback):
+ * -ETIME: the deadline was reached; -ENOMEM: the memory ceiling was reached; -ECANCELED: an error
+ * was raised; -EBUSY: the script is running already, calls do not nest; or -errno of
+ * timer_create(2): nothing was run. Whatever happened, the state can be used again.
+ */
+int mw_script_call(struct mw_script *script, lua_CFunction function, void *argument,
+                   int64_t timeout_ms, struct mw_error *err);
+
+/**
+ * Compile @p text under the name @p chunk_name (shown in messages as it is: "checks/load.lua") and
+ * run it, for at most @p timeout_ms; it has to return a table, which is kept in the registry until
+ * the next load that succeeds. Compiling itself cannot be interrupted; the ceiling on the length of
+ * a source bounds it.
+ * @return 0; -EINVAL: syntax error, bytecode, or what it returned is not a table; otherwise as
+ * mw_script_call.
+ */
+int mw_script_load_text(struct mw_script *script, const char *chunk_name, const char *text,
+                        size_t len_bytes, int64_t timeout_ms, struct mw_error *err);
+
+/** mw_script_load_text of a file of at most MW_SCRIPT_SOURCE_MAX_BYTES. */
+int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
+                        struct mw_error *err);
+
+/** Push the table that the last load returned (nil when there was none). Inside mw_script_call. */
+void mw_script_push_table(struct mw_script *script);
+
+#endif
