@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define SAFE_DIGITS 19 /* however large they are, so many fit */
+
 bool mw_parse_u64(struct mw_slice text, uint64_t *out)
 {
   uint64_t value = 0;
@@ -10,7 +12,7 @@ bool mw_parse_u64(struct mw_slice text, uint64_t *out)
     return false;
   for (size_t i = 0; i < text.len_bytes; i++) {
     unsigned digit = (unsigned)(unsigned char)text.data[i] - '0';
-    if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+    if (digit > 9 || (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10))
       return false;
     value = value * 10 + digit;
   }

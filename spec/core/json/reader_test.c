@@ -20,7 +20,7 @@ struct log {
 
 static int add(struct log *log, struct mw_error *err, const char *name, struct mw_slice text)
 {
-  mw_buf_printf(&log->text, NULL, "%s%.*s ", name, (int)text.len_bytes, text.data);
+  mw_buf_printf(&log->text, NULL, "%s%.*s ", name, (int)text.len_bytes, text.data ? text.data : "");
   if (log->events_left > 0 && --log->events_left == 0)
     return mw_error_set(err, ECANCELED, "enough");
   return 0;
