@@ -1,0 +1,227 @@
+#include "cgroup/figures.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct mw_figure_info infos[MW_FIGURE_COUNT] = {
+    [MW_CPU_TOTAL_NS] = {"cpu_total_ns", "ns", "CPU time used, user and system"},
+    [MW_CPU_USER_NS] = {"cpu_user_ns", "ns", "CPU time used in user mode"},
+    [MW_CPU_SYSTEM_NS] = {"cpu_system_ns", "ns", "CPU time used by the kernel for the container"},
+    [MW_CPU_PERIODS_TOTAL] = {"cpu_periods_total", "count", "periods of the CPU quota that passed"},
+    [MW_CPU_THROTTLED_PERIODS_TOTAL] = {"cpu_throttled_periods_total", "count",
+                                        "periods in which the quota ran out"},
+    [MW_CPU_THROTTLED_NS] = {"cpu_throttled_ns", "ns", "time spent waiting for new quota"},
+    [MW_CPU_SHARES] = {"cpu_shares", "count", "relative weight, 1024 by default (version 1)"},
+    [MW_CPU_WEIGHT] = {"cpu_weight", "count", "relative weight, 100 by default (version 2)"},
+    [MW_CPU_QUOTA_NS] = {"cpu_quota_ns", "ns", "CPU time allowed in a period; absent: no quota"},
+    [MW_CPU_PERIOD_NS] = {"cpu_period_ns", "ns", "length of a period of the quota"},
+    [MW_CPU_SET_CPUS] = {"cpu_set_cpus", "count", "CPUs that the container may run on"},
+    [MW_MEMORY_USAGE_BYTES] = {"memory_usage_bytes", "bytes",
+                               "memory charged, page cache included"},
+    [MW_MEMORY_WORKING_SET_BYTES] = {"memory_working_set_bytes", "bytes",
+                                     "usage less inactive page cache"},
+    [MW_MEMORY_RSS_BYTES] = {"memory_rss_bytes", "bytes", "anonymous memory"},
+    [MW_MEMORY_RSS_HUGE_BYTES] = {"memory_rss_huge_bytes", "bytes",
+                                  "anonymous memory in transparent huge pages"},
+    [MW_MEMORY_CACHE_BYTES] = {"memory_cache_bytes", "bytes", "page cache"},
+    [MW_MEMORY_MAPPED_FILE_BYTES] = {"memory_mapped_file_bytes", "bytes",
+                                     "page cache that is mapped"},
+    [MW_MEMORY_INACTIVE_ANON_BYTES] = {"memory_inactive_anon_bytes", "bytes",
+                                       "anonymous memory on the inactive list"},
+    [MW_MEMORY_ACTIVE_ANON_BYTES] = {"memory_active_anon_bytes", "bytes",
+                                     "anonymous memory on the active list"},
+    [MW_MEMORY_INACTIVE_FILE_BYTES] = {"memory_inactive_file_bytes", "bytes",
+                                       "page cache on the inactive list"},
+    [MW_MEMORY_ACTIVE_FILE_BYTES] = {"memory_active_file_bytes", "bytes",
+                                     "page cache on the active list"},
+    [MW_MEMORY_UNEVICTABLE_BYTES] = {"memory_unevictable_bytes", "bytes",
+                                     "memory that cannot be reclaimed"},
+    [MW_MEMORY_PAGES_IN_TOTAL] = {"memory_pages_in_total", "count", "pages charged (version 1)"},
+    [MW_MEMORY_PAGES_OUT_TOTAL] = {"memory_pages_out_total", "count",
+                                   "pages uncharged (version 1)"},
+    [MW_MEMORY_PAGE_FAULTS_TOTAL] = {"memory_page_faults_total", "count", "page faults"},
+    [MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL] = {"memory_major_page_faults_total", "count",
+                                           "page faults that waited for a disk"},
+    [MW_MEMORY_LIMIT_BYTES] = {"memory_limit_bytes", "bytes", "limit; absent: none"},
+    [MW_MEMORY_LOW_BYTES] = {"memory_low_bytes", "bytes",
+                             "soft limit (version 1) or protected memory, best effort (version 2)"},
+    [MW_MEMORY_MIN_BYTES] = {"memory_min_bytes", "bytes", "memory that is never reclaimed"},
+    [MW_MEMORY_HIGH_BYTES] = {"memory_high_bytes", "bytes", "usage above which it is throttled"},
+    [MW_MEMORY_PEAK_BYTES] = {"memory_peak_bytes", "bytes", "most memory ever charged"},
+    [MW_IO_READ_BYTES] = {"io_read_bytes", "bytes", "read from block devices"},
+    [MW_IO_WRITE_BYTES] = {"io_write_bytes", "bytes", "written to block devices"},
+    [MW_IO_READ_OPERATIONS_TOTAL] = {"io_read_operations_total", "count",
+                                     "read operations on block devices"},
+    [MW_IO_WRITE_OPERATIONS_TOTAL] = {"io_write_operations_total", "count",
+                                      "write operations on block devices"},
+    [MW_PIDS_CURRENT] = {"pids_current", "count", "processes and threads"},
+    [MW_PIDS_LIMIT] = {"pids_limit", "count", "limit of processes and threads; absent: none"},
+};
+
+/* ---- Version 1. Its CPU ticks are 10 ms (USER_HZ is 100 on every architecture that runs
+ * containers); of memory.stat the total_ keys count, which include sub-cgroups. ---- */
+
+static const struct mw_figure_row v1_cpuacct_usage[] = {{MW_CPU_TOTAL_NS, NULL, 1, 0}};
+static const struct mw_figure_row v1_cpuacct_stat[] = {
+    {MW_CPU_USER_NS, "user", 10000000, 0},
+    {MW_CPU_SYSTEM_NS, "system", 10000000, 0},
+};
+static const struct mw_figure_row v1_cpu_stat[] = {
+    {MW_CPU_PERIODS_TOTAL, "nr_periods", 1, 0},
+    {MW_CPU_THROTTLED_PERIODS_TOTAL, "nr_throttled", 1, 0},
+    {MW_CPU_THROTTLED_NS, "throttled_time", 1, 0},
+};
+static const struct mw_figure_row v1_cpu_shares[] = {{MW_CPU_SHARES, NULL, 1, 0}};
+static const struct mw_figure_row v1_cpu_quota[] = {{MW_CPU_QUOTA_NS, NULL, 1000, 0}};
+static const struct mw_figure_row v1_cpu_period[] = {{MW_CPU_PERIOD_NS, NULL, 1000, 0}};
+static const struct mw_figure_row v1_cpuset[] = {{MW_CPU_SET_CPUS, NULL, 1, 0}};
+static const struct mw_figure_row v1_memory_usage[] = {{MW_MEMORY_USAGE_BYTES, NULL, 1, 0}};
+static const struct mw_figure_row v1_memory_stat[] = {
+    {MW_MEMORY_LIMIT_BYTES, "hierarchical_memory_limit", 1, MW_ABSENT_UNLIMITED},
+    {MW_MEMORY_CACHE_BYTES, "total_cache", 1, 0},
+    {MW_MEMORY_RSS_BYTES, "total_rss", 1, MW_ABSENT_UNLIMITED},
+    {MW_MEMORY_RSS_HUGE_BYTES, "total_rss_huge", 1, 0},
+    {MW_MEMORY_MAPPED_FILE_BYTES, "total_mapped_file", 1, 0},
+    {MW_MEMORY_PAGES_IN_TOTAL, "total_pgpgin", 1, 0},
+    {MW_MEMORY_PAGES_OUT_TOTAL, "total_pgpgout", 1, 0},
+    {MW_MEMORY_PAGE_FAULTS_TOTAL, "total_pgfault", 1, 0},
+    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, "total_pgmajfault", 1, 0},
+    {MW_MEMORY_INACTIVE_ANON_BYTES, "total_inactive_anon", 1, 0},
+    {MW_MEMORY_ACTIVE_ANON_BYTES, "total_active_anon", 1, 0},
+    {MW_MEMORY_INACTIVE_FILE_BYTES, "total_inactive_file", 1, 0},
+    {MW_MEMORY_ACTIVE_FILE_BYTES, "total_active_file", 1, 0},
+    {MW_MEMORY_UNEVICTABLE_BYTES, "total_unevictable", 1, 0},
+};
+static const struct mw_figure_row v1_memory_soft_limit[] = {
+    {MW_MEMORY_LOW_BYTES, NULL, 1, MW_ABSENT_UNLIMITED}};
+static const struct mw_figure_row v1_memory_peak[] = {{MW_MEMORY_PEAK_BYTES, NULL, 1, 0}};
+static const struct mw_figure_row v1_io_bytes[] = {
+    {MW_IO_READ_BYTES, "Read", 1, 0},
+    {MW_IO_WRITE_BYTES, "Write", 1, 0},
+};
+static const struct mw_figure_row v1_io_operations[] = {
+    {MW_IO_READ_OPERATIONS_TOTAL, "Read", 1, 0},
+    {MW_IO_WRITE_OPERATIONS_TOTAL, "Write", 1, 0},
+};
+
+/* ---- Version 2 ---- */
+
+static const struct mw_figure_row v2_cpu_stat[] = {
+    {MW_CPU_TOTAL_NS, "usage_usec", 1000, 0},
+    {MW_CPU_USER_NS, "user_usec", 1000, 0},
+    {MW_CPU_SYSTEM_NS, "system_usec", 1000, 0},
+    {MW_CPU_PERIODS_TOTAL, "nr_periods", 1, 0},
+    {MW_CPU_THROTTLED_PERIODS_TOTAL, "nr_throttled", 1, 0},
+    {MW_CPU_THROTTLED_NS, "throttled_usec", 1000, 0},
+};
+static const struct mw_figure_row v2_cpu_weight[] = {{MW_CPU_WEIGHT, NULL, 1, 0}};
+static const struct mw_figure_row v2_cpu_max[] = {
+    {MW_CPU_QUOTA_NS, "quota", 1000, 0},
+    {MW_CPU_PERIOD_NS, "period", 1000, 0},
+};
+static const struct mw_figure_row v2_memory_stat[] = {
+    {MW_MEMORY_RSS_BYTES, "anon", 1, 0},
+    {MW_MEMORY_CACHE_BYTES, "file", 1, 0},
+    {MW_MEMORY_MAPPED_FILE_BYTES, "file_mapped", 1, 0},
+    {MW_MEMORY_RSS_HUGE_BYTES, "anon_thp", 1, 0},
+    {MW_MEMORY_INACTIVE_ANON_BYTES, "inactive_anon", 1, 0},
+    {MW_MEMORY_ACTIVE_ANON_BYTES, "active_anon", 1, 0},
+    {MW_MEMORY_INACTIVE_FILE_BYTES, "inactive_file", 1, 0},
+    {MW_MEMORY_ACTIVE_FILE_BYTES, "active_file", 1, 0},
+    {MW_MEMORY_UNEVICTABLE_BYTES, "unevictable", 1, 0},
+    {MW_MEMORY_PAGE_FAULTS_TOTAL, "pgfault", 1, 0},
+    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, "pgmajfault", 1, 0},
+};
+static const struct mw_figure_row v2_memory_max[] = {
+    {MW_MEMORY_LIMIT_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+static const struct mw_figure_row v2_memory_low[] = {
+    {MW_MEMORY_LOW_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+static const struct mw_figure_row v2_memory_min[] = {
+    {MW_MEMORY_MIN_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+static const struct mw_figure_row v2_memory_high[] = {
+    {MW_MEMORY_HIGH_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+static const struct mw_figure_row v2_memory_peak[] = {
+    {MW_MEMORY_PEAK_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+static const struct mw_figure_row v2_io_stat[] = {
+    {MW_IO_READ_BYTES, "rbytes", 1, 0},
+    {MW_IO_WRITE_BYTES, "wbytes", 1, 0},
+    {MW_IO_READ_OPERATIONS_TOTAL, "rios", 1, 0},
+    {MW_IO_WRITE_OPERATIONS_TOTAL, "wios", 1, 0},
+};
+
+/* ---- Both ---- */
+
+static const struct mw_figure_row pids_current[] = {{MW_PIDS_CURRENT, NULL, 1, 0}};
+static const struct mw_figure_row pids_max[] = {{MW_PIDS_LIMIT, NULL, 1, 0}};
+
+#define ROWS(rows) rows, COUNT(rows)
+#define HOT false
+#define SLOW true
+
+const struct mw_figure_file mw_figure_files[] = {
+    {1, MW_CONTROLLER_CPUACCT, "cpuacct.usage", MW_FORMAT_NUMBER, HOT, ROWS(v1_cpuacct_usage)},
+    {1, MW_CONTROLLER_CPUACCT, "cpuacct.stat", MW_FORMAT_PAIRS, HOT, ROWS(v1_cpuacct_stat)},
+    {1, MW_CONTROLLER_CPU, "cpu.stat", MW_FORMAT_PAIRS, HOT, ROWS(v1_cpu_stat)},
+    {1, MW_CONTROLLER_CPU, "cpu.shares", MW_FORMAT_NUMBER, SLOW, ROWS(v1_cpu_shares)},
+    {1, MW_CONTROLLER_CPU, "cpu.cfs_quota_us", MW_FORMAT_NUMBER, SLOW, ROWS(v1_cpu_quota)},
+    {1, MW_CONTROLLER_CPU, "cpu.cfs_period_us", MW_FORMAT_NUMBER, SLOW, ROWS(v1_cpu_period)},
+    {1, MW_CONTROLLER_CPUSET, "cpuset.cpus", MW_FORMAT_CPU_SET, SLOW, ROWS(v1_cpuset)},
+    {1, MW_CONTROLLER_MEMORY, "memory.usage_in_bytes", MW_FORMAT_NUMBER, HOT,
+     ROWS(v1_memory_usage)},
+    {1, MW_CONTROLLER_MEMORY, "memory.stat", MW_FORMAT_PAIRS, HOT, ROWS(v1_memory_stat)},
+    {1, MW_CONTROLLER_MEMORY, "memory.soft_limit_in_bytes", MW_FORMAT_NUMBER, SLOW,
+     ROWS(v1_memory_soft_limit)},
+    {1, MW_CONTROLLER_MEMORY, "memory.max_usage_in_bytes", MW_FORMAT_NUMBER, SLOW,
+     ROWS(v1_memory_peak)},
+    {1, MW_CONTROLLER_IO, "blkio.throttle.io_service_bytes", MW_FORMAT_BLKIO, HOT,
+     ROWS(v1_io_bytes)},
+    {1, MW_CONTROLLER_IO, "blkio.throttle.io_serviced", MW_FORMAT_BLKIO, HOT,
+     ROWS(v1_io_operations)},
+    {1, MW_CONTROLLER_PIDS, "pids.current", MW_FORMAT_NUMBER, HOT, ROWS(pids_current)},
+    {1, MW_CONTROLLER_PIDS, "pids.max", MW_FORMAT_NUMBER, SLOW, ROWS(pids_max)},
+
+    {2, MW_CONTROLLER_CPU, "cpu.stat", MW_FORMAT_PAIRS, HOT, ROWS(v2_cpu_stat)},
+    {2, MW_CONTROLLER_CPU, "cpu.weight", MW_FORMAT_NUMBER, SLOW, ROWS(v2_cpu_weight)},
+    {2, MW_CONTROLLER_CPU, "cpu.max", MW_FORMAT_CPU_MAX, SLOW, ROWS(v2_cpu_max)},
+    {2, MW_CONTROLLER_CPUSET, "cpuset.cpus.effective", MW_FORMAT_CPU_SET, SLOW, ROWS(v1_cpuset)},
+    {2, MW_CONTROLLER_MEMORY, "memory.current", MW_FORMAT_NUMBER, HOT, ROWS(v1_memory_usage)},
+    {2, MW_CONTROLLER_MEMORY, "memory.stat", MW_FORMAT_PAIRS, HOT, ROWS(v2_memory_stat)},
+    {2, MW_CONTROLLER_MEMORY, "memory.max", MW_FORMAT_NUMBER, SLOW, ROWS(v2_memory_max)},
+    {2, MW_CONTROLLER_MEMORY, "memory.low", MW_FORMAT_NUMBER, SLOW, ROWS(v2_memory_low)},
+    {2, MW_CONTROLLER_MEMORY, "memory.min", MW_FORMAT_NUMBER, SLOW, ROWS(v2_memory_min)},
+    {2, MW_CONTROLLER_MEMORY, "memory.high", MW_FORMAT_NUMBER, SLOW, ROWS(v2_memory_high)},
+    {2, MW_CONTROLLER_MEMORY, "memory.peak", MW_FORMAT_NUMBER, SLOW, ROWS(v2_memory_peak)},
+    {2, MW_CONTROLLER_IO, "io.stat", MW_FORMAT_IO_STAT, HOT, ROWS(v2_io_stat)},
+    {2, MW_CONTROLLER_IO, "io.max", MW_FORMAT_IO_STAT, SLOW, NULL, 0},
+    {2, MW_CONTROLLER_PIDS, "pids.current", MW_FORMAT_NUMBER, HOT, ROWS(pids_current)},
+    {2, MW_CONTROLLER_PIDS, "pids.max", MW_FORMAT_NUMBER, SLOW, ROWS(pids_max)},
+};
+const size_t mw_figure_files_count = COUNT(mw_figure_files);
+
+_Static_assert(MW_FIGURE_COUNT <= 64, "struct mw_figures has one bit for each figure");
+
+const struct mw_figure_info *mw_figure_info(enum mw_figure figure)
+{
+  return &infos[figure];
+}
+
+bool mw_figure_source(size_t index, struct mw_figure_source *out)
+{
+  for (size_t i = 0; i < mw_figure_files_count; i++) {
+    const struct mw_figure_file *file = &mw_figure_files[i];
+    if (index < file->rows_count) {
+      const struct mw_figure_row *row = &file->rows[index];
+      *out = (struct mw_figure_source){row->figure, file->version, file->controller,
+                                       file->name,  row->key,      row->scale};
+      return true;
+    }
+    index -= file->rows_count;
+  }
+  return false;
+}
+
+const char *mw_controller_name(enum mw_controller controller, int version)
+{
+  static const char *const names[MW_CONTROLLER_COUNT] = {"cpu",    "cpuacct", "cpuset",
+                                                         "memory", "io",      "pids"};
+  return version == 1 && controller == MW_CONTROLLER_IO ? "blkio" : names[controller];
+}

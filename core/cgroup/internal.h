@@ -1,0 +1,171 @@
+/**
+ * @file internal.h
+ * What the parts of a struct mw_cgroups know of each other: hierarchies, directories, containers.
+ *
+ *   cgroups.c   opens and closes, offers the public functions, holds the mutex
+ *   tree.c      which cgroups exist: walks, events, link counts
+ *   entries.c   the containers among them, by id
+ *   reader.c    what one container has used: files, kept descriptors, limits
+ *   paths.c     where it is in hierarchies other than the one that was walked
+ *   disk.c      names of block devices
+ *
+ * Thread-safety: everything here is called with the mutex of the object held.
+ */
+#ifndef MW_CGROUP_INTERNAL_H
+#define MW_CGROUP_INTERNAL_H
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "cgroup/figures.h"
+#include "moonwatch/cgroup.h"
+
+#define MW_CGROUP_FILE_MAX_BYTES ((size_t)1 << 20)   /* ceiling of one file */
+#define MW_CGROUP_DIRECTORIES_MAX 200000             /* ceiling of one host */
+#define MW_HIERARCHIES_MAX (MW_CONTROLLER_COUNT + 1) /* each controller its own, and version 2 */
+#define MW_PLAN_MAX 32
+
+struct mw_cgroup_directory;
+
+/** A mounted tree of cgroups. */
+struct mw_hierarchy {
+  int version;
+  char *mount_path; /**< as this process opens it */
+  int root_fd;
+  const char *controller; /**< one of its names, to find its line in /proc/PID/cgroup; "" for v2 */
+  bool walked;            /**< containers are looked for here */
+  struct mw_cgroup_directory *directories; /**< those that are watched over, by path */
+};
+
+/** A file of the table that this host has, and where. */
+struct mw_plan_file {
+  const struct mw_figure_file *file;
+  uint8_t hierarchy;
+};
+
+struct mw_cgroup_entry {
+  struct mw_cgroup_container found; /**< found.path is `path` */
+  char *path;
+  uint8_t hierarchy;               /**< where it was found */
+  char *paths[MW_HIERARCHIES_MAX]; /**< elsewhere, where it differs from `path` */
+  uint32_t absent_hierarchies;     /**< bit 1 << hierarchy: it has no directory there */
+  bool paths_known;
+  uint64_t walk;                  /**< the last walk that saw it */
+  bool is_elsewhere;              /**< it was seen in another walked hierarchy too */
+  int fds[MW_PLAN_MAX];           /**< kept open; -1: not */
+  uint32_t missing_files;         /**< bit 1 << plan file: not there when last looked for */
+  uint32_t reported_files;        /**< the same: on_problem was told, and it has not ended */
+  int64_t limits_read_ns;         /**< 0: never */
+  struct mw_cgroup_sample limits; /**< of the slow files */
+  struct mw_figures parent_limits;
+  bool has_parent_limits;
+  UT_hash_handle hh; /**< by id */
+};
+
+/** A directory that is watched over. The children of a container count too: containers nest. */
+struct mw_cgroup_directory {
+  char *path; /**< below the hierarchy's root; "" is the root */
+  uint8_t hierarchy;
+  uint64_t inode;
+  uint64_t links;
+  bool links_stale;  /**< an event told of a change since `links` was read */
+  bool has_children; /**< when it was listed, or an event told so since */
+  uint64_t walk;
+  int watch;                               /**< of inotify; -1: none */
+  struct mw_cgroup_directory *prev, *next; /**< in the order of the link-count check */
+  UT_hash_handle hh;                       /**< by path, in its hierarchy */
+  UT_hash_handle hh_watch;                 /**< by watch */
+};
+
+struct mw_disk_name {
+  uint32_t major, minor;
+  char name[32];
+};
+
+struct mw_cgroups {
+  pthread_mutex_t mutex;
+  struct mw_cgroups_config config;
+  char *host_root, *proc_root;
+
+  struct mw_hierarchy hierarchies[MW_HIERARCHIES_MAX];
+  size_t hierarchies_count;
+  struct mw_controller_info controllers[MW_CONTROLLER_COUNT];
+  struct mw_plan_file plan[MW_PLAN_MAX];
+  size_t plan_count;
+
+  /* containers */
+  struct mw_cgroup_entry *entries;
+  struct mw_cgroup_entry **sorted; /* by id; valid while sorted_generation == generation */
+  uint64_t generation, sorted_generation;
+  bool has_duplicates; /* an id was seen in two places, so a removal needs a walk */
+
+  /* directories */
+  struct mw_cgroup_directory *by_watch, *check_order;
+  size_t directories_count, watches_count;
+  int inotify_fd; /* -1: link counts alone */
+  bool inotify_trusted;
+  const struct mw_cgroup_directory *suspect; /* its links changed, and no event has come yet */
+  int64_t suspected_ns;
+  bool walk_due;
+  bool events_lost; /* what is known of the directories may be wrong: walk, and look everywhere */
+  bool walk_deep;   /* the walk that is going on looks everywhere */
+  uint64_t walk;
+  int64_t walked_ns;
+
+  /* reading */
+  size_t kept_files, kept_files_max;
+  struct mw_buf text; /* of the file that is being read */
+  struct mw_buf path; /* of the file that is being opened */
+  struct mw_disk_name *disks;
+  size_t disks_count;
+  int64_t disks_read_ns; /* 0: never */
+};
+
+/* tree.c */
+int mw_tree_refresh(struct mw_cgroups *cgroups, struct mw_error *err);
+int mw_tree_walk(struct mw_cgroups *cgroups, struct mw_error *err);
+void mw_tree_free(struct mw_cgroups *cgroups);
+
+/* entries.c */
+/** A container was seen at @p path, by the walk that is going on or after the last one. */
+void mw_entry_see(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path, uint64_t inode,
+                  const struct mw_cgroup_container *found);
+struct mw_cgroup_entry *mw_entry_find(struct mw_cgroups *cgroups, const char *id);
+void mw_entry_remove(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+/** Remove a container that turned out to be gone; a walk follows at the next refresh. */
+void mw_entry_drop(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+/** Free an entry that is in no table any more. */
+void mw_entry_free(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+
+/* reader.c */
+int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,
+                   struct mw_cgroup_sample *out, struct mw_error *err);
+void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+
+/* paths.c */
+/** Find @p entry in the hierarchies where it was not found by walking. */
+void mw_paths_find(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+void mw_paths_forget(struct mw_cgroup_entry *entry);
+
+/* disk.c */
+void mw_disk_fill_names(struct mw_cgroups *cgroups, struct mw_cgroup_sample *sample,
+                        int64_t now_ns);
+
+/* cgroups.c */
+void mw_cgroups_report(struct mw_cgroups *cgroups, const char *id, const struct mw_error *problem);
+static inline int64_t mw_cgroups_now_ns(const struct mw_cgroups *cgroups)
+{
+  return mw_clock_monotonic_ns(cgroups->config.clock);
+}
+
+/** Is -errno @p rc a lack of this process's own, so that another try is worth it? */
+static inline bool mw_will_pass(int rc)
+{
+  return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EINTR || rc == -EAGAIN;
+}
+
+#endif

@@ -1,0 +1,380 @@
+/*
+ * What one container has used.
+ *
+ * The files that change all the time are kept open, up to a budget: opening and closing costs
+ * three to five times what reading does. Beyond the budget, and for the files that change rarely,
+ * open, read, close. One pread of a file is all of it: the kernel prints a cgroup file in one go.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "cgroup/internal.h"
+#include "cgroup/sample.h"
+
+#define FIRST_READ_BYTES 8191 /* more than any of the files on most hosts */
+#define KEPT_FD_MIN 1024      /* above what select(2) can name, for libraries that still use it */
+
+static const char *path_in(const struct mw_cgroup_entry *entry, uint8_t hierarchy)
+{
+  return entry->paths[hierarchy] ? entry->paths[hierarchy] : entry->path;
+}
+
+static void close_kept(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index)
+{
+  if (entry->fds[index] < 0)
+    return;
+  close(entry->fds[index]);
+  entry->fds[index] = -1;
+  cgroups->kept_files--;
+}
+
+void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)
+{
+  for (size_t i = 0; i < cgroups->plan_count; i++)
+    close_kept(cgroups, entry, i);
+  mw_paths_forget(entry);
+  entry->missing_files = entry->reported_files = 0;
+  entry->limits_read_ns = 0;
+  mw_sample_clear(&entry->limits);
+  entry->has_parent_limits = false;
+}
+
+/* ---- One file ---- */
+
+/* Read @p fd, which is small as a rule, into the text buffer. @return 0 or -errno. */
+static int read_text(struct mw_cgroups *cgroups, int fd)
+{
+  struct mw_buf *text = &cgroups->text;
+
+  for (;;) {
+    size_t room_bytes = text->capacity_bytes - 1;
+    ssize_t got = pread(fd, text->data, room_bytes, 0);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return -errno;
+    text->len_bytes = (size_t)got;
+    if ((size_t)got < room_bytes)
+      return 0;
+    if (room_bytes >= text->max_bytes)
+      return -EMSGSIZE;
+    int rc = mw_buf_reserve(text, text->len_bytes + 1, NULL);
+    if (rc == -EMSGSIZE)
+      rc = mw_buf_reserve(text, text->max_bytes - text->len_bytes, NULL);
+    if (rc < 0)
+      return rc;
+  }
+}
+
+/* "docker/abc/cpu.stat", relative to the root of its hierarchy. */
+static bool file_path(const char *directory, const char *name, char out[static PATH_MAX])
+{
+  size_t directory_bytes = strlen(directory + 1), name_bytes = strlen(name);
+
+  if (directory_bytes + name_bytes + 2 > PATH_MAX)
+    return false;
+  memcpy(out, directory + 1, directory_bytes);
+  out[directory_bytes] = '/';
+  memcpy(out + directory_bytes + 1, name, name_bytes + 1);
+  return true;
+}
+
+static void tell_read(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
+                      const char *directory)
+{
+  if (!cgroups->config.on_read)
+    return;
+  mw_buf_clear(&cgroups->path);
+  if (mw_buf_printf(&cgroups->path, NULL, "%s%s/%s",
+                    cgroups->hierarchies[planned->hierarchy].mount_path, directory,
+                    planned->file->name) == 0)
+    cgroups->config.on_read(cgroups->config.callback_data, cgroups->path.data);
+}
+
+static int open_planned(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
+                        const char *directory)
+{
+  char path[PATH_MAX];
+
+  if (!file_path(directory, planned->file->name, path))
+    return -ENAMETOOLONG;
+  return mw_file_open(cgroups->hierarchies[planned->hierarchy].root_fd, path, NULL);
+}
+
+static void keep_or_close(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
+                          int fd)
+{
+  if (!cgroups->plan[index].file->slow && cgroups->kept_files < cgroups->kept_files_max) {
+    int high_fd = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FD_MIN);
+    entry->fds[index] = high_fd >= 0 ? high_fd : fd; /* RLIMIT_NOFILE may be that low */
+    cgroups->kept_files++;
+    if (high_fd < 0)
+      return;
+  }
+  close(fd);
+}
+
+/* @return 0 with the text read, or -errno: -ENODEV is a cgroup that is gone. */
+static int read_planned(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index)
+{
+  const struct mw_plan_file *planned = &cgroups->plan[index];
+  const char *directory = path_in(entry, planned->hierarchy);
+  int rc;
+
+  if (entry->fds[index] >= 0) {
+    rc = read_text(cgroups, entry->fds[index]);
+    if (rc < 0)
+      close_kept(cgroups, entry, index);
+  } else {
+    int fd = open_planned(cgroups, planned, directory);
+    if (fd < 0)
+      return fd;
+    rc = read_text(cgroups, fd);
+    if (rc < 0)
+      close(fd);
+    else
+      keep_or_close(cgroups, entry, index, fd);
+  }
+  if (rc == 0)
+    tell_read(cgroups, planned, directory);
+  return rc;
+}
+
+static void report_file(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                        size_t index, const struct mw_error *problem)
+{
+  const struct mw_plan_file *planned = &cgroups->plan[index];
+  struct mw_error err;
+
+  if (!cgroups->config.on_problem)
+    return;
+  mw_error_set(&err, problem->code, "%s%s/%s %.1000s",
+               cgroups->hierarchies[planned->hierarchy].mount_path,
+               path_in(entry, planned->hierarchy), planned->file->name, problem->text);
+  mw_cgroups_report(cgroups, entry->found.id, &err);
+}
+
+/* Something is wrong with one file: counted each time, told when it is new. */
+static void note_problem(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
+                         const struct mw_error *problem, struct mw_cgroup_sample *out)
+{
+  uint32_t bit = UINT32_C(1) << index;
+
+  out->problems_count++;
+  if (!(entry->reported_files & bit))
+    report_file(cgroups, entry, index, problem);
+  entry->reported_files |= bit;
+}
+
+static void note_unread(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
+                        int rc, struct mw_cgroup_sample *out)
+{
+  struct mw_error problem;
+
+  if (!mw_will_pass(rc))
+    entry->missing_files |= UINT32_C(1) << index;
+  else if (cgroups->plan[index].file->slow)
+    entry->limits_read_ns = 0;
+  if (rc == -EMSGSIZE)
+    mw_error_set(&problem, EMSGSIZE, "is larger than the limit of %zu bytes",
+                 cgroups->text.max_bytes);
+  else
+    mw_error_set(&problem, -rc, "cannot be read: %s",
+                 rc == -EINVAL ? "not a regular file" : strerror(-rc));
+  note_problem(cgroups, entry, index, &problem, out);
+}
+
+/* ---- Limits ---- */
+
+/* Could a file of the parent limit the CPU time of a container that has no limit itself? A cgroup
+ * has no CPUs that its parent lacks, and a period without a quota limits nothing. */
+static bool may_limit_cpu(const struct mw_figure_file *file, const struct mw_figures *own,
+                          const struct mw_figures *parent)
+{
+  uint64_t value;
+
+  switch (file->rows_count > 0 ? file->rows[0].figure : MW_FIGURE_COUNT) {
+  case MW_CPU_QUOTA_NS:
+    return true;
+  case MW_CPU_PERIOD_NS: /* a file of its own in version 1, behind that of the quota */
+    return mw_figures_get(parent, MW_CPU_QUOTA_NS, &value);
+  case MW_CPU_SET_CPUS:
+    return !mw_figures_get(own, MW_CPU_SET_CPUS, &value);
+  default:
+    return false;
+  }
+}
+
+/* On ECS the group of a task carries the quota, one directory up. */
+static void read_parent_limits(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry,
+                               const struct mw_figures *own)
+{
+  entry->parent_limits = (struct mw_figures){0};
+  entry->has_parent_limits = true;
+  for (size_t i = 0; i < cgroups->plan_count; i++) {
+    const struct mw_plan_file *planned = &cgroups->plan[i];
+    char parent[PATH_MAX];
+
+    if (!may_limit_cpu(planned->file, own, &entry->parent_limits) ||
+        entry->absent_hierarchies >> planned->hierarchy & 1)
+      continue;
+    snprintf(parent, sizeof parent, "%s", path_in(entry, planned->hierarchy));
+    char *slash = strrchr(parent, '/');
+    if (!slash || slash == parent)
+      continue; /* the root limits nobody */
+    *slash = '\0';
+    MW_AUTO_CLOSE int fd = open_planned(cgroups, planned, parent);
+    if (fd < 0 || read_text(cgroups, fd) < 0)
+      continue;
+    tell_read(cgroups, planned, parent);
+    mw_figure_file_parse(planned->file,
+                         (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
+                         &entry->parent_limits, NULL, NULL);
+  }
+}
+
+static bool limits_are_due(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                           int64_t now_ns)
+{
+  return entry->limits_read_ns == 0 ||
+         now_ns - entry->limits_read_ns > cgroups->config.limits_max_age_ns;
+}
+
+/* The first reading of each container is dated back by its own part of the interval, so that
+ * containers that were found together do not fall due together for ever. */
+static int64_t limits_stamp_ns(const struct mw_cgroups *cgroups,
+                               const struct mw_cgroup_entry *entry, int64_t now_ns)
+{
+  if (entry->limits_read_ns != 0)
+    return now_ns;
+  uint64_t spread = entry->hh.hashv % 1000;
+  int64_t stamp = now_ns - cgroups->config.limits_max_age_ns / 1000 * (int64_t)spread;
+  return stamp != 0 ? stamp : 1;
+}
+
+/* ---- One container ---- */
+
+static bool is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
+{
+  struct stat status;
+  int root_fd = cgroups->hierarchies[entry->hierarchy].root_fd;
+
+  return fstatat(root_fd, entry->path + 1, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+         status.st_ino != entry->found.inode;
+}
+
+static bool has_kept_file(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
+{
+  for (size_t i = 0; i < cgroups->plan_count; i++)
+    if (entry->fds[i] >= 0 && cgroups->plan[i].hierarchy == entry->hierarchy)
+      return true;
+  return false;
+}
+
+/* @return how many files were read, or -ENODEV when the container is gone. */
+static int read_files(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, bool with_limits,
+                      struct mw_cgroup_sample *out)
+{
+  int files_read = 0;
+
+  for (size_t i = 0; i < cgroups->plan_count; i++) {
+    const struct mw_plan_file *planned = &cgroups->plan[i];
+    struct mw_cgroup_sample *sample = planned->file->slow ? &entry->limits : out;
+    struct mw_error problem;
+
+    if (planned->file->slow && !with_limits)
+      continue;
+    if (entry->absent_hierarchies >> planned->hierarchy & 1)
+      continue;
+    if (entry->missing_files >> i & 1 && !with_limits) {
+      out->problems_count++;
+      continue;
+    }
+    int rc = read_planned(cgroups, entry, i);
+    if (rc == -ENODEV && planned->hierarchy == entry->hierarchy)
+      return -ENODEV;
+    if (rc < 0) {
+      note_unread(cgroups, entry, i, rc, out);
+      continue;
+    }
+    files_read++;
+    entry->missing_files &= ~(UINT32_C(1) << i);
+    int problems = mw_figure_file_parse(
+        planned->file, (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
+        &sample->figures, sample, &problem);
+    if (problems > 0)
+      note_problem(cgroups, entry, i, &problem, out);
+    else
+      entry->reported_files &= ~(UINT32_C(1) << i);
+  }
+  return files_read;
+}
+
+static void derive(struct mw_cgroup_sample *out, struct mw_cgroups *cgroups,
+                   struct mw_cgroup_entry *entry, uint32_t host_cpus, bool with_limits)
+{
+  uint64_t usage, inactive_file;
+
+  if (mw_figures_get(&out->figures, MW_MEMORY_USAGE_BYTES, &usage) &&
+      mw_figures_get(&out->figures, MW_MEMORY_INACTIVE_FILE_BYTES, &inactive_file))
+    mw_figures_set(&out->figures, MW_MEMORY_WORKING_SET_BYTES,
+                   usage > inactive_file ? usage - inactive_file : 0);
+
+  if (with_limits)
+    entry->has_parent_limits = false;
+  mw_cgroup_cpu_limit(out, &out->figures, entry->has_parent_limits ? &entry->parent_limits : NULL,
+                      host_cpus);
+  if (with_limits && out->cpu_limit_defaulted) {
+    read_parent_limits(cgroups, entry, &out->figures);
+    mw_cgroup_cpu_limit(out, &out->figures, &entry->parent_limits, host_cpus);
+  }
+}
+
+static int gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err)
+{
+  int rc = mw_error_set(err, ENOENT, "container %s is gone", entry->found.id);
+  mw_entry_drop(cgroups, entry);
+  return rc;
+}
+
+int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,
+                   struct mw_cgroup_sample *out, struct mw_error *err)
+{
+  int64_t now_ns = mw_cgroups_now_ns(cgroups);
+  bool with_limits = limits_are_due(cgroups, entry, now_ns);
+
+  /* A kept file of a removed cgroup fails; without one only this tells, and that a new cgroup of
+   * the same name is another container. */
+  if (!has_kept_file(cgroups, entry) && is_gone(cgroups, entry))
+    return gone(cgroups, entry, err);
+  if (cgroups->text.capacity_bytes == 0 &&
+      mw_buf_reserve(&cgroups->text, FIRST_READ_BYTES, err) < 0)
+    return -ENOMEM;
+  if (!entry->paths_known || (with_limits && entry->absent_hierarchies))
+    mw_paths_find(cgroups, entry);
+
+  mw_sample_clear(out);
+  if (with_limits) {
+    mw_sample_clear(&entry->limits);
+    entry->limits_read_ns = limits_stamp_ns(cgroups, entry, now_ns);
+  }
+  int files_read = read_files(cgroups, entry, with_limits, out);
+  if (files_read == -ENODEV || (files_read == 0 && is_gone(cgroups, entry)))
+    return gone(cgroups, entry, err);
+  if (files_read == 0)
+    return mw_error_set(err, ENODATA, "no file of container %s can be read below %s%s",
+                        entry->found.id, cgroups->hierarchies[entry->hierarchy].mount_path,
+                        entry->path);
+  if (mw_sample_merge(out, &entry->limits) < 0)
+    return mw_error_set(err, ENOMEM, "out of memory for the devices of %s", entry->found.id);
+  derive(out, cgroups, entry, host_cpus, with_limits);
+  mw_disk_fill_names(cgroups, out, now_ns);
+  out->inode = entry->found.inode;
+  out->read_ns = mw_cgroups_now_ns(cgroups);
+  return 0;
+}
