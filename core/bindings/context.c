@@ -1,0 +1,203 @@
+#include "bindings/context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct mw_context {
+  char *host_root, *proc_root;
+  struct mw_context_config config;
+  struct mw_host *host;
+  struct mw_inventory *inventory;
+  atomic_bool inventory_wanted;
+
+  pthread_mutex_t mutex; /* guards what is opened late */
+  struct mw_cgroups *cgroups;
+  struct mw_stats *stats;
+  struct mw_stats_cgroup_source stats_source;
+
+  pthread_mutex_t problems_mutex;
+  struct mw_problems problems;
+  struct mw_log_limit problems_limit;
+};
+
+static char *copy_text(const char *text)
+{
+  return text ? strdup(text) : NULL;
+}
+
+struct mw_context *mw_context_new(const struct mw_context_config *config, struct mw_error *err)
+{
+  struct mw_context *context = calloc(1, sizeof *context);
+
+  if (!context) {
+    mw_error_set(err, ENOMEM, "out of memory for a context");
+    return NULL;
+  }
+  pthread_mutex_init(&context->mutex, NULL);
+  pthread_mutex_init(&context->problems_mutex, NULL);
+  context->config = *config;
+  context->config.host_root = context->config.proc_root = NULL; /* the caller's; copies follow */
+  context->host_root = copy_text(config->host_root ? config->host_root : "/");
+  context->proc_root = copy_text(config->proc_root);
+  if (!context->host_root || (config->proc_root && !context->proc_root)) {
+    mw_error_set(err, ENOMEM, "out of memory for a context");
+    goto fail;
+  }
+  struct mw_host_config host_config = {.host_root = context->host_root,
+                                       .proc_root = context->proc_root};
+  context->host = mw_host_new(&host_config, err);
+  if (!context->host)
+    goto fail;
+  context->inventory = mw_inventory_new(err);
+  if (!context->inventory)
+    goto fail;
+  return context;
+
+fail:
+  mw_context_free(context);
+  return NULL;
+}
+
+void mw_context_free(struct mw_context *context)
+{
+  if (!context)
+    return;
+  mw_stats_free(context->stats);
+  mw_cgroups_close(context->cgroups);
+  mw_inventory_free(context->inventory);
+  mw_host_free(context->host);
+  mw_problems_deinit(&context->problems);
+  pthread_mutex_destroy(&context->problems_mutex);
+  pthread_mutex_destroy(&context->mutex);
+  free(context->host_root);
+  free(context->proc_root);
+  free(context);
+}
+
+const struct mw_clock *mw_context_clock(struct mw_context *context)
+{
+  return context->config.clock ? context->config.clock : mw_clock_system();
+}
+
+const char *mw_context_host_root(struct mw_context *context)
+{
+  return context->host_root;
+}
+
+struct mw_host *mw_context_host(struct mw_context *context)
+{
+  return context->host;
+}
+
+struct mw_inventory *mw_context_inventory(struct mw_context *context)
+{
+  return context->inventory;
+}
+
+void mw_context_note_inventory_wanted(struct mw_context *context)
+{
+  atomic_store_explicit(&context->inventory_wanted, true, memory_order_relaxed);
+}
+
+bool mw_context_inventory_wanted(struct mw_context *context)
+{
+  return atomic_load_explicit(&context->inventory_wanted, memory_order_relaxed);
+}
+
+/* ---- Problems ---- */
+
+static void keep_problem(struct mw_problems *problems, const char *text)
+{
+  if (problems->count == MW_PROBLEMS_MAX)
+    return;
+  char *copy = strdup(text);
+  if (copy)
+    problems->texts[problems->count++] = copy;
+}
+
+/* The collection goes on without a file that is missing; what is wrong with one that is there
+ * is worth a line now and then. Called with the mutex of the cgroups held. */
+static void note_problem(void *data, const char *id, const struct mw_error *problem)
+{
+  struct mw_context *context = data;
+
+  pthread_mutex_lock(&context->problems_mutex);
+  keep_problem(&context->problems, problem->text);
+  if (problem->code == ENOENT)
+    mw_log(MW_LOG_DEBUG, "cgroup", "%s", problem->text);
+  else
+    mw_log_limited(&context->problems_limit, MW_LOG_WARN, "cgroup", "%s%s%s", id, *id ? ": " : "",
+                   problem->text);
+  pthread_mutex_unlock(&context->problems_mutex);
+}
+
+void mw_context_take_problems(struct mw_context *context, struct mw_problems *out)
+{
+  pthread_mutex_lock(&context->problems_mutex);
+  *out = context->problems;
+  context->problems = (struct mw_problems){0};
+  pthread_mutex_unlock(&context->problems_mutex);
+}
+
+void mw_problems_deinit(struct mw_problems *problems)
+{
+  for (size_t i = 0; i < problems->count; i++)
+    free(problems->texts[i]);
+  problems->count = 0;
+}
+
+/* ---- What is opened late ---- */
+
+static void forward_read(void *data, const char *path)
+{
+  struct mw_context *context = data;
+
+  context->config.on_read(context->config.on_read_data, path);
+}
+
+/* Called with the mutex held. */
+static struct mw_cgroups *open_cgroups(struct mw_context *context, struct mw_error *err)
+{
+  struct mw_cgroups_config config = {
+      .host_root = context->host_root,
+      .proc_root = context->proc_root,
+      .clock = context->config.clock,
+      .kept_files_max = context->config.kept_files_max,
+      .on_read = context->config.on_read ? forward_read : NULL,
+      .on_problem = note_problem,
+      .callback_data = context,
+  };
+
+  if (!context->cgroups)
+    context->cgroups = mw_cgroups_open(&config, err);
+  return context->cgroups;
+}
+
+struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err)
+{
+  pthread_mutex_lock(&context->mutex);
+  struct mw_cgroups *cgroups = open_cgroups(context, err);
+  pthread_mutex_unlock(&context->mutex);
+  return cgroups;
+}
+
+struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err)
+{
+  pthread_mutex_lock(&context->mutex);
+  if (!context->stats && open_cgroups(context, err)) {
+    context->stats_source =
+        (struct mw_stats_cgroup_source){.cgroups = context->cgroups, .host = context->host};
+    struct mw_stats_config config = {.fetch = mw_stats_fetch_cgroup,
+                                     .fetch_data = &context->stats_source,
+                                     .clock = context->config.clock};
+    context->stats = mw_stats_new(&config, err);
+  }
+  struct mw_stats *stats = context->stats;
+  pthread_mutex_unlock(&context->mutex);
+  return stats;
+}

@@ -1,0 +1,71 @@
+/**
+ * @file context.h
+ * What the modules of one host share: its roots, its facts, its cgroups, its cache, its inventory.
+ *
+ * The program makes one and gives it to every script's state. In plain luajit the first require
+ * makes one for this host, and moonwatch.open{host_root=...} makes others. The parts are opened
+ * when they are first asked for, so a script that wants the CPU count needs no cgroups.
+ *
+ * Thread-safety: a context may be shared by all threads.
+ */
+#ifndef MW_CONTEXT_H
+#define MW_CONTEXT_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "inventory/inventory.h"
+#include "moonwatch/cgroup.h"
+#include "moonwatch/clock.h"
+#include "moonwatch/host.h"
+#include "moonwatch/stats.h"
+
+struct mw_context;
+
+struct mw_context_config {
+  const char *host_root;                         /**< NULL: "/"; copied */
+  const char *proc_root;                         /**< NULL: "proc" below host_root; copied */
+  const struct mw_clock *clock;                  /**< NULL: the system's */
+  uint32_t kept_files_max;                       /**< as in struct mw_cgroups_config */
+  void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
+  void *on_read_data;
+};
+
+struct mw_context *mw_context_new(const struct mw_context_config *config, struct mw_error *err);
+void mw_context_free(struct mw_context *context); /**< accepts NULL; no state may use it any more */
+
+/* Borrowed: valid as long as the context. */
+const struct mw_clock *mw_context_clock(struct mw_context *context);
+const char *mw_context_host_root(struct mw_context *context);
+struct mw_host *mw_context_host(struct mw_context *context);
+struct mw_inventory *mw_context_inventory(struct mw_context *context);
+
+/** To tell a check that has no container to look at from one that looks at something else. */
+void mw_context_note_inventory_wanted(struct mw_context *context);
+bool mw_context_inventory_wanted(struct mw_context *context);
+
+/** Opened at the first call. @return NULL with @p err filled; the next call tries again. */
+struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err);
+struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err);
+
+/** What was wrong with files of containers; at most MW_PROBLEMS_MAX, the first ones. */
+#define MW_PROBLEMS_MAX 64
+
+struct mw_problems {
+  size_t count;
+  char *texts[MW_PROBLEMS_MAX];
+};
+
+/** Move the problems since the last call into @p out, which the caller deinits. */
+void mw_context_take_problems(struct mw_context *context, struct mw_problems *out);
+void mw_problems_deinit(struct mw_problems *problems);
+
+/* ---- In a Lua state ---- */
+
+/** Put @p context, which outlives the state, into the registry of @p L for all its modules. */
+void mw_lua_set_context(lua_State *L, struct mw_context *context);
+
+/** The context of the binding's function that runs: its first upvalue. Raises when it is closed. */
+struct mw_context *mw_lua_context(lua_State *L);
+
+#endif

@@ -1,0 +1,223 @@
+/* moonwatch.json for Lua: decode, list and null here; encode is in lua_json_encode.c. */
+#include "bindings/lua_json.h"
+
+#include <stdint.h>
+
+#include "bindings/bindings.h"
+#include "bindings/lua_util.h"
+#include "json/reader.h"
+
+#define WHOLE_MAX (INT64_C(1) << 53) /* up to here a double holds every whole number */
+
+/* ---- decode ---- */
+
+/* Holds the reader, so that it is freed when a Lua error jumps out of an event. */
+struct reader_box {
+  struct mw_json_reader *reader;
+};
+
+struct decoder {
+  lua_State *L;
+  int list_type_index; /* on the stack */
+  unsigned depth;
+  struct level {
+    bool is_list;
+    int count; /* of a list */
+  } levels[MW_JSON_READER_DEPTH_DEFAULT];
+};
+
+/* The value on top of the stack is whole: put it where it belongs. */
+static int add_value(struct decoder *d)
+{
+  struct level *level = d->depth > 0 ? &d->levels[d->depth - 1] : NULL;
+
+  if (level && level->is_list)
+    lua_rawseti(d->L, -2, ++level->count);
+  else if (level)
+    lua_rawset(d->L, -3);
+  return 0;
+}
+
+static int add_null(void *data, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  lua_pushlightuserdata(d->L, NULL);
+  return add_value(d);
+}
+
+static int add_boolean(void *data, bool value, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  lua_pushboolean(d->L, value);
+  return add_value(d);
+}
+
+/* A whole number without point or exponent whose digits a double might lose. */
+static bool needs_text(const struct mw_json_number *number)
+{
+  if (number->kind == MW_JSON_I64)
+    return number->value.i64 > WHOLE_MAX || number->value.i64 < -WHOLE_MAX;
+  for (size_t i = 0; i < number->text.len_bytes; i++)
+    if (strchr(".eE", number->text.data[i]))
+      return false;
+  return true;
+}
+
+static int add_number(void *data, const struct mw_json_number *number, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  if (needs_text(number))
+    lua_pushlstring(d->L, number->text.data, number->text.len_bytes);
+  else if (number->kind == MW_JSON_I64)
+    lua_pushnumber(d->L, (lua_Number)number->value.i64);
+  else
+    lua_pushnumber(d->L, number->value.f64);
+  return add_value(d);
+}
+
+static int add_string(void *data, struct mw_slice text, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  lua_pushlstring(d->L, text.data, text.len_bytes);
+  return add_value(d);
+}
+
+static int push_key(void *data, struct mw_slice key, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  lua_pushlstring(d->L, key.data, key.len_bytes);
+  return 0;
+}
+
+static int begin_table(struct decoder *d, bool is_list)
+{
+  lua_newtable(d->L);
+  if (is_list) {
+    lua_pushvalue(d->L, d->list_type_index);
+    lua_setmetatable(d->L, -2);
+  }
+  d->levels[d->depth++] = (struct level){.is_list = is_list};
+  return 0;
+}
+
+static int begin_object(void *data, struct mw_error *err)
+{
+  (void)err;
+  return begin_table(data, false);
+}
+
+static int begin_list(void *data, struct mw_error *err)
+{
+  (void)err;
+  return begin_table(data, true);
+}
+
+static int end_table(void *data, struct mw_error *err)
+{
+  struct decoder *d = data;
+
+  (void)err;
+  d->depth--;
+  return add_value(d);
+}
+
+static const struct mw_json_events decoder_events = {
+    .null = add_null,
+    .boolean = add_boolean,
+    .number = add_number,
+    .string = add_string,
+    .begin_object = begin_object,
+    .key = push_key,
+    .end_object = end_table,
+    .begin_array = begin_list,
+    .end_array = end_table,
+};
+
+static int reader_gc(lua_State *L)
+{
+  struct reader_box *box = lua_touserdata(L, 1);
+
+  mw_json_reader_free(box->reader);
+  box->reader = NULL;
+  return 0;
+}
+
+static struct reader_box *push_reader_box(lua_State *L)
+{
+  struct reader_box *box = lua_newuserdata(L, sizeof *box);
+
+  box->reader = NULL;
+  if (luaL_newmetatable(L, "moonwatch.json.reader")) {
+    lua_pushcfunction(L, reader_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return box;
+}
+
+static int json_decode(lua_State *L)
+{
+  struct mw_slice text;
+  struct decoder d = {.L = L};
+  struct mw_error err;
+
+  luaL_checktype(L, 1, LUA_TSTRING);
+  text.data = lua_tolstring(L, 1, &text.len_bytes);
+  /* A level takes a table and a key; the value on top of them takes two at most. */
+  luaL_checkstack(L, 2 * MW_JSON_READER_DEPTH_DEFAULT + LUA_MINSTACK, "for json");
+  struct reader_box *box = push_reader_box(L);
+  mw_lua_json_push_list_type(L);
+  d.list_type_index = lua_gettop(L);
+  box->reader = mw_json_reader_new(
+      &(struct mw_json_reader_config){.events = &decoder_events,
+                                      .data = &d,
+                                      .document_max_bytes = MW_LUA_JSON_MAX_BYTES,
+                                      .string_max_bytes = MW_LUA_JSON_MAX_BYTES},
+      &err);
+
+  int rc = box->reader ? mw_json_reader_feed(box->reader, text, &err) : -err.code;
+  if (rc == 0)
+    rc = mw_json_reader_finish(box->reader, &err);
+  mw_json_reader_free(box->reader);
+  box->reader = NULL;
+  return rc < 0 ? mw_lua_fail(L, &err) : 1;
+}
+
+/* ---- list ---- */
+
+/* list(t): from now on t is a list, also when it is empty. */
+static int json_list(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  mw_lua_json_push_list_type(L);
+  if (lua_getmetatable(L, 1)) {
+    luaL_argcheck(L, lua_rawequal(L, -1, -2), 1, "has a metatable of its own");
+    lua_pop(L, 1);
+  }
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+const luaL_Reg mw_lua_json_functions[] = {
+    {"decode", json_decode},
+    {"encode", mw_lua_json_encode_function},
+    {"list", json_list},
+    {NULL, NULL},
+};
+
+void mw_lua_json_extend(lua_State *L)
+{
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+}

@@ -1,0 +1,582 @@
+/*
+ * Lua values as JSON.
+ *
+ * Encoding is what every message pays for, hence two measures. Nothing is allocated in Lua between
+ * the first key and the last byte (lua_next, lua_rawgeti and lua_rawseti never run the collector):
+ * so no finalizer changes a table under our hands, and pointers into its strings hold. And since
+ * messages repeat a few shapes of object, the sorted order of their keys is remembered.
+ */
+#include "bindings/lua_json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "bindings/lua_util.h"
+#include "json/writer.h"
+
+/* Their addresses are keys in the registry. */
+static const char encoder_key, list_type_key;
+
+static void push_registered(lua_State *L, const char *key)
+{
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+/* Register the value on top of the stack, and leave it there. */
+static void register_value(lua_State *L, const char *key)
+{
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+void mw_lua_json_push_list_type(lua_State *L)
+{
+  push_registered(L, &list_type_key);
+  if (!lua_isnil(L, -1))
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushliteral(L, "moonwatch.json.list");
+  lua_setfield(L, -2, "__metatable");
+  register_value(L, &list_type_key);
+}
+
+/* ---- Encoder ---- */
+
+#define SHAPES_MAX 32
+#define SHAPE_PLACES 4 /* where a shape may be */
+#define SHAPE_MEMBERS_MAX 64
+#define SHAPE_KEYS_MAX_BYTES 2048
+
+#define KEPT_TEXT_BYTES ((size_t)1 << 20) /* larger memory is given back after use */
+#define KEPT_MEMBERS 4096
+
+struct value {
+  int type; /* of Lua; LUA_TLIGHTUSERDATA is null */
+  union {
+    double number;
+    bool boolean;
+    struct mw_slice text; /* anchored by the table that it is in */
+    int child;            /* a table: its index in the table of children */
+  } as;
+};
+
+struct member {
+  struct mw_slice key;
+  struct value value;
+  uint8_t position; /* before sorting; only of small objects */
+};
+
+/* The keys of an object, in the order of lua_next, and their positions in sorted order. */
+struct shape {
+  size_t count;
+  uint8_t order[SHAPE_MEMBERS_MAX];
+  uint16_t key_bytes[SHAPE_MEMBERS_MAX];
+  char keys[];
+};
+
+/* One step of the way from the root to a value; an index of 0 means the key. */
+struct step {
+  struct mw_slice key;
+  int index;
+};
+
+/* One for each state, a userdata whose environment is the table of children. */
+struct encoder {
+  struct mw_buf text;     /* of json.encode */
+  struct member *members; /* of all objects that are being written, the innermost last */
+  size_t members_count;
+  size_t members_capacity;
+  struct shape *shapes[SHAPES_MAX];
+  int children_count;
+  int children_peak;
+
+  /* During one call: */
+  struct mw_json_writer writer;
+  struct mw_error *err;
+  int children_index; /* on the stack */
+  const void *list_type;
+  struct step path[MW_JSON_DEPTH_MAX + 1];
+  unsigned depth; /* steps in path */
+};
+
+static void free_members(struct encoder *e)
+{
+  free(e->members);
+  e->members = NULL;
+  e->members_capacity = 0;
+}
+
+static void give_back_memory(struct encoder *e)
+{
+  if (e->members_capacity > KEPT_MEMBERS)
+    free_members(e);
+  if (e->text.capacity_bytes > KEPT_TEXT_BYTES)
+    mw_buf_deinit(&e->text);
+}
+
+static int encoder_gc(lua_State *L)
+{
+  struct encoder *e = lua_touserdata(L, 1);
+
+  mw_buf_deinit(&e->text);
+  free_members(e);
+  for (size_t i = 0; i < SHAPES_MAX; i++) {
+    free(e->shapes[i]);
+    e->shapes[i] = NULL;
+  }
+  return 0;
+}
+
+static struct encoder *push_encoder(lua_State *L)
+{
+  push_registered(L, &encoder_key);
+  struct encoder *e = lua_touserdata(L, -1);
+  if (e)
+    return e;
+
+  lua_pop(L, 1);
+  e = lua_newuserdata(L, sizeof *e);
+  memset(e, 0, sizeof *e);
+  mw_buf_init(&e->text, MW_LUA_JSON_MAX_BYTES);
+  lua_newtable(L);
+  lua_setfenv(L, -2);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, encoder_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  register_value(L, &encoder_key);
+  return e;
+}
+
+/* After a document with many tables in objects, or an error that jumped out of one. The encoder is
+ * on top of the stack. */
+static void reset_encoder(lua_State *L, struct encoder *e)
+{
+  if (e->children_count > 0 || e->children_peak > KEPT_MEMBERS) {
+    lua_newtable(L);
+    lua_setfenv(L, -2);
+  }
+  give_back_memory(e);
+  e->children_count = e->children_peak = 0;
+  e->members_count = 0;
+  e->depth = 0;
+}
+
+/* ---- What cannot be encoded ---- */
+
+static bool is_identifier(struct mw_slice text)
+{
+  for (size_t i = 0; i < text.len_bytes; i++)
+    if (text.data[i] != '_' && !isalnum((unsigned char)text.data[i]))
+      return false;
+  return text.len_bytes > 0 && !isdigit((unsigned char)text.data[0]);
+}
+
+static void append_step(struct mw_buf *path, const struct step *step)
+{
+  char quoted[MW_TEXT_QUOTED_BYTES];
+
+  if (step->index > 0)
+    mw_buf_printf(path, NULL, "[%d]", step->index);
+  else if (is_identifier(step->key))
+    mw_buf_printf(path, NULL, "%s%.*s", path->len_bytes > 0 ? "." : "", (int)step->key.len_bytes,
+                  step->key.data);
+  else
+    mw_buf_printf(path, NULL, "[%s]", mw_text_quote(step->key, quoted));
+}
+
+/* "cannot encode stats[3].id: a function" */
+static int refuse(struct encoder *e, const char *why)
+{
+  MW_AUTO_BUF path;
+
+  mw_buf_init(&path, 512); /* what is longer is left out */
+  for (unsigned i = 0; i < e->depth; i++)
+    append_step(&path, &e->path[i]);
+  if (path.len_bytes == 0)
+    return mw_error_set(e->err, EINVAL, "cannot encode %s", why);
+  return mw_error_set(e->err, EINVAL, "cannot encode %s: %s", path.data, why);
+}
+
+static int refuse_type(struct encoder *e, lua_State *L, int type)
+{
+  char why[64];
+  snprintf(why, sizeof why, "a %s", lua_typename(L, type));
+  return refuse(e, why);
+}
+
+static void enter(struct encoder *e, struct mw_slice key, int index)
+{
+  e->path[e->depth++] = (struct step){key, index};
+}
+
+static void leave(struct encoder *e)
+{
+  e->depth--;
+}
+
+/* ---- Order of keys ---- */
+
+static int compare_members(const void *left, const void *right)
+{
+  const struct mw_slice *a = &((const struct member *)left)->key;
+  const struct mw_slice *b = &((const struct member *)right)->key;
+  size_t common_bytes = a->len_bytes < b->len_bytes ? a->len_bytes : b->len_bytes;
+  int order = memcmp(a->data, b->data, common_bytes);
+
+  return order ? order : (a->len_bytes > b->len_bytes) - (a->len_bytes < b->len_bytes);
+}
+
+static bool shape_fits(const struct shape *shape, const struct member *members, size_t count)
+{
+  const char *key = shape->keys;
+
+  if (shape->count != count)
+    return false;
+  for (size_t i = 0; i < count; key += shape->key_bytes[i], i++)
+    if (members[i].key.len_bytes != shape->key_bytes[i] ||
+        memcmp(members[i].key.data, key, shape->key_bytes[i]) != 0)
+      return false;
+  return true;
+}
+
+/* The keys, still unsorted; the order comes later. NULL: not worth it, or no memory. */
+static struct shape *shape_new(const struct member *members, size_t count)
+{
+  size_t keys_bytes = 0;
+  for (size_t i = 0; i < count; i++)
+    keys_bytes += members[i].key.len_bytes;
+  if (keys_bytes > SHAPE_KEYS_MAX_BYTES)
+    return NULL;
+
+  struct shape *shape = malloc(sizeof *shape + keys_bytes);
+  if (!shape)
+    return NULL;
+  char *end = shape->keys;
+  shape->count = count;
+  for (size_t i = 0; i < count; i++) {
+    shape->key_bytes[i] = (uint16_t)members[i].key.len_bytes;
+    end = mempcpy(end, members[i].key.data, members[i].key.len_bytes);
+  }
+  return shape;
+}
+
+/*
+ * Where the shape of these members is, or will be. @p hash picks the place: it is made of addresses
+ * of keys, which prove nothing, so the keys themselves are compared. Shapes that take turns at one
+ * place would be made anew each time, hence the places after it.
+ */
+static struct shape **find_shape(struct encoder *e, const struct member *members, size_t count,
+                                 uint64_t hash, bool *fits)
+{
+  size_t first = hash >> 32 & (SHAPES_MAX - 1);
+
+  for (size_t i = 0; i < SHAPE_PLACES; i++) {
+    struct shape **place = &e->shapes[(first + i) & (SHAPES_MAX - 1)];
+    *fits = *place && shape_fits(*place, members, count);
+    if (*fits || !*place)
+      return place;
+  }
+  return &e->shapes[first];
+}
+
+/* Write into @p order which of the @p count members at @p members comes first, second, ...; they
+ * may be moved. */
+static void sort_small(struct encoder *e, struct member *members, size_t count, uint64_t hash,
+                       uint8_t order[static SHAPE_MEMBERS_MAX])
+{
+  bool fits;
+  struct shape **place = find_shape(e, members, count, hash, &fits);
+
+  if (fits) {
+    memcpy(order, (*place)->order, count);
+    return;
+  }
+  free(*place);
+  *place = shape_new(members, count);
+  for (size_t i = 0; i < count; i++)
+    members[i].position = (uint8_t)i;
+  qsort(members, count, sizeof *members, compare_members);
+  for (size_t i = 0; i < count; i++) {
+    order[i] = (uint8_t)i;
+    if (*place)
+      (*place)->order[i] = members[i].position;
+  }
+}
+
+/* ---- Values ---- */
+
+static int write_table(struct encoder *e, lua_State *L);
+
+/* Take the value on top of the stack, which stays. @return false when it has no JSON. */
+static bool take_value(lua_State *L, struct value *out)
+{
+  out->type = lua_type(L, -1);
+  switch (out->type) {
+  case LUA_TNUMBER:
+    out->as.number = lua_tonumber(L, -1);
+    return true;
+  case LUA_TSTRING:
+    out->as.text.data = lua_tolstring(L, -1, &out->as.text.len_bytes);
+    return true;
+  case LUA_TBOOLEAN:
+    out->as.boolean = lua_toboolean(L, -1);
+    return true;
+  case LUA_TTABLE: /* stays where it is */
+    return true;
+  case LUA_TLIGHTUSERDATA:
+    return !lua_touserdata(L, -1);
+  default:
+    return false;
+  }
+}
+
+static void write_scalar(struct encoder *e, const struct value *value)
+{
+  switch (value->type) {
+  case LUA_TNUMBER:
+    mw_json_write_double(&e->writer, value->as.number);
+    break;
+  case LUA_TSTRING:
+    mw_json_write_slice(&e->writer, value->as.text);
+    break;
+  case LUA_TBOOLEAN:
+    mw_json_write_bool(&e->writer, value->as.boolean);
+    break;
+  default:
+    mw_json_write_null(&e->writer);
+  }
+}
+
+/* Write the value on top of the stack, which stays. */
+static int write_top(struct encoder *e, lua_State *L)
+{
+  struct value value;
+
+  if (!take_value(L, &value))
+    return refuse_type(e, L, value.type);
+  if (value.type == LUA_TTABLE)
+    return write_table(e, L);
+  write_scalar(e, &value);
+  return e->writer.rc;
+}
+
+/* ---- Objects ---- */
+
+static bool is_marked_list(struct encoder *e, lua_State *L, int index)
+{
+  if (!lua_getmetatable(L, index))
+    return false;
+  bool marked = lua_topointer(L, -1) == e->list_type;
+  lua_pop(L, 1);
+  return marked;
+}
+
+static struct member *add_member(struct encoder *e)
+{
+  if (e->members_count == e->members_capacity) {
+    size_t capacity = e->members_capacity ? 2 * e->members_capacity : SHAPE_MEMBERS_MAX;
+    struct member *members = realloc(e->members, capacity * sizeof *members);
+    if (!members)
+      return NULL;
+    e->members = members;
+    e->members_capacity = capacity;
+  }
+  return &e->members[e->members_count++];
+}
+
+/*
+ * Collect all members of the table below the key and the value on top of the stack (the first that
+ * lua_next gave), and leave only the table. Tables among them go to the table of children.
+ */
+static int collect_members(struct encoder *e, lua_State *L, uint64_t *hash)
+{
+  do {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      return refuse(e, "a table whose keys are not all strings");
+    struct member *member = add_member(e);
+    if (!member)
+      return mw_error_set(e->err, ENOMEM, "out of memory for %zu members", e->members_count);
+    member->key.data = lua_tolstring(L, -2, &member->key.len_bytes);
+    *hash = (*hash ^ (uintptr_t)member->key.data) * UINT64_C(0x9E3779B97F4A7C15);
+
+    if (!take_value(L, &member->value)) {
+      enter(e, member->key, 0);
+      return refuse_type(e, L, member->value.type);
+    }
+    if (member->value.type == LUA_TTABLE) {
+      member->value.as.child = ++e->children_count;
+      lua_rawseti(L, e->children_index, e->children_count);
+    } else {
+      lua_pop(L, 1);
+    }
+  } while (lua_next(L, -2));
+  return 0;
+}
+
+static int write_member(struct encoder *e, lua_State *L, const struct member *member)
+{
+  mw_json_write_key_slice(&e->writer, member->key);
+  if (member->value.type != LUA_TTABLE) {
+    write_scalar(e, &member->value);
+    return e->writer.rc;
+  }
+  enter(e, member->key, 0);
+  lua_rawgeti(L, e->children_index, member->value.as.child);
+  int rc = write_table(e, L); /* may move the members */
+  lua_pop(L, 1);
+  leave(e);
+  return rc;
+}
+
+static void drop_children(struct encoder *e, lua_State *L, int first)
+{
+  if (e->children_count > e->children_peak)
+    e->children_peak = e->children_count;
+  for (; e->children_count > first; e->children_count--) {
+    lua_pushnil(L);
+    lua_rawseti(L, e->children_index, e->children_count);
+  }
+}
+
+/* The table, a key and its value are on the stack; the table stays. */
+static int write_object(struct encoder *e, lua_State *L)
+{
+  size_t base = e->members_count;
+  int children_base = e->children_count;
+  uint8_t order[SHAPE_MEMBERS_MAX];
+  uint64_t hash = 0;
+
+  if (is_marked_list(e, L, -3))
+    return refuse(e, "a list whose keys are not 1, 2, 3, ...");
+  int rc = collect_members(e, L, &hash);
+  if (rc < 0)
+    return rc;
+
+  size_t count = e->members_count - base;
+  bool small = count <= SHAPE_MEMBERS_MAX;
+  if (small)
+    sort_small(e, e->members + base, count, hash, order);
+  else
+    qsort(e->members + base, count, sizeof *e->members, compare_members);
+
+  mw_json_begin_object(&e->writer);
+  for (size_t i = 0; i < count && rc == 0; i++)
+    rc = write_member(e, L, &e->members[base + (small ? order[i] : i)]);
+  if (rc < 0)
+    return rc;
+  mw_json_end_object(&e->writer);
+  e->members_count = base;
+  drop_children(e, L, children_base);
+  return e->writer.rc;
+}
+
+/* ---- Lists ---- */
+
+/* As write_object. A list has the keys 1 to n and no other, whatever the border that # found. */
+static int write_list(struct encoder *e, lua_State *L)
+{
+  size_t count = lua_objlen(L, -3), found = 0;
+
+  do {
+    double key = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
+    if (lua_type(L, -2) != LUA_TNUMBER)
+      return refuse(e, "a table whose keys are neither all strings nor 1, 2, 3, ...");
+    if (!(key >= 1 && key <= (double)count && key == floor(key)))
+      return refuse(e, "a list with gaps, or other numbers as keys (json.null fills a gap)");
+    found++;
+    lua_pop(L, 1);
+  } while (lua_next(L, -2));
+  if (found != count)
+    return refuse(e, "a list with gaps (json.null fills a gap)");
+
+  int rc = 0;
+  mw_json_begin_array(&e->writer);
+  for (int i = 1; i <= (int)count && rc == 0; i++) {
+    enter(e, (struct mw_slice){0}, i);
+    lua_rawgeti(L, -1, i);
+    rc = write_top(e, L);
+    lua_pop(L, 1);
+    leave(e);
+  }
+  if (rc < 0)
+    return rc;
+  mw_json_end_array(&e->writer);
+  return e->writer.rc;
+}
+
+/* Write the table on top of the stack. After a failure the stack may have more on it. */
+static int write_table(struct encoder *e, lua_State *L)
+{
+  if (e->depth >= MW_JSON_DEPTH_MAX)
+    return refuse(e, "a table nested too deep, or inside itself");
+  lua_pushnil(L);
+  if (lua_next(L, -2))
+    return lua_type(L, -2) == LUA_TNUMBER ? write_list(e, L) : write_object(e, L);
+
+  if (is_marked_list(e, L, -1)) {
+    mw_json_begin_array(&e->writer);
+    mw_json_end_array(&e->writer);
+  } else {
+    mw_json_begin_object(&e->writer);
+    mw_json_end_object(&e->writer);
+  }
+  return e->writer.rc;
+}
+
+/* ---- encode ---- */
+
+/* The encoder is on top of the stack, and the value at @p index. */
+static int encode(lua_State *L, struct encoder *e, int index, struct mw_buf *out,
+                  struct mw_error *err)
+{
+  /* A level takes the table, a key and a value, and a little more to look at them. */
+  luaL_checkstack(L, 3 * MW_JSON_DEPTH_MAX + LUA_MINSTACK, "for json");
+  reset_encoder(L, e);
+  lua_getfenv(L, -1);
+  e->children_index = lua_gettop(L);
+  mw_lua_json_push_list_type(L);
+  e->list_type = lua_topointer(L, -1);
+  e->err = err;
+  mw_json_writer_init(&e->writer, out, err);
+  lua_pushvalue(L, index);
+
+  int rc = write_top(e, L);
+  return rc < 0 ? rc : mw_json_writer_finish(&e->writer);
+}
+
+int mw_lua_json_encode(lua_State *L, int index, struct mw_buf *out, struct mw_error *err)
+{
+  int top = lua_gettop(L);
+  int absolute = index > 0 || index <= LUA_REGISTRYINDEX ? index : top + 1 + index;
+
+  struct encoder *e = push_encoder(L);
+  int rc = encode(L, e, absolute, out, err);
+  give_back_memory(e);
+  lua_settop(L, top);
+  return rc;
+}
+
+int mw_lua_json_encode_function(lua_State *L)
+{
+  struct mw_error err;
+
+  luaL_checkany(L, 1);
+  struct encoder *e = push_encoder(L);
+  mw_buf_clear(&e->text);
+  int rc = encode(L, e, 1, &e->text, &err);
+  if (rc == 0)
+    lua_pushlstring(L, e->text.data, e->text.len_bytes);
+  give_back_memory(e);
+  if (rc == -EINVAL)
+    return luaL_error(L, "%s", err.text);
+  return rc < 0 ? mw_lua_fail(L, &err) : 1;
+}

@@ -1,0 +1,310 @@
+/* moonwatch.script for plain luajit: runs text in a sandbox like the agent's, for tests.
+ *
+ * A value goes from one Lua state to another as bytes in between: an error of either state must
+ * never jump over C frames of the other. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "bindings/bindings.h"
+#include "bindings/context.h"
+#include "bindings/lua_util.h"
+
+#define SCRIPT_TYPE "moonwatch.script"
+#define RESULT_MAX_BYTES ((size_t)64 << 20)
+#define RESULT_DEPTH_MAX 32
+#define MODULE_DIRS_MAX 16
+
+struct script_box {
+  struct mw_script *script;
+  struct mw_context *context; /* NULL: the modules make one of their own for this host */
+  int64_t timeout_ms;
+  char *module_dirs[MODULE_DIRS_MAX + 1];
+  struct mw_buf result;
+};
+
+static struct script_box *check_script(lua_State *L)
+{
+  struct script_box *box = luaL_checkudata(L, 1, SCRIPT_TYPE);
+  luaL_argcheck(L, box->script, 1, "the script is closed");
+  return box;
+}
+
+static int script_close(lua_State *L) /* also __gc */
+{
+  struct script_box *box = luaL_checkudata(L, 1, SCRIPT_TYPE);
+
+  mw_script_free(box->script);
+  mw_context_free(box->context); /* after the state whose modules use it */
+  mw_buf_deinit(&box->result);
+  for (size_t i = 0; i < MODULE_DIRS_MAX; i++)
+    free(box->module_dirs[i]);
+  *box = (struct script_box){0};
+  return 0;
+}
+
+/* ---- From the script's state ---- */
+
+static int pack(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err);
+
+static int pack_bytes(struct mw_buf *out, char kind, const void *bytes, size_t len_bytes,
+                      struct mw_error *err)
+{
+  int rc = mw_buf_append(out, &kind, 1, err);
+  return rc < 0 ? rc : mw_buf_append(out, bytes, len_bytes, err);
+}
+
+static int pack_string(lua_State *L, struct mw_buf *out, struct mw_error *err)
+{
+  size_t len_bytes;
+  const char *text = lua_tolstring(L, -1, &len_bytes);
+  int rc = pack_bytes(out, 's', &len_bytes, sizeof len_bytes, err);
+
+  return rc < 0 ? rc : mw_buf_append(out, text, len_bytes, err);
+}
+
+/* '{', keys and values by turns, '}'. */
+static int pack_table(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err)
+{
+  int rc = pack_bytes(out, '{', NULL, 0, err);
+
+  if (depth == RESULT_DEPTH_MAX)
+    return mw_error_set(err, EINVAL, "a result may have at most %d tables in one another", depth);
+  luaL_checkstack(L, 4, "result");
+  lua_pushnil(L);
+  while (rc == 0 && lua_next(L, -2)) {
+    lua_pushvalue(L, -2);
+    rc = pack(L, out, depth + 1, err);
+    lua_pop(L, 1);
+    if (rc == 0)
+      rc = pack(L, out, depth + 1, err);
+    lua_pop(L, 1);
+  }
+  return rc < 0 ? rc : pack_bytes(out, '}', NULL, 0, err);
+}
+
+/* Append the value on top, which stays there. */
+static int pack(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err)
+{
+  lua_Number number = lua_tonumber(L, -1);
+
+  switch (lua_type(L, -1)) {
+  case LUA_TNIL:
+    return pack_bytes(out, '0', NULL, 0, err);
+  case LUA_TBOOLEAN:
+    return pack_bytes(out, lua_toboolean(L, -1) ? 't' : 'f', NULL, 0, err);
+  case LUA_TNUMBER:
+    return pack_bytes(out, 'n', &number, sizeof number, err);
+  case LUA_TSTRING:
+    return pack_string(L, out, err);
+  case LUA_TTABLE:
+    return pack_table(L, out, depth, err);
+  default:
+    return mw_error_set(err, EINVAL, "a result may not hold a %s", luaL_typename(L, -1));
+  }
+}
+
+/* ---- Into the caller's state ---- */
+
+static void take(const char **at, void *out, size_t len_bytes)
+{
+  memcpy(out, *at, len_bytes);
+  *at += len_bytes;
+}
+
+/* Push what pack wrote. @return false at the end of a table. */
+static bool unpack(lua_State *L, const char **at)
+{
+  lua_Number number;
+  size_t len_bytes;
+
+  luaL_checkstack(L, 4, "result");
+  switch (*(*at)++) {
+  case 't':
+    lua_pushboolean(L, true);
+    return true;
+  case 'f':
+    lua_pushboolean(L, false);
+    return true;
+  case 'n':
+    take(at, &number, sizeof number);
+    lua_pushnumber(L, number);
+    return true;
+  case 's':
+    take(at, &len_bytes, sizeof len_bytes);
+    lua_pushlstring(L, *at, len_bytes);
+    *at += len_bytes;
+    return true;
+  case '{':
+    for (lua_newtable(L); unpack(L, at); lua_rawset(L, -3))
+      unpack(L, at);
+    return true;
+  case '}':
+    return false;
+  default:
+    lua_pushnil(L);
+    return true;
+  }
+}
+
+/* ---- eval ---- */
+
+struct eval {
+  const char *chunk_name;
+  const char *text;
+  size_t len_bytes;
+  struct mw_buf *result;
+  int rc;
+  struct mw_error err;
+};
+
+static int run_eval(lua_State *L)
+{
+  struct eval *eval = lua_touserdata(L, 1);
+
+  lua_pushfstring(L, "@%s", eval->chunk_name);
+  int status = luaL_loadbufferx(L, eval->text, eval->len_bytes, lua_tostring(L, -1), "t");
+  if (status == LUA_ERRSYNTAX) {
+    eval->rc = mw_error_set(&eval->err, EINVAL, "%s", lua_tostring(L, -1));
+    return 0;
+  }
+  if (status != 0)
+    return lua_error(L);
+  lua_call(L, 0, 1);
+  eval->rc = pack(L, eval->result, 0, &eval->err);
+  return 0;
+}
+
+static int script_eval(lua_State *L)
+{
+  struct script_box *box = check_script(L);
+  struct eval eval = {.result = &box->result};
+
+  eval.text = luaL_checklstring(L, 2, &eval.len_bytes);
+  eval.chunk_name = lua_isnoneornil(L, 3) ? "eval" : mw_lua_check_cstring(L, 3);
+  mw_buf_clear(&box->result);
+  int rc = mw_script_call(box->script, run_eval, &eval, box->timeout_ms, &eval.err);
+  if (rc < 0 || eval.rc < 0)
+    return mw_lua_fail(L, &eval.err);
+  const char *at = box->result.data;
+  unpack(L, &at);
+  return 1;
+}
+
+static int script_memory_bytes(lua_State *L)
+{
+  lua_pushnumber(L, (lua_Number)mw_script_memory_bytes(check_script(L)->script));
+  return 1;
+}
+
+static int script_memory_peak_bytes(lua_State *L)
+{
+  lua_pushnumber(L, (lua_Number)mw_script_memory_peak_bytes(check_script(L)->script));
+  return 1;
+}
+
+/* ---- new ---- */
+
+static void push_class(lua_State *L)
+{
+  static const luaL_Reg methods[] = {
+      {"close", script_close},
+      {"eval", script_eval},
+      {"memory_bytes", script_memory_bytes},
+      {"memory_peak_bytes", script_memory_peak_bytes},
+      {NULL, NULL},
+  };
+
+  if (luaL_newmetatable(L, SCRIPT_TYPE)) {
+    lua_newtable(L);
+    luaL_register(L, NULL, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, script_close);
+    lua_setfield(L, -2, "__gc");
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+  }
+}
+
+/* An empty box first, filled second: whatever raises on the way, it is freed. */
+static struct script_box *push_box(lua_State *L)
+{
+  struct script_box *box = lua_newuserdata(L, sizeof *box);
+
+  *box = (struct script_box){0};
+  mw_buf_init(&box->result, RESULT_MAX_BYTES);
+  push_class(L);
+  lua_setmetatable(L, -2);
+  return box;
+}
+
+static void read_module_dirs(lua_State *L, struct script_box *box)
+{
+  lua_getfield(L, 1, "module_dirs");
+  if (!lua_isnil(L, -1)) {
+    luaL_checktype(L, -1, LUA_TTABLE);
+    size_t count = lua_objlen(L, -1);
+    luaL_argcheck(L, count <= MODULE_DIRS_MAX, 1, "too many module_dirs");
+    for (size_t i = 0; i < count; i++) {
+      lua_rawgeti(L, -1, (int)i + 1);
+      box->module_dirs[i] = strdup(mw_lua_check_cstring(L, -1));
+      if (!box->module_dirs[i])
+        luaL_error(L, "out of memory");
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
+static void use_context(lua_State *L, void *context)
+{
+  if (context)
+    mw_lua_set_context(L, context);
+}
+
+static lua_Number number_option(lua_State *L, const char *key)
+{
+  lua_getfield(L, 1, key);
+  lua_Number value = luaL_optnumber(L, -1, 0);
+  luaL_argcheck(L, value >= 0 && value <= 1e15, 1, key);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* The strings stay on the stack, so that they live as long as the call. */
+static const char *text_option(lua_State *L, const char *key, const char *otherwise)
+{
+  lua_getfield(L, 1, key);
+  return lua_isnil(L, -1) ? otherwise : mw_lua_check_cstring(L, -1);
+}
+
+static int script_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  const char *host_root = text_option(L, "host_root", NULL);
+  const char *name = text_option(L, "name", "script");
+  struct script_box *box = push_box(L);
+  struct mw_error err;
+
+  read_module_dirs(L, box);
+  box->timeout_ms = (int64_t)number_option(L, "timeout_ms");
+  struct mw_script_config config = {
+      .name = name,
+      .memory_max_bytes = (size_t)number_option(L, "memory_max_bytes"),
+      .modules = mw_lua_sandbox_modules,
+      .module_dirs = (const char *const *)box->module_dirs,
+      .prepare = use_context,
+  };
+  if (host_root) {
+    box->context = mw_context_new(&(struct mw_context_config){.host_root = host_root}, &err);
+    if (!box->context)
+      return mw_lua_fail(L, &err);
+  }
+  config.prepare_data = box->context;
+  box->script = mw_script_new(&config, &err);
+  return box->script ? 1 : mw_lua_fail(L, &err);
+}
+
+const luaL_Reg mw_lua_script_functions[] = {{"new", script_new}, {NULL, NULL}};

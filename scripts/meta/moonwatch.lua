@@ -1,0 +1,37 @@
+---@meta moonwatch
+-- What the C module offers to plain luajit: for people and for the language server, never run.
+-- Scripts inside the agent cannot require it; they see the agent's host.
+
+---@class MoonwatchRoots
+---@field host_root? string  "/" by default; "/host" in a container, a folder with a recorded host
+---@field proc_root? string  "proc" below host_root by default
+
+---@class Moonwatch  The modules of one host; they share its cache and its inventory.
+---@field cgroup table  as require "moonwatch.cgroup"
+---@field host table  as require "moonwatch.host"
+---@field inventory table  as require "moonwatch.inventory"
+---@field stats table  as require "moonwatch.stats"
+
+---@class SourceContext  What the agent gives to list(context) of a source.
+---@field name string  of the script
+---@field options table<string, any>  a value for each option that the script declares
+---@field interval_s number  how often it is run
+---@field now_s number  wall clock at the start of this run, seconds since 1970
+
+---@class CheckContext: SourceContext  What the agent gives to run(context) of a check.
+---@field emit fun(self: CheckContext, kind: string, message: table)  send a whole message
+---@field gauge fun(self: CheckContext, metric: string, value: number, tags?: string[])  a level
+---@field count fun(self: CheckContext, metric: string, value: number, tags?: string[])  events since the last run
+---@field rate fun(self: CheckContext, metric: string, value: number, tags?: string[])  events in a second
+---@field monotonic_count fun(self: CheckContext, metric: string, value: number, tags?: string[])  a counter that grows
+---@field event fun(self: CheckContext, event: table)  { title = ..., text = ..., severity = ..., tags = ... }
+---@field next_group_id fun(self: CheckContext): integer  ties the messages of one run together
+
+local M = {}
+
+--- Nothing is read yet: what is missing shows when it is asked for.
+---@param roots MoonwatchRoots
+---@return Moonwatch?, string?, integer?
+function M.open(roots) end
+
+return M
