@@ -1,0 +1,26 @@
+# Where everything goes that is not a target: scripts, headers, pkg-config, documents.
+# The installed tree can be moved: the program and moonwatch.pc find the rest from where they are.
+
+set(scripts_dir "${CMAKE_INSTALL_DATADIR}/moonwatch")
+
+# In the build tree the program finds the scripts in the same place as when installed.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/share" "${PROJECT_BINARY_DIR}/installed")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}/scripts" "${PROJECT_BINARY_DIR}/share/moonwatch" SYMBOLIC)
+install(DIRECTORY scripts/ DESTINATION "${scripts_dir}" FILES_MATCHING PATTERN "*.lua")
+
+# require "moonwatch.rates" in plain luajit: the same files, by a link, so that there is one copy.
+set(lua_dir "${CMAKE_INSTALL_DATADIR}/lua/5.1")
+file(RELATIVE_PATH lua_to_scripts "/${lua_dir}" "/${scripts_dir}/moonwatch")
+file(CREATE_LINK "${lua_to_scripts}" "${PROJECT_BINARY_DIR}/installed/moonwatch" SYMBOLIC)
+install(FILES "${PROJECT_BINARY_DIR}/installed/moonwatch" DESTINATION "${lua_dir}")
+
+install(DIRECTORY include/moonwatch DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.h")
+file(RELATIVE_PATH pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
+configure_file(cmake/moonwatch.pc.in moonwatch.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/moonwatch.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES docs/architecture.md docs/scripting.md DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs")

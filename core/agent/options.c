@@ -1,0 +1,267 @@
+#include "agent/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/suggest.h"
+
+enum type { TYPE_INTEGER, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_STRING };
+
+static const char *const type_names[] = {"integer", "number", "boolean", "string"};
+
+struct declaration {
+  const char *key;
+  enum type type;
+  double min, max;
+};
+
+static const char *const fields[] = {"type", "default", "min", "max", "doc"};
+
+#define KNOWN_MAX_BYTES 1024
+#define FIELDS (sizeof fields / sizeof fields[0])
+
+static bool has_type(lua_State *L, int index, enum type type)
+{
+  switch (type) {
+  case TYPE_INTEGER:
+    return has_type(L, index, TYPE_NUMBER) &&
+           lua_tonumber(L, index) == floor(lua_tonumber(L, index));
+  case TYPE_NUMBER:
+    return lua_type(L, index) == LUA_TNUMBER && isfinite(lua_tonumber(L, index));
+  case TYPE_BOOLEAN:
+    return lua_isboolean(L, index);
+  case TYPE_STRING:
+    return lua_type(L, index) == LUA_TSTRING;
+  }
+  return false;
+}
+
+/* A bound of the declaration on top of the stack. */
+static bool read_bound(lua_State *L, const char *name, double none, double *out)
+{
+  lua_getfield(L, -1, name);
+  bool fine = lua_isnil(L, -1) || lua_type(L, -1) == LUA_TNUMBER;
+  *out = lua_isnil(L, -1) ? none : lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return fine;
+}
+
+static int bad_declaration(const char *script, const char *key, const char *what,
+                           struct mw_error *err)
+{
+  return mw_error_set(err, EBADMSG, "script %s: options.%s %s", script, key, what);
+}
+
+static bool read_type(lua_State *L, enum type *type)
+{
+  bool known = false;
+
+  lua_getfield(L, -1, "type");
+  for (int i = 0; i < 4 && lua_type(L, -1) == LUA_TSTRING; i++) {
+    if (strcmp(lua_tostring(L, -1), type_names[i]) == 0) {
+      *type = (enum type)i;
+      known = true;
+    }
+  }
+  lua_pop(L, 1);
+  return known;
+}
+
+/* A misspelt "max" would be a bound that does not hold. */
+static int check_fields(lua_State *L, const char *script, const char *key, struct mw_error *err)
+{
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    size_t i = 0;
+    while (i < FIELDS && strcmp(name, fields[i]) != 0)
+      i++;
+    if (i == FIELDS)
+      return mw_error_set(err, EBADMSG,
+                          "script %s: options.%s has \"%s\", which is none of type, default, min, "
+                          "max and doc",
+                          script, key, name);
+  }
+  return 0;
+}
+
+static bool within_bounds(const struct declaration *declaration, double value)
+{
+  return value >= declaration->min && value <= declaration->max;
+}
+
+/* The default of the declaration on top of the stack. */
+static int check_default(lua_State *L, const char *script, const struct declaration *declaration,
+                         struct mw_error *err)
+{
+  lua_getfield(L, -1, "default");
+  bool typed = has_type(L, -1, declaration->type);
+  bool within = lua_type(L, -1) != LUA_TNUMBER || within_bounds(declaration, lua_tonumber(L, -1));
+  lua_pop(L, 1);
+  if (!typed)
+    return bad_declaration(script, declaration->key, "has a default that is not of its type", err);
+  return within ? 0
+                : bad_declaration(script, declaration->key, "has a default out of its bounds", err);
+}
+
+/* The declaration on top of the stack; it stays there. */
+static int read_declaration(lua_State *L, const char *script, struct declaration *out,
+                            struct mw_error *err)
+{
+  if (!lua_istable(L, -1))
+    return bad_declaration(script, out->key, "is not a table with type, default and doc", err);
+  int rc = check_fields(L, script, out->key, err);
+  if (rc < 0)
+    return rc;
+  if (!read_type(L, &out->type))
+    return bad_declaration(script, out->key,
+                           "has no type: it is \"integer\", \"number\", \"boolean\" or \"string\"",
+                           err);
+  if (!read_bound(L, "min", -HUGE_VAL, &out->min) || !read_bound(L, "max", HUGE_VAL, &out->max) ||
+      !(out->min <= out->max))
+    return bad_declaration(script, out->key, "has bounds (min, max) that are not numbers in order",
+                           err);
+  return check_default(L, script, out, err);
+}
+
+/* Fill the table @p values with the defaults of the table @p declared. */
+static int set_defaults(lua_State *L, int declared, int values, const char *script,
+                        struct mw_error *err)
+{
+  for (lua_pushnil(L); lua_next(L, declared); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      return mw_error_set(err, EBADMSG, "script %s: options has a key that is not a name", script);
+    struct declaration declaration = {.key = lua_tostring(L, -2)};
+    int rc = read_declaration(L, script, &declaration, err);
+    if (rc < 0)
+      return rc;
+    lua_pushvalue(L, -2);
+    lua_getfield(L, -2, "default");
+    lua_rawset(L, values);
+  }
+  return 0;
+}
+
+/* The first key by name that comes behind @p last (NULL: the first of all); NULL behind the end. */
+static const char *next_key(lua_State *L, int declared, const char *last)
+{
+  const char *next = NULL;
+
+  for (lua_pushnil(L); lua_next(L, declared); lua_pop(L, 1)) {
+    const char *key = lua_tostring(L, -2);
+    if ((!last || strcmp(key, last) > 0) && (!next || strcmp(key, next) < 0))
+      next = key;
+  }
+  return next;
+}
+
+static int unknown_option(lua_State *L, int declared, const char *script, const char *key,
+                          struct mw_error *err)
+{
+  struct mw_suggestion suggestion = {.wanted = key};
+  MW_AUTO_BUF known; /* nothing below raises while it holds memory: the keys are strings */
+
+  mw_buf_init(&known, KNOWN_MAX_BYTES);
+  for (lua_pushnil(L); lua_next(L, declared); lua_pop(L, 1))
+    mw_suggestion_consider(&suggestion, lua_tostring(L, -2));
+  if (suggestion.closest)
+    return mw_error_set(err, EINVAL, "script %s has no option \"%s\"; did you mean \"%s\"?", script,
+                        key, suggestion.closest);
+  for (const char *name = NULL; (name = next_key(L, declared, name));)
+    mw_buf_printf(&known, NULL, "%s%s", known.len_bytes > 0 ? ", " : "", name);
+  return mw_error_set(err, EINVAL, "script %s has no option \"%s\"; it has %s", script, key,
+                      known.len_bytes > 0 ? known.data : "none at all");
+}
+
+static bool parse_boolean(const char *text, bool *out)
+{
+  *out = strcmp(text, "true") == 0;
+  return *out || strcmp(text, "false") == 0;
+}
+
+/* Push the value of @p text, or nothing. */
+static bool push_value(lua_State *L, const struct declaration *declaration, const char *text)
+{
+  bool truth;
+  char *end;
+
+  if (declaration->type == TYPE_STRING) {
+    lua_pushstring(L, text);
+    return true;
+  }
+  if (declaration->type == TYPE_BOOLEAN) {
+    if (!parse_boolean(text, &truth))
+      return false;
+    lua_pushboolean(L, truth);
+    return true;
+  }
+  double value = strtod(text, &end);
+  if (end == text || isspace((unsigned char)*text) || *end != '\0' || !isfinite(value) ||
+      (declaration->type == TYPE_INTEGER && value != floor(value)))
+    return false;
+  lua_pushnumber(L, value);
+  return true;
+}
+
+/* Replace the number on top of the stack, which is out of bounds, by the default
+ * of the declaration below it. */
+static void use_default(lua_State *L, const struct declaration *declaration, const char *script,
+                        const char *text)
+{
+  bool below = lua_tonumber(L, -1) < declaration->min;
+
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "default");
+  mw_log(MW_LOG_WARN, script, "option %s = %s is %s %.14g: the default %.14g is used",
+         declaration->key, text, below ? "below" : "above",
+         below ? declaration->min : declaration->max, lua_tonumber(L, -1));
+}
+
+static int set_given(lua_State *L, int declared, int values, const char *script,
+                     const struct mw_option *given, struct mw_error *err)
+{
+  struct declaration declaration = {.key = given->key};
+
+  lua_getfield(L, declared, given->key);
+  if (lua_isnil(L, -1))
+    return unknown_option(L, declared, script, given->key, err);
+  int rc = read_declaration(L, script, &declaration, err);
+  if (rc < 0)
+    return rc;
+  if (!push_value(L, &declaration, given->text))
+    return mw_error_set(err, EINVAL, "option %s of script %s: \"%s\" is not %s %s", given->key,
+                        script, given->text, declaration.type == TYPE_INTEGER ? "an" : "a",
+                        type_names[declaration.type]);
+  if (lua_type(L, -1) == LUA_TNUMBER && !within_bounds(&declaration, lua_tonumber(L, -1)))
+    use_default(L, &declaration, script, given->text);
+  lua_setfield(L, values, given->key);
+  lua_pop(L, 1);
+  return 0;
+}
+
+int mw_options_push(lua_State *L, int declared, const char *script, const struct mw_option *given,
+                    size_t given_count, struct mw_error *err)
+{
+  int top = lua_gettop(L), rc = 0;
+
+  luaL_checkstack(L, 12, "options");
+  lua_newtable(L);
+  if (lua_isnil(L, declared)) {
+    lua_newtable(L);
+    declared = top + 2;
+  } else if (!lua_istable(L, declared)) {
+    rc = mw_error_set(err, EBADMSG, "script %s: options is not a table", script);
+  }
+  if (rc == 0)
+    rc = set_defaults(L, declared, top + 1, script, err);
+  for (size_t i = 0; rc == 0 && i < given_count; i++)
+    rc = set_given(L, declared, top + 1, script, &given[i], err);
+  lua_settop(L, rc == 0 ? top + 1 : top);
+  return rc;
+}

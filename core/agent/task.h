@@ -1,0 +1,72 @@
+/**
+ * @file task.h
+ * One script at work: a source that lists containers, or a check that emits messages.
+ *
+ * A task finds the script's file, loads it into a sandbox of its own, looks at what it declares,
+ * gives it its options, and runs it. Whatever goes wrong is an error of this task alone.
+ *
+ * Thread-safety: none; a task belongs to one thread at a time. Tasks share their context.
+ */
+#ifndef MW_TASK_H
+#define MW_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/message.h"
+#include "agent/options.h"
+#include "bindings/context.h"
+#include "moonwatch/error.h"
+
+struct mw_task;
+
+enum mw_task_kind { MW_TASK_SOURCE, MW_TASK_CHECK };
+
+struct mw_task_config {
+  enum mw_task_kind kind;
+  const char *name; /**< "container_rt", or a path that ends in ".lua" */
+
+  /** Directories with sources/, checks/ and moonwatch/; the first that has a file wins; ends with
+   *  NULL; borrowed for the life of the task. */
+  const char *const *script_dirs;
+
+  struct mw_context *context;      /**< borrowed */
+  const struct mw_option *options; /**< only read by mw_task_open */
+  size_t options_count;
+  double interval_s;       /**< how often it will be run; 0: as the script wants */
+  size_t memory_max_bytes; /**< 0: the default of core/script */
+  int64_t timeout_ms;      /**< for loading and for each run; 0: MW_TASK_TIMEOUT_DEFAULT_MS */
+
+  mw_message_emit *emit; /**< of a check; NULL: messages are dropped */
+  void *emit_data;
+  struct mw_group_ids *group_ids; /**< borrowed, shared by all checks */
+};
+
+#define MW_TASK_TIMEOUT_DEFAULT_MS 10000
+#define MW_TASK_INTERVAL_MIN_S 0.01 /**< of interval_s, in a script and in the configuration */
+#define MW_TASK_INTERVAL_MAX_S 86400.0
+
+/**
+ * Load, validate, set the options, and call init.
+ * @return NULL with @p err: -ENOENT: no such script (the text names those that exist); -EINVAL: an
+ * option that does not fit; -EBADMSG: what the script declares is wrong; else why it does not load.
+ */
+struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
+void mw_task_close(struct mw_task *task); /**< accepts NULL */
+
+const char *mw_task_name(const struct mw_task *task);
+const char *mw_task_path(const struct mw_task *task);
+
+/** How often it is run: as configured, else interval_s of its table, else every 10 s. */
+double mw_task_interval_s(const struct mw_task *task);
+
+/** Memory of the script's state in bytes: the most since it was made. */
+size_t mw_task_memory_peak_bytes(const struct mw_task *task);
+
+/**
+ * Run it once: list(context) of a source, whose list goes into the inventory, or run(context) of a
+ * check. @return 0, or -errno: the script's own error, its deadline or its memory ceiling.
+ */
+int mw_task_run(struct mw_task *task, struct mw_error *err);
+
+#endif

@@ -1,0 +1,70 @@
+/**
+ * @file cli.h
+ * What the commands of the program share: exit codes, messages, where the scripts are.
+ */
+#ifndef MW_CLI_H
+#define MW_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "moonwatch/error.h"
+
+/** Documented in docs and in --help; scripts of operators rely on them. */
+enum mw_exit {
+  MW_EXIT_FINE = 0,
+  MW_EXIT_FAILED = 1,  /**< a check, or the program itself, failed */
+  MW_EXIT_USAGE = 2,   /**< the command line is wrong */
+  MW_EXIT_NOTHING = 3, /**< there is nothing to do: no container */
+};
+
+/* The commands: argv[0] is the name of the command. */
+int mw_command_check(int argc, char **argv);
+int mw_command_host(int argc, char **argv);
+
+/** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
+void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Say what is wrong with the command line of @p command, point to its --help. @return 2. */
+int mw_cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * What getopt_long returned '?' or ':' for, said as mw_cli_usage does. The values of @p options are
+ * 256 or more: what is below is a short option, and there are none.
+ */
+int mw_cli_bad_option(const char *command, int answer, char **argv, const struct option *options);
+
+/** Write out what was printed. @return 0, or MW_EXIT_FAILED when it was said that this failed. */
+int mw_cli_flush(void);
+
+enum mw_cli_format { MW_CLI_TABLE, MW_CLI_JSON };
+
+/** @return 0, or -EINVAL with @p err filled. */
+int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err);
+
+/** Is there a host below @p host_root? @return 0, or -errno with a sentence that says so. */
+int mw_cli_check_host_root(const char *host_root, struct mw_error *err);
+
+/**
+ * Where the scripts that ship are: MOONWATCH_SCRIPTS, else share/moonwatch beside the bin folder
+ * of this program. @return text that the caller frees, or NULL with @p err filled.
+ */
+char *mw_cli_scripts_dir(struct mw_error *err);
+
+/* ---- units.c: numbers for people; each writes into @p out and returns it ---- */
+
+#define MW_CLI_UNIT_BYTES 24
+
+char *mw_cli_bytes(double bytes, char out[static MW_CLI_UNIT_BYTES]);     /**< "1.5 MiB" */
+char *mw_cli_percent(double percent, char out[static MW_CLI_UNIT_BYTES]); /**< "12.3 %" */
+char *mw_cli_count(double count, char out[static MW_CLI_UNIT_BYTES]);     /**< "12" */
+
+/** Bytes of @p text that a terminal would take as orders become '?'. Valid UTF-8 stays. */
+void mw_cli_make_printable(char *text);
+
+/** Columns to print for: COLUMNS of the environment, else those of the terminal; 0: any number. */
+unsigned mw_cli_terminal_columns(void);
+
+#endif

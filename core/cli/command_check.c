@@ -1,0 +1,450 @@
+/* moonwatch check: run one check in the foreground, and show what it emits. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/task.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/container_table.h"
+#include "cli/read_list.h"
+#include "moonwatch/stats.h"
+
+#define OPTIONS_MAX 64
+
+struct arguments {
+  const char *name, *host_root;
+  uint64_t count;
+  double interval_s; /* 0: the check's own */
+  enum mw_cli_format format;
+  bool list_reads;
+  struct mw_option options[OPTIONS_MAX];
+  size_t options_count;
+  struct mw_log_config log;
+};
+
+struct session {
+  const struct arguments *arguments;
+  struct mw_context *context;
+  struct mw_task *source, *check;
+  struct mw_group_ids group_ids;
+  struct mw_container_table *table;
+  struct mw_read_list reads;
+  bool silent; /* the first reading, which only gives rates something to start from */
+  uint64_t messages_total;
+};
+
+static void print_help(void)
+{
+  puts(
+      "Usage: moonwatch check NAME [OPTION...]\n"
+      "\n"
+      "Run the check NAME (or the script at a path that ends in .lua) in the foreground, and show\n"
+      "what it emits. Rates need two readings, so a silent one comes first.\n"
+      "\n"
+      "Options:\n"
+      "  --count N            how often to run (default: 1)\n"
+      "  --interval S         seconds between runs, fractions allowed (default: the check's own)\n"
+      "  --format table|json  a table for eyes, or one message a line (default: table)\n"
+      "  --set KEY=VALUE      an option of the check; may be repeated\n"
+      "  --host-root DIR      the host below DIR: /host in a container, or a recorded one "
+      "(default: /)\n"
+      "  --list-reads         instead of messages, the cgroup files that the runs read, once each\n"
+      "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
+      "  --log-format FORMAT  text or json (default: text)\n"
+      "  --help               show this\n"
+      "\n"
+      "Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 nothing to do: it looks at "
+      "containers,\n"
+      "and none runs.\n"
+      "Messages of the program itself go to standard error.");
+}
+
+/* ---- Arguments ---- */
+
+static int parse_count(const char *text, struct arguments *out)
+{
+  if (!mw_parse_u64((struct mw_slice){text, strlen(text)}, &out->count) || out->count == 0)
+    return mw_cli_usage("check", "--count %s is not a number of runs, 1 or more", text);
+  return 0;
+}
+
+static int parse_interval(const char *text, struct arguments *out)
+{
+  char *end;
+
+  out->interval_s = strtod(text, &end);
+  if (!isdigit((unsigned char)text[0]) || *end != '\0' ||
+      !(out->interval_s >= MW_TASK_INTERVAL_MIN_S && out->interval_s <= MW_TASK_INTERVAL_MAX_S))
+    return mw_cli_usage("check", "--interval %s is not a number of seconds from %g to %g", text,
+                        MW_TASK_INTERVAL_MIN_S, MW_TASK_INTERVAL_MAX_S);
+  return 0;
+}
+
+static int parse_set(char *text, struct arguments *out)
+{
+  char *equals = strchr(text, '=');
+
+  if (!equals || equals == text)
+    return mw_cli_usage("check", "--set %s is not of the form KEY=VALUE", text);
+  if (out->options_count == OPTIONS_MAX)
+    return mw_cli_usage("check", "--set is given more than %d times", OPTIONS_MAX);
+  *equals = '\0';
+  out->options[out->options_count++] = (struct mw_option){.key = text, .text = equals + 1};
+  return 0;
+}
+
+static int parse_log_format(const char *text, struct arguments *out)
+{
+  if (strcmp(text, "json") == 0)
+    out->log.format = MW_LOG_JSON;
+  else if (strcmp(text, "text") != 0)
+    return mw_cli_usage("check", "--log-format %s is neither text nor json", text);
+  return 0;
+}
+
+/* Above the bytes that stand for short options, of which there are none. */
+enum option_code {
+  OPTION_COUNT = 256,
+  OPTION_FORMAT,
+  OPTION_HELP,
+  OPTION_HOST_ROOT,
+  OPTION_INTERVAL,
+  OPTION_LIST_READS,
+  OPTION_LOG_FORMAT,
+  OPTION_LOG_LEVEL,
+  OPTION_SET,
+};
+
+static const struct option long_options[] = {
+    {"count", required_argument, NULL, OPTION_COUNT},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
+    {"interval", required_argument, NULL, OPTION_INTERVAL},
+    {"list-reads", no_argument, NULL, OPTION_LIST_READS},
+    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+    {"set", required_argument, NULL, OPTION_SET},
+    {0},
+};
+
+static int parse_option(int option, char **argv, struct arguments *out)
+{
+  struct mw_error err;
+
+  switch (option) {
+  case OPTION_COUNT:
+    return parse_count(optarg, out);
+  case OPTION_FORMAT:
+    return mw_cli_parse_format(optarg, &out->format, &err) < 0
+               ? mw_cli_usage("check", "%s", err.text)
+               : 0;
+  case OPTION_INTERVAL:
+    return parse_interval(optarg, out);
+  case OPTION_LOG_LEVEL:
+    return mw_log_level_parse(optarg, &out->log.level, &err) < 0
+               ? mw_cli_usage("check", "%s", err.text)
+               : 0;
+  case OPTION_LOG_FORMAT:
+    return parse_log_format(optarg, out);
+  case OPTION_HOST_ROOT:
+    out->host_root = optarg;
+    return 0;
+  case OPTION_LIST_READS:
+    out->list_reads = true;
+    return 0;
+  case OPTION_SET:
+    return parse_set(optarg, out);
+  default:
+    return mw_cli_bad_option("check", option, argv, long_options);
+  }
+}
+
+/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
+static int parse_arguments(int argc, char **argv, struct arguments *out)
+{
+  struct mw_error err;
+  int option, rc;
+
+  *out = (struct arguments){.count = 1, .log = {.level = MW_LOG_WARN, .fd = 2}};
+  opterr = 0;
+  /* "-": a NAME may stand anywhere among the options */
+  while ((option = getopt_long(argc, argv, "-:", long_options, NULL)) != -1) {
+    if (option == OPTION_HELP) {
+      print_help();
+      return -1;
+    }
+    if (option == 1) {
+      if (out->name)
+        return mw_cli_usage("check", "one check at a time: %s or %s?", out->name, optarg);
+      out->name = optarg;
+    } else if ((rc = parse_option(option, argv, out)) != 0) {
+      return rc;
+    }
+  }
+  if (optind < argc && !out->name)
+    out->name = argv[optind++];
+  if (optind < argc)
+    return mw_cli_usage("check", "what is \"%s\" for?", argv[optind]);
+  if (!out->name)
+    return mw_cli_usage("check", "which check? For example: moonwatch check container_rt");
+  if (out->host_root && mw_cli_check_host_root(out->host_root, &err) < 0)
+    return mw_cli_usage("check", "%s", err.text);
+  return 0;
+}
+
+/* ---- Running ---- */
+
+static int take_message(void *data, const struct mw_message *message, struct mw_error *err)
+{
+  struct session *session = data;
+
+  session->messages_total++;
+  if (session->silent || session->arguments->list_reads)
+    return 0;
+  if (session->arguments->format == MW_CLI_TABLE)
+    return mw_container_table_add(session->table, message, err);
+  fwrite(message->body.data, 1, message->body.len_bytes, stdout);
+  putchar('\n');
+  return 0;
+}
+
+static size_t containers_count(struct session *session)
+{
+  struct mw_inventory_snapshot *snapshot =
+      mw_inventory_acquire(mw_context_inventory(session->context));
+  size_t count = mw_inventory_snapshot_count(snapshot);
+
+  mw_inventory_release(snapshot);
+  return count;
+}
+
+static void print_title_and_table(struct session *session)
+{
+  char title[512], name[MW_HOST_NAME_BYTES] = "?", memory[MW_CLI_UNIT_BYTES] = "?", clock[32];
+  struct mw_host *host = mw_context_host(session->context);
+  const char *host_root = mw_context_host_root(session->context);
+  uint64_t memory_bytes;
+  time_t now = (time_t)(mw_clock_wall_ns(mw_context_clock(session->context)) / MW_NS_PER_S);
+  struct tm local;
+
+  mw_host_name(host, name, NULL);
+  if (mw_host_memory_total_bytes(host, &memory_bytes, NULL) == 0)
+    mw_cli_bytes((double)memory_bytes, memory);
+  localtime_r(&now, &local);
+  strftime(clock, sizeof clock, "%H:%M:%S", &local);
+  bool elsewhere = strcmp(host_root, "/") != 0;
+  snprintf(title, sizeof title, "%s  %u CPUs  %s  %zu containers  %s%s%s", name,
+           mw_host_cpu_count(host), memory, containers_count(session), clock,
+           elsewhere ? "  host root " : "", elsewhere ? host_root : "");
+  mw_container_table_print(session->table, title, mw_cli_terminal_columns());
+  mw_container_table_clear(session->table);
+}
+
+/* @return 0, or MW_EXIT_FAILED when it was said why. */
+static int run_tasks(struct session *session)
+{
+  struct mw_error source_err, err;
+  int source_rc = mw_task_run(session->source, &source_err);
+  int rc = mw_task_run(session->check, &err);
+
+  /* that containers cannot be listed is nothing to a check that does not ask for them */
+  if (source_rc < 0 && mw_context_inventory_wanted(session->context))
+    mw_cli_say("%s", source_err.text);
+  else
+    source_rc = 0;
+  if (rc < 0)
+    mw_cli_say("%s", err.text);
+  return source_rc < 0 || rc < 0 ? MW_EXIT_FAILED : 0;
+}
+
+/* @return 0, or MW_EXIT_FAILED when it was said why. */
+static int run_once(struct session *session)
+{
+  int rc = run_tasks(session);
+
+  if (rc != 0) {
+    mw_container_table_clear(session->table);
+    return rc;
+  }
+  if (session->silent || session->arguments->list_reads)
+    return 0;
+  if (session->arguments->format == MW_CLI_TABLE)
+    print_title_and_table(session);
+  return mw_cli_flush();
+}
+
+/* No container was there in any run, for a check that looks at containers. */
+static bool nothing_to_do(struct session *session)
+{
+  return session->messages_total == 0 && containers_count(session) == 0 &&
+         mw_context_inventory_wanted(session->context);
+}
+
+static int say_nothing_to_do(struct session *session)
+{
+  mw_cli_say("no container runs on the host at %s", mw_context_host_root(session->context));
+  return MW_EXIT_NOTHING;
+}
+
+/* What ends the program between two runs: it is never lost, as it would be to a handler that runs
+ * just before the sleep begins. */
+static void interruptions(sigset_t *out)
+{
+  sigemptyset(out);
+  sigaddset(out, SIGINT);
+  sigaddset(out, SIGTERM);
+}
+
+/* Sleep until @p wake_ns of the monotonic clock. @return false when interrupted. */
+static bool sleep_until(int64_t wake_ns)
+{
+  sigset_t signals;
+
+  interruptions(&signals);
+  for (;;) {
+    int64_t left_ns = wake_ns - mw_clock_monotonic_ns(mw_clock_system());
+    left_ns = left_ns > 0 ? left_ns : 0;
+    struct timespec left = {left_ns / MW_NS_PER_S, left_ns % MW_NS_PER_S};
+    if (sigtimedwait(&signals, NULL, &left) >= 0)
+      return false;
+    if (errno == EAGAIN)
+      return true;
+  }
+}
+
+/* A run that was due while the last one was still going is left out. */
+static int64_t next_run_ns(int64_t last_ns, int64_t interval_ns)
+{
+  int64_t late_ns = mw_clock_monotonic_ns(mw_clock_system()) - last_ns;
+
+  return last_ns + interval_ns * (late_ns > 0 ? late_ns / interval_ns + 1 : 1);
+}
+
+/* The runs that are shown. A run that fails is said to have failed, and the next one is tried. */
+static int run_and_show(struct session *session, int64_t interval_ns)
+{
+  int64_t due_ns = mw_clock_monotonic_ns(mw_clock_system());
+  int rc = 0;
+
+  for (uint64_t i = 0; i < session->arguments->count; i++) {
+    due_ns = next_run_ns(due_ns, interval_ns);
+    if (!sleep_until(due_ns))
+      return rc;
+    if (run_once(session) != 0)
+      rc = MW_EXIT_FAILED;
+  }
+  return rc == 0 && nothing_to_do(session) ? say_nothing_to_do(session) : rc;
+}
+
+static int run_all(struct session *session)
+{
+  double interval_s = mw_task_interval_s(session->check);
+
+  session->silent = true;
+  if (run_once(session) != 0)
+    return MW_EXIT_FAILED;
+  if (nothing_to_do(session))
+    return say_nothing_to_do(session);
+  mw_cli_say("took a first reading; rates follow in %g s", interval_s);
+  session->silent = false;
+  mw_group_ids_init(&session->group_ids, 1); /* the same input gives the same output */
+  session->reads.recording = true;
+  int rc = run_and_show(session, (int64_t)(interval_s * (double)MW_NS_PER_S));
+  if (session->arguments->list_reads)
+    mw_read_list_print(&session->reads);
+  return rc;
+}
+
+static int open_tasks(struct session *session, const char *const *script_dirs, struct mw_error *err)
+{
+  const struct arguments *arguments = session->arguments;
+  struct mw_task_config source = {.kind = MW_TASK_SOURCE,
+                                  .name = "cgroup",
+                                  .script_dirs = script_dirs,
+                                  .context = session->context};
+  struct mw_task_config check = {.kind = MW_TASK_CHECK,
+                                 .name = arguments->name,
+                                 .script_dirs = script_dirs,
+                                 .context = session->context,
+                                 .options = arguments->options,
+                                 .options_count = arguments->options_count,
+                                 .interval_s = arguments->interval_s,
+                                 .emit = take_message,
+                                 .emit_data = session,
+                                 .group_ids = &session->group_ids};
+
+  session->check = mw_task_open(&check, err);
+  if (!session->check)
+    return err->code == EINVAL || err->code == ENOENT ? MW_EXIT_USAGE : MW_EXIT_FAILED;
+  session->source = mw_task_open(&source, err);
+  return session->source ? 0 : MW_EXIT_FAILED;
+}
+
+static int run_session(struct session *session, const char *const *script_dirs)
+{
+  struct mw_error err;
+
+  session->table = mw_container_table_new(&err);
+  if (!session->table) {
+    mw_cli_say("%s", err.text);
+    return MW_EXIT_FAILED;
+  }
+  int rc = open_tasks(session, script_dirs, &err);
+  if (rc != 0) {
+    mw_cli_say("%s", err.text);
+    return rc;
+  }
+  return run_all(session);
+}
+
+static int run_check(const struct arguments *arguments)
+{
+  struct session session = {.arguments = arguments};
+  struct mw_context_config config = {.host_root = arguments->host_root};
+  const char *script_dirs[2] = {NULL, NULL};
+  int rc = MW_EXIT_FAILED;
+  struct mw_error err;
+
+  if (arguments->list_reads) {
+    config.on_read = mw_read_list_add;
+    config.on_read_data = &session.reads;
+  }
+  mw_group_ids_init(&session.group_ids, 1);
+  char *scripts_dir = mw_cli_scripts_dir(&err);
+  session.context = scripts_dir ? mw_context_new(&config, &err) : NULL;
+  if (session.context) {
+    script_dirs[0] = scripts_dir;
+    rc = run_session(&session, script_dirs);
+  } else {
+    mw_cli_say("%s", err.text);
+  }
+  mw_task_close(session.check);
+  mw_task_close(session.source);
+  mw_container_table_free(session.table);
+  mw_context_free(session.context);
+  mw_read_list_deinit(&session.reads);
+  free(scripts_dir);
+  return rc;
+}
+
+int mw_command_check(int argc, char **argv)
+{
+  struct arguments arguments;
+  sigset_t signals;
+  int rc = parse_arguments(argc, argv, &arguments);
+
+  if (rc != 0)
+    return rc < 0 ? MW_EXIT_FINE : rc;
+  mw_log_configure(&arguments.log);
+  interruptions(&signals);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  return run_check(&arguments);
+}

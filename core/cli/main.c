@@ -1,0 +1,175 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/suggest.h"
+#include "cli/cli.h"
+
+static const struct command {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *text;
+} commands[] = {
+    {"check", mw_command_check, "run one check in the foreground"},
+    {"host", mw_command_host, "show what is known about this host"},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void __attribute__((format(printf, 1, 0))) say(const char *fmt, va_list args)
+{
+  char text[MW_ERROR_TEXT_BYTES + 64];
+
+  vsnprintf(text, sizeof text, fmt, args);
+  mw_cli_make_printable(text);
+  fprintf(stderr, "moonwatch: %s\n", text);
+}
+
+void mw_cli_say(const char *fmt, ...)
+{
+  va_list args;
+
+  va_start(args, fmt);
+  say(fmt, args);
+  va_end(args);
+}
+
+int mw_cli_usage(const char *command, const char *fmt, ...)
+{
+  va_list args;
+
+  va_start(args, fmt);
+  say(fmt, args);
+  va_end(args);
+  fprintf(stderr, "Try \"moonwatch%s%s --help\".\n", *command ? " " : "", command);
+  return MW_EXIT_USAGE;
+}
+
+int mw_cli_bad_option(const char *command, int answer, char **argv, const struct option *options)
+{
+  struct mw_suggestion suggestion = {0};
+  char word[64];
+
+  if (answer == ':')
+    return mw_cli_usage(command, "option %s needs a value", argv[optind - 1]);
+  if (optopt > 0 && optopt < 256)
+    return mw_cli_usage(command, "there is no option -%c", optopt);
+  snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
+  if (optopt > 0)
+    return mw_cli_usage(command, "option %s takes no value", word);
+  suggestion.wanted = word + 2; /* without its "--" */
+  for (; options->name; options++)
+    mw_suggestion_consider(&suggestion, options->name);
+  if (suggestion.closest)
+    return mw_cli_usage(command, "there is no option %s; did you mean --%s?", word,
+                        suggestion.closest);
+  return mw_cli_usage(command, "there is no option %s", word);
+}
+
+int mw_cli_flush(void)
+{
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return 0;
+  mw_cli_say("cannot write to standard output: %s", strerror(errno));
+  clearerr(stdout);
+  return MW_EXIT_FAILED;
+}
+
+int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err)
+{
+  if (strcmp(text, "table") != 0 && strcmp(text, "json") != 0)
+    return mw_error_set(err, EINVAL, "--format %s is neither table nor json", text);
+  *out = strcmp(text, "json") == 0 ? MW_CLI_JSON : MW_CLI_TABLE;
+  return 0;
+}
+
+static void print_help(void)
+{
+  puts("Usage: moonwatch COMMAND [ARGUMENT...]\n"
+       "\n"
+       "A monitoring agent for hosts that run containers, scriptable in Lua.\n"
+       "\n"
+       "Commands:");
+  for (size_t i = 0; i < COMMANDS; i++)
+    printf("  %-8s %s\n", commands[i].name, commands[i].text);
+  puts("\n"
+       "\"moonwatch COMMAND --help\" tells more of each.\n"
+       "\n"
+       "Options:\n"
+       "  --help     show this\n"
+       "  --version  show the version\n"
+       "\n"
+       "Environment:\n"
+       "  MOONWATCH_SCRIPTS  the folder with checks/, sources/ and moonwatch/, instead of the one "
+       "that\n"
+       "                     was installed with the program\n"
+       "  COLUMNS            how wide tables may be (default: as wide as the terminal)\n"
+       "\n"
+       "Exit codes: 0 fine, 1 something failed, 2 wrong usage, 3 nothing to do.");
+}
+
+/* Descriptors are kept for the files that are read all the time; the budget follows this limit. */
+static void raise_descriptor_limit(void)
+{
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused the budget is smaller */
+  }
+}
+
+/* A standard stream that is closed would give its number to the next file that is opened, and what
+ * is printed would go there. Opened the wrong way round it fails as a closed one does. */
+static void open_standard_streams(void)
+{
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+static int unknown_command(const char *word)
+{
+  struct mw_suggestion suggestion = {.wanted = word};
+  const char *noun = *word == '-' ? "option" : "command";
+
+  for (size_t i = 0; i < COMMANDS; i++)
+    mw_suggestion_consider(&suggestion, commands[i].name);
+  mw_suggestion_consider(&suggestion, "--help");
+  mw_suggestion_consider(&suggestion, "--version");
+  if (suggestion.closest)
+    return mw_cli_usage("", "there is no %s \"%s\"; did you mean \"%s\"?", noun, word,
+                        suggestion.closest);
+  return mw_cli_usage("", "there is no %s \"%s\"", noun, word);
+}
+
+static int run(int argc, char **argv)
+{
+  if (argc < 2)
+    return mw_cli_usage("", "which command?");
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    print_help();
+    return MW_EXIT_FINE;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    puts("moonwatch " MW_VERSION);
+    return MW_EXIT_FINE;
+  }
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0)
+      return commands[i].run(argc - 1, argv + 1);
+  return unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+  open_standard_streams();
+  raise_descriptor_limit();
+  int rc = run(argc, argv);
+  int flushed = mw_cli_flush();
+  return rc == MW_EXIT_FINE ? flushed : rc;
+}

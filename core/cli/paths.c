@@ -1,0 +1,70 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static bool is_directory(const char *path)
+{
+  struct stat status;
+  return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int mw_cli_check_host_root(const char *host_root, struct mw_error *err)
+{
+  char proc[PATH_MAX];
+
+  if (!is_directory(host_root))
+    return mw_error_set(err, ENOENT, "host root %s is not a directory", host_root);
+  if ((size_t)snprintf(proc, sizeof proc, "%s/proc", host_root) >= sizeof proc ||
+      !is_directory(proc))
+    return mw_error_set(err, ENOENT,
+                        "host root %s has no proc: it is to be a folder with the /proc and "
+                        "/sys/fs/cgroup of a host, such as /host in a container",
+                        host_root);
+  return 0;
+}
+
+/* DIR of DIR/bin/moonwatch. */
+static bool own_prefix(char out[static PATH_MAX])
+{
+  ssize_t used = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+  if (used <= 0)
+    return false;
+  out[used] = '\0';
+  for (int up = 0; up < 2; up++) {
+    char *slash = strrchr(out, '/');
+    if (!slash)
+      return false;
+    *slash = '\0';
+  }
+  return true;
+}
+
+char *mw_cli_scripts_dir(struct mw_error *err)
+{
+  const char *from_environment = getenv("MOONWATCH_SCRIPTS");
+  char prefix[PATH_MAX];
+  char *dir = NULL;
+
+  if (from_environment && *from_environment) {
+    if (is_directory(from_environment))
+      return strdup(from_environment);
+    mw_error_set(err, ENOENT, "MOONWATCH_SCRIPTS names %s, which is not a directory",
+                 from_environment);
+    return NULL;
+  }
+  if (own_prefix(prefix) && asprintf(&dir, "%s/share/moonwatch", prefix) > 0 && is_directory(dir))
+    return dir;
+  mw_error_set(err, ENOENT,
+               "the scripts are not at %s: install moonwatch, or set MOONWATCH_SCRIPTS to the "
+               "folder that has checks/ and sources/",
+               dir ? dir : "share/moonwatch");
+  free(dir);
+  return NULL;
+}

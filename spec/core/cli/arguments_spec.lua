@@ -1,0 +1,125 @@
+local program = require "spec.support.program"
+
+local ROOT = "spec/fixtures/hybrid"
+
+describe("the command line of moonwatch", function()
+  for what, call in pairs {
+    ["the program"] = { "--help" },
+    ["the program, asked without dashes"] = { "help" },
+    ["check"] = { "check", "--help" },
+    ["check, whatever else is given"] = { "check", "container_rt", "--count", "3", "--help", "--nonsense" },
+    ["host"] = { "host", "--help" },
+  } do
+    it("has a help for " .. what, function()
+      local outcome = program.run(call)
+      assert.equal(0, outcome.code)
+      assert.equal("", outcome.err)
+      assert.matches("^Usage: moonwatch ", outcome.out)
+      assert.matches("\nExit codes: 0 fine, 1 ", outcome.out)
+      for line in outcome.out:gmatch "[^\n]+" do
+        assert.is_true(#line <= 100, line)
+      end
+    end)
+  end
+
+  it("names every option in its help", function()
+    local help = program.run({ "check", "--help" }).out
+    for _, option in ipairs {
+      "count", "interval", "format", "set", "host-root", "list-reads", "log-level", "log-format", "help",
+    } do
+      assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
+    end
+  end)
+
+  it("tells its version", function()
+    assert.matches("^moonwatch %d+%.%d+%.%d+\n$", program.run({ "--version" }).out)
+  end)
+
+  -- What is wrong, the call, and what is said about it.
+  for _, case in ipairs {
+    { "no command", {}, "moonwatch: which command?" },
+    { "a command that is not there", { "prozess" }, 'moonwatch: there is no command "prozess"' },
+    { "a misspelt command", { "chekc" }, 'there is no command "chekc"; did you mean "check"?' },
+    { "a misspelt option of the program", { "--hepl" }, 'there is no option "--hepl"; did you mean "--help"?' },
+    { "a command that would steer the terminal", { "a\27[2Jb" }, 'there is no command "a?[2Jb"' },
+    { "no check", { "check" }, "which check? For example: moonwatch check container_rt" },
+    { "two checks", { "check", "a", "b" }, "one check at a time: a or b?" },
+    { "two checks behind --", { "check", "--", "a", "b" }, 'what is "b" for?' },
+    { "a check that is not there", { "check", "zzz" }, 'there is no check "zzz"; there are: container_rt' },
+    { "a misspelt check", { "check", "container_tr" }, 'did you mean "container_rt"?' },
+    { "a path that is not there", { "check", "./none.lua" }, "./none.lua: No such file or directory" },
+    { "an unknown option", { "check", "x", "--zzzzzz" }, "there is no option --zzzzzz" },
+    { "a misspelt option", { "check", "x", "--fromat" }, "there is no option --fromat; did you mean --format?" },
+    { "a misspelt option with a value", { "check", "x", "--cont=3" }, "no option --cont; did you mean --count?" },
+    { "a short option", { "check", "x", "-c", "3" }, "there is no option -c" },
+    { "short options in one word", { "check", "x", "-xy" }, "there is no option -x" },
+    { "a value where none belongs", { "check", "x", "--list-reads=5" }, "option --list-reads takes no value" },
+    { "an option without its value", { "check", "x", "--count" }, "option --count needs a value" },
+    { "a count of 0", { "check", "x", "--count", "0" }, "--count 0 is not a number of runs, 1 or more" },
+    { "a negative count", { "check", "x", "--count", "-1" }, "--count -1 is not a number of runs" },
+    { "half a count", { "check", "x", "--count", "1.5" }, "--count 1.5 is not a number of runs" },
+    { "a count with a blank", { "check", "x", "--count", " 1" }, "--count  1 is not a number of runs" },
+    { "a count over 2^64", { "check", "x", "--count", "18446744073709551616" }, "is not a number of runs" },
+    { "no interval", { "check", "x", "--interval", "" }, "--interval  is not a number of seconds" },
+    { "an interval of 0", { "check", "x", "--interval", "0" },
+      "--interval 0 is not a number of seconds from 0.01 to 86400" },
+    { "a negative interval", { "check", "x", "--interval", "-2" }, "--interval -2 is not a number of seconds" },
+    { "an interval that is no number", { "check", "x", "--interval", "nan" }, "--interval nan is not" },
+    { "an interval without end", { "check", "x", "--interval", "inf" }, "--interval inf is not" },
+    { "an interval with a unit", { "check", "x", "--interval", "2s" }, "--interval 2s is not" },
+    { "an interval of years", { "check", "x", "--interval", "1e9" }, "--interval 1e9 is not" },
+    { "an unknown format", { "check", "x", "--format", "xml" }, "--format xml is neither table nor json" },
+    { "an unknown log level", { "check", "x", "--log-level", "loud" }, 'unknown log level "loud": use debug' },
+    { "an unknown log format", { "check", "x", "--log-format", "xml" }, "--log-format xml is neither text nor json" },
+    { "an option of a check without a value", { "check", "x", "--set", "a" }, "--set a is not of the form KEY=VALUE" },
+    { "an option of a check without a name", { "check", "x", "--set", "=5" }, "--set =5 is not of the form KEY=VALUE" },
+    { "a host root that is not there", { "check", "x", "--host-root", "/nonexistent" },
+      "host root /nonexistent is not a directory" },
+    { "a host root that is a file", { "check", "x", "--host-root", "/etc/passwd" },
+      "host root /etc/passwd is not a directory" },
+    { "a host root that is no host", { "check", "x", "--host-root", "spec" }, "host root spec has no proc" },
+    { "an argument of host", { "host", "name" }, 'what is "name" for?' },
+    { "a misspelt option of host", { "host", "--formt=json" }, "there is no option --formt; did you mean --format?" },
+    { "an unknown format of host", { "host", "--format", "xml" }, "--format xml is neither table nor json" },
+    { "a host root without a host", { "host", "--host-root", "/nonexistent" }, "is not a directory" },
+  } do
+    local what, call, message = case[1], case[2], case[3]
+
+    it("refuses " .. what, function()
+      local outcome = program.run(call)
+      assert.equal(2, outcome.code)
+      assert.equal("", outcome.out)
+      assert.matches("^moonwatch: ", outcome.err)
+      assert.is_truthy(outcome.err:find(message, 1, true), outcome.err)
+      assert.is_nil(outcome.err:find "[%z\1-\9\11-\31]")
+    end)
+  end
+
+  it("points to the help of the command", function()
+    assert.matches('\nTry "moonwatch %-%-help".\n$', program.run({ "chekc" }).err)
+    assert.matches('\nTry "moonwatch check %-%-help".\n$', program.run({ "check", "--zzz" }).err)
+    assert.matches('\nTry "moonwatch host %-%-help".\n$', program.run({ "host", "-x" }).err)
+  end)
+
+  it("takes the name of the check anywhere among the options", function()
+    for _, call in ipairs {
+      { "check", "container_rt", "--interval", "0.01", "--host-root", ROOT },
+      { "check", "--interval", "0.01", "container_rt", "--host-root", ROOT },
+      { "check", "--interval=0.01", "--host-root=" .. ROOT, "--", "container_rt" },
+    } do
+      assert.equal(0, program.run(call).code)
+    end
+  end)
+
+  it("says that it finds no scripts, and what to do", function()
+    local outcome = program.run { "check", "x", env = { MOONWATCH_SCRIPTS = "/nonexistent" } }
+    assert.equal(1, outcome.code)
+    assert.matches("MOONWATCH_SCRIPTS names /nonexistent, which is not a directory", outcome.err)
+  end)
+
+  it("fails when its help cannot be written", function()
+    local outcome = program.run { "--help", redirect = "> /dev/full" }
+    assert.equal(1, outcome.code)
+    assert.matches("cannot write to standard output: No space left on device", outcome.err)
+  end)
+end)

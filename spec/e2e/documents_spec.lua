@@ -1,0 +1,101 @@
+--- The documents tell the truth: their scripts run, their output is the program's, their links lead
+--- somewhere.
+local podman = require "spec.support.podman"
+local tmpdir = require "spec.support.tmpdir"
+
+local PROGRAM = os.getenv "MOONWATCH_BIN" or "build/dev/bin/moonwatch"
+local DOCUMENTS = {
+  "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/scripting.md",
+  "docs/decisions/README.md", "spec/fixtures/README.md",
+}
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- The blocks of a document in a language, in their order.
+local function blocks_of(path, language)
+  local blocks = {}
+  for block in read(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
+    table.insert(blocks, block)
+  end
+  return blocks
+end
+
+describe("README.md", function()
+  it("shows a check and what it prints", function()
+    local command, expected = blocks_of("README.md", "console")[1]:match "^%$ moonwatch (.-[^\\])\n(.*)$"
+    local dir = tmpdir.new { ["memory_percent.lua"] = blocks_of("README.md", "lua")[1] }
+    finally(function() dir:remove() end)
+
+    local output, status = podman.shell(("%s %s 2> %s/log"):format(
+      PROGRAM, (command:gsub("%./memory_percent", dir.path .. "/memory_percent")), dir.path))
+
+    assert.equal(0, status, read(dir.path .. "/log"))
+    assert.equal(expected .. "\n", output)
+  end)
+end)
+
+describe("docs/scripting.md", function()
+  local check, spec = unpack(blocks_of("docs/scripting.md", "lua"))
+
+  it("shows a check that runs", function()
+    local dir = tmpdir.new { ["throttled.lua"] = check }
+    finally(function() dir:remove() end)
+
+    local output, status = podman.shell((
+      "%s check %s/throttled.lua --set max_age_ms=0 --interval 0.05 --format json --host-root spec/fixtures/v2/t0"
+    ):format(PROGRAM, dir.path))
+
+    assert.equal(0, status, output)
+    assert.matches('{"metric":"cpu.throttled.percent","tags":["id:', output, 1, true)
+  end)
+
+  it("shows a spec of it that passes", function()
+    local run = {}
+    local environment = setmetatable({
+      describe = function(_, block) block() end,
+      it = function(_, block) table.insert(run, block) end,
+      dofile = function() return assert(loadstring(check))() end,
+    }, { __index = getfenv() })
+
+    setfenv(assert(loadstring(spec)), environment)()
+
+    assert.equal(1, #run)
+    run[1]()
+  end)
+
+  it("has a section for each module", function()
+    local text = read "docs/scripting.md"
+    for name in podman.shell "ls scripts/meta scripts/moonwatch":gmatch "([%w_]+)%.lua" do
+      local module = name == "moonwatch" and name or "moonwatch." .. name
+      assert.truthy(text:find("\n### [^\n]*" .. module:gsub("%.", "%%.")), module)
+    end
+  end)
+end)
+
+describe("docs/decisions/README.md", function()
+  it("lists every decision", function()
+    local index = read "docs/decisions/README.md"
+    for name in podman.shell "ls docs/decisions":gmatch "%d+%-[^\n]+%.md" do
+      assert.truthy(index:find(name, 1, true), name)
+    end
+  end)
+end)
+
+describe("The documents", function()
+  for _, document in ipairs(DOCUMENTS) do
+    it("link to what exists, from " .. document, function()
+      local folder = document:match "^(.*/)" or ""
+      for target in read(document):gmatch "%]%(([^)#]+)[^)]*%)" do
+        if not target:find "^https:" then
+          local path = folder .. target
+          assert.truthy(io.open(path), ("%s: there is no %s"):format(document, path))
+        end
+      end
+    end)
+  end
+end)
