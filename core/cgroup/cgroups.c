@@ -266,6 +266,7 @@ struct mw_cgroups *mw_cgroups_open(const struct mw_cgroups_config *config, struc
   set_defaults(cgroups);
   mw_buf_init(&cgroups->text, MW_CGROUP_FILE_MAX_BYTES);
   mw_buf_init(&cgroups->path, (size_t)2 * PATH_MAX);
+  mw_buf_init(&cgroups->pending, MW_CGROUP_PENDING_MAX_BYTES);
   cgroups->inotify_fd = config->no_inotify ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   cgroups->inotify_trusted = cgroups->inotify_fd >= 0;
   if (!set_roots(cgroups)) {
@@ -294,6 +295,7 @@ void mw_cgroups_close(struct mw_cgroups *cgroups)
   }
   mw_buf_deinit(&cgroups->text);
   mw_buf_deinit(&cgroups->path);
+  mw_buf_deinit(&cgroups->pending);
   free(cgroups->sorted);
   free(cgroups->disks);
   free(cgroups->host_root);

@@ -14,8 +14,16 @@ struct mw_cgroup_entry *mw_entry_find(struct mw_cgroups *cgroups, const char *id
   return entry;
 }
 
+void mw_entry_unlink(struct mw_cgroup_entry *entry)
+{
+  if (entry->directory)
+    entry->directory->entry = NULL;
+  entry->directory = NULL;
+}
+
 void mw_entry_free(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)
 {
+  mw_entry_unlink(entry);
   mw_reader_forget(cgroups, entry);
   mw_cgroup_sample_deinit(&entry->limits);
   free(entry->path);
@@ -70,6 +78,7 @@ static bool entry_place(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entr
 
   if (!copy)
     return false;
+  mw_entry_unlink(entry);
   mw_reader_forget(cgroups, entry);
   free(entry->path);
   entry->found = *found; /* another path may name another runtime */

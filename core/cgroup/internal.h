@@ -24,9 +24,10 @@
 #include "cgroup/figures.h"
 #include "moonwatch/cgroup.h"
 
-#define MW_CGROUP_FILE_MAX_BYTES ((size_t)1 << 20)   /* ceiling of one file */
-#define MW_CGROUP_DIRECTORIES_MAX 200000             /* ceiling of one host */
-#define MW_HIERARCHIES_MAX (MW_CONTROLLER_COUNT + 1) /* each controller its own, and version 2 */
+#define MW_CGROUP_FILE_MAX_BYTES ((size_t)1 << 20)     /* ceiling of one file */
+#define MW_CGROUP_DIRECTORIES_MAX 200000               /* ceiling of one host */
+#define MW_CGROUP_PENDING_MAX_BYTES ((size_t)64 << 20) /* ceiling of paths to visit */
+#define MW_HIERARCHIES_MAX (MW_CONTROLLER_COUNT + 1)   /* each controller its own, and version 2 */
 #define MW_PLAN_MAX 32
 
 struct mw_cgroup_directory;
@@ -54,13 +55,14 @@ struct mw_cgroup_entry {
   char *paths[MW_HIERARCHIES_MAX]; /**< elsewhere, where it differs from `path` */
   uint32_t absent_hierarchies;     /**< bit 1 << hierarchy: it has no directory there */
   bool paths_known;
-  uint64_t walk;                  /**< the last walk that saw it */
-  bool is_elsewhere;              /**< it was seen in another walked hierarchy too */
-  int fds[MW_PLAN_MAX];           /**< kept open; -1: not */
-  uint32_t missing_files;         /**< bit 1 << plan file: not there when last looked for */
-  uint32_t reported_files;        /**< the same: on_problem was told, and it has not ended */
-  int64_t limits_read_ns;         /**< 0: never */
-  struct mw_cgroup_sample limits; /**< of the slow files */
+  struct mw_cgroup_directory *directory; /**< the record of that place; NULL: none yet */
+  uint64_t walk;                         /**< the last walk that saw it */
+  bool is_elsewhere;                     /**< it was seen in another walked hierarchy too */
+  int fds[MW_PLAN_MAX];                  /**< kept open; -1: not */
+  uint32_t missing_files;                /**< bit 1 << plan file: not there when last looked for */
+  uint32_t reported_files;               /**< the same: on_problem was told, and it has not ended */
+  int64_t limits_read_ns;                /**< 0: never */
+  struct mw_cgroup_sample limits;        /**< of the slow files */
   struct mw_figures parent_limits;
   bool has_parent_limits;
   UT_hash_handle hh; /**< by id */
@@ -72,8 +74,10 @@ struct mw_cgroup_directory {
   uint8_t hierarchy;
   uint64_t inode;
   uint64_t links;
-  bool links_stale;  /**< an event told of a change since `links` was read */
-  bool has_children; /**< when it was listed, or an event told so since */
+  bool links_stale;              /**< an event told of a change since `links` was read */
+  bool has_children;             /**< when it was listed, or an event told so since */
+  bool is_container;             /**< by its name */
+  struct mw_cgroup_entry *entry; /**< the container whose place this is; NULL: none */
   uint64_t walk;
   int watch;                               /**< of inotify; -1: none */
   struct mw_cgroup_directory *prev, *next; /**< in the order of the link-count check */
@@ -115,6 +119,7 @@ struct mw_cgroups {
   bool walk_deep;   /* the walk that is going on looks everywhere */
   uint64_t walk;
   int64_t walked_ns;
+  struct mw_buf pending; /* paths that the walk has still to visit */
 
   /* reading */
   size_t kept_files, kept_files_max;
@@ -138,6 +143,8 @@ struct mw_cgroup_entry *mw_entry_find(struct mw_cgroups *cgroups, const char *id
 void mw_entry_remove(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
 /** Remove a container that turned out to be gone; a walk follows at the next refresh. */
 void mw_entry_drop(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+/** Part @p entry and the directory at its place from each other. */
+void mw_entry_unlink(struct mw_cgroup_entry *entry);
 /** Free an entry that is in no table any more. */
 void mw_entry_free(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
 

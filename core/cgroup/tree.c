@@ -35,6 +35,13 @@ static struct mw_cgroup_directory *directory_find(struct mw_hierarchy *hierarchy
   return directory;
 }
 
+static void directory_unlink(struct mw_cgroup_directory *directory)
+{
+  if (directory->entry)
+    directory->entry->directory = NULL;
+  directory->entry = NULL;
+}
+
 static void directory_unwatch(struct mw_cgroups *cgroups, struct mw_cgroup_directory *directory)
 {
   if (directory->watch < 0)
@@ -49,6 +56,7 @@ static void directory_free(struct mw_cgroups *cgroups, struct mw_cgroup_director
   if (directory->watch >= 0 && cgroups->inotify_fd >= 0)
     inotify_rm_watch(cgroups->inotify_fd, directory->watch); /* fails when it is gone: fine */
   directory_unwatch(cgroups, directory);
+  directory_unlink(directory);
   free(directory->path);
   free(directory);
 }
@@ -139,25 +147,24 @@ static void directory_watch(struct mw_cgroups *cgroups, struct mw_cgroup_directo
 
 /* ---- Walking ---- */
 
-struct pending {
-  char **paths;
-  size_t count, capacity;
-};
-
-static bool pending_push(struct pending *pending, const char *path)
+/* Directories that are still to be visited: their paths, each with its NUL, last in first out. The
+ * buffer stays for the next walk. */
+static bool pending_push(struct mw_cgroups *cgroups, const char *path)
 {
-  if (pending->count == pending->capacity) {
-    size_t capacity = pending->capacity ? pending->capacity * 2 : 64;
-    char **paths = reallocarray(pending->paths, capacity, sizeof *paths);
-    if (!paths)
-      return false;
-    pending->paths = paths;
-    pending->capacity = capacity;
-  }
-  char *copy = strdup(path);
-  if (copy)
-    pending->paths[pending->count++] = copy;
-  return copy != NULL;
+  return mw_buf_append(&cgroups->pending, path, strlen(path) + 1, NULL) == 0;
+}
+
+static bool pending_pop(struct mw_cgroups *cgroups, char path[static PATH_MAX])
+{
+  struct mw_buf *pending = &cgroups->pending;
+
+  if (pending->len_bytes == 0)
+    return false;
+  const char *nul = memrchr(pending->data, '\0', pending->len_bytes - 1);
+  const char *last = nul ? nul + 1 : pending->data;
+  strcpy(path, last);
+  pending->len_bytes = (size_t)(last - pending->data);
+  return true;
 }
 
 static bool is_directory(int parent_fd, const struct dirent64 *entry)
@@ -179,39 +186,65 @@ static bool recognize(const struct mw_cgroups *cgroups, const char *parent_path,
   return false;
 }
 
-/* Is there nothing inside that is not known? Not while events were lost: then all is looked at. */
-static bool is_settled(const struct mw_cgroups *cgroups,
-                       const struct mw_cgroup_directory *directory, uint64_t inode)
+/* Is the directory a container, and the place of one? (Not when the same id is elsewhere, too.) */
+static void directory_find_container(struct mw_cgroups *cgroups,
+                                     struct mw_cgroup_directory *directory)
 {
-  return directory && directory->inode == inode && !directory->has_children &&
-         directory->watch >= 0 && !cgroups->walk_deep;
+  const char *slash = strrchr(directory->path, '/');
+  struct mw_cgroup_container found;
+  char parent[PATH_MAX];
+
+  directory_unlink(directory);
+  directory->is_container = false;
+  if (!slash)
+    return; /* the root */
+  memcpy(parent, directory->path, (size_t)(slash - directory->path));
+  parent[slash - directory->path] = '\0';
+  if (!recognize(cgroups, parent, slash + 1, &found))
+    return;
+  directory->is_container = true;
+  struct mw_cgroup_entry *entry = mw_entry_find(cgroups, found.id);
+  if (entry && entry->hierarchy == directory->hierarchy &&
+      strcmp(entry->path, directory->path) == 0) {
+    mw_entry_unlink(entry);
+    directory->entry = entry;
+    entry->directory = directory;
+  }
 }
 
-static void see_child(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *parent_path,
-                      const struct dirent64 *child, struct pending *pending)
+/* Is there nothing inside that is not known? Not while events were lost: then all is looked at. */
+static bool is_settled(const struct mw_cgroups *cgroups,
+                       const struct mw_cgroup_directory *directory)
+{
+  return directory->entry && !directory->has_children && directory->watch >= 0 &&
+         !cgroups->walk_deep;
+}
+
+static void see_child(struct mw_cgroups *cgroups, struct mw_hierarchy *hierarchy,
+                      const struct mw_cgroup_directory *parent, const struct dirent64 *child)
 {
   char path[PATH_MAX];
-  size_t parent_bytes = strlen(parent_path), name_bytes = strlen(child->d_name);
+  size_t parent_bytes = strlen(parent->path), name_bytes = strlen(child->d_name);
+  struct mw_cgroup_container found;
 
   if (parent_bytes + name_bytes + 2 > sizeof path)
     return; /* deeper than the kernel takes paths */
-  memcpy(path, parent_path, parent_bytes);
+  memcpy(path, parent->path, parent_bytes);
   path[parent_bytes] = '/';
   memcpy(path + parent_bytes + 1, child->d_name, name_bytes + 1);
 
-  struct mw_cgroup_container found;
-  bool is_container = recognize(cgroups, parent_path, child->d_name, &found);
-  if (is_container)
-    mw_entry_see(cgroups, hierarchy, path, child->d_ino, &found);
-  struct mw_cgroup_directory *known = directory_find(&cgroups->hierarchies[hierarchy], path);
-  if (is_container && is_settled(cgroups, known, child->d_ino))
-    known->walk = cgroups->walk;
-  else if (!pending_push(pending, path))
+  struct mw_cgroup_directory *known = directory_find(hierarchy, path);
+  if (known && known->inode == child->d_ino && is_settled(cgroups, known)) {
+    known->walk = known->entry->walk = cgroups->walk;
+    return;
+  }
+  if ((!known || known->is_container) && recognize(cgroups, parent->path, child->d_name, &found))
+    mw_entry_see(cgroups, parent->hierarchy, path, child->d_ino, &found);
+  if (!pending_push(cgroups, path))
     cgroups->walk_due = true; /* out of memory: found by the next walk */
 }
 
-static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_directory *directory,
-                         struct pending *pending)
+static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_directory *directory)
 {
   /* what a directory of the v1 pids hierarchy holds is a few hundred bytes */
   _Alignas(struct dirent64) char buffer[16384];
@@ -226,7 +259,7 @@ static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_di
           !is_directory(fd, child))
         continue;
       directory->has_children = true;
-      see_child(cgroups, directory->hierarchy, directory->path, child, pending);
+      see_child(cgroups, &cgroups->hierarchies[directory->hierarchy], directory, child);
     }
   }
   return got < 0 ? -errno : 0;
@@ -254,9 +287,35 @@ static void keep_below(struct mw_cgroups *cgroups, uint8_t hierarchy, const char
       entry->walk = cgroups->walk;
 }
 
+/* The record of the directory that is open as @p fd, made or brought up to date. NULL: no room. */
+static struct mw_cgroup_directory *note_directory(struct mw_cgroups *cgroups, uint8_t hierarchy,
+                                                  const char *path, int fd,
+                                                  const struct stat *status)
+{
+  struct mw_cgroup_directory *directory = directory_find(&cgroups->hierarchies[hierarchy], path);
+  struct stat later = *status;
+
+  if (!directory && !(directory = directory_add(cgroups, hierarchy, path)))
+    return NULL;
+  bool is_new = directory->inode != status->st_ino; /* 0 when it was just added */
+  if (is_new)
+    directory_unwatch(cgroups, directory); /* made anew: the watch went with the old one */
+  directory->inode = status->st_ino;
+  directory->walk = cgroups->walk;
+  if (directory->watch < 0) {
+    directory_watch(cgroups, directory); /* what comes after it makes an event */
+    fstat(fd, &later);                   /* what came before it counts as known */
+  }
+  directory->links = later.st_nlink;
+  directory->links_stale = false;
+  if (is_new || (directory->is_container && !directory->entry))
+    directory_find_container(cgroups, directory);
+  return directory;
+}
+
 /* List one directory. @return 0 when it was listed or is gone, -errno otherwise. */
 static int visit(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path,
-                 struct pending *pending, struct mw_error *err)
+                 struct mw_error *err)
 {
   const struct mw_hierarchy *tree = &cgroups->hierarchies[hierarchy];
   struct stat status;
@@ -271,19 +330,11 @@ static int visit(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path
     return mw_error_set(err, errno, "cannot list %s%s: %s", tree->mount_path, path,
                         strerror(errno));
   }
-  struct mw_cgroup_directory *directory = directory_find(&cgroups->hierarchies[hierarchy], path);
-  if (!directory && !(directory = directory_add(cgroups, hierarchy, path)))
+  struct mw_cgroup_directory *directory = note_directory(cgroups, hierarchy, path, fd, &status);
+  if (!directory)
     return mw_error_set(err, ENOSPC, "%s%s is left out: over %d cgroups, or out of memory",
                         tree->mount_path, path, MW_CGROUP_DIRECTORIES_MAX);
-  if (directory->inode != status.st_ino)
-    directory_unwatch(cgroups, directory); /* made anew: the watch went with the old one */
-  directory->inode = status.st_ino;
-  directory->walk = cgroups->walk;
-  directory_watch(cgroups, directory); /* first: what comes after it makes an event */
-  if (fstat(fd, &status) == 0)
-    directory->links = status.st_nlink;
-  directory->links_stale = false;
-  int rc = list_children(cgroups, fd, directory, pending);
+  int rc = list_children(cgroups, fd, directory);
   if (rc < 0 && rc != -ENOENT && rc != -ENODEV) {
     keep_below(cgroups, hierarchy, path);
     return mw_error_set(err, -rc, "cannot list %s%s: %s", tree->mount_path, path, strerror(-rc));
@@ -295,17 +346,14 @@ static int visit(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path
 static int visit_all(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path,
                      struct mw_error *err)
 {
-  struct pending pending = {0};
+  char next[PATH_MAX];
   struct mw_error problem;
-  int rc = visit(cgroups, hierarchy, path, &pending, err);
 
-  while (pending.count > 0) {
-    char *next = pending.paths[--pending.count];
-    if (visit(cgroups, hierarchy, next, &pending, &problem) < 0)
+  cgroups->pending.len_bytes = 0;
+  int rc = visit(cgroups, hierarchy, path, err);
+  while (pending_pop(cgroups, next))
+    if (visit(cgroups, hierarchy, next, &problem) < 0)
       mw_cgroups_report(cgroups, "", &problem);
-    free(next);
-  }
-  free(pending.paths);
   return rc;
 }
 
