@@ -12,9 +12,9 @@
 #define MW_MESSAGE_SCHEMA 1
 
 struct mw_message {
-  const char *task;      /**< the script that emitted it: "container_rt" */
-  const char *kind;      /**< "container_rt", "metric", "event", ... */
-  int schema;            /**< version of the body's fields */
+  const char *task; /**< the script that emitted it: "container_rt" */
+  const char *kind; /**< "container_rt", "metric", "event": 1 to 64 letters, digits, _, - and . */
+  int schema;       /**< version of the body's fields */
   int64_t emitted_at_ns; /**< wall clock */
   struct mw_slice body;  /**< one JSON object */
 };

@@ -49,7 +49,8 @@ struct mw_task_config {
 /**
  * Load, validate, set the options, and call init.
  * @return NULL with @p err: -ENOENT: no such script (the text names those that exist); -EINVAL: an
- * option that does not fit; -EBADMSG: what the script declares is wrong; else why it does not load.
+ * option that does not fit; -EBADMSG: its text, or what it declares, is wrong; else why it does not
+ * load.
  */
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
 void mw_task_close(struct mw_task *task); /**< accepts NULL */

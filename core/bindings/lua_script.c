@@ -216,15 +216,15 @@ static void push_class(lua_State *L)
       {NULL, NULL},
   };
 
-  if (luaL_newmetatable(L, SCRIPT_TYPE)) {
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, script_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushliteral(L, "locked");
-    lua_setfield(L, -2, "__metatable");
-  }
+  /* filled each time: memory may have run out half-way through the first time */
+  luaL_newmetatable(L, SCRIPT_TYPE);
+  lua_newtable(L);
+  luaL_register(L, NULL, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, script_close);
+  lua_setfield(L, -2, "__gc");
+  lua_pushliteral(L, "locked");
+  lua_setfield(L, -2, "__metatable");
 }
 
 /* An empty box first, filled second: whatever raises on the way, it is freed. */

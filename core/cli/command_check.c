@@ -268,17 +268,17 @@ static int run_tasks(struct session *session)
 /* @return 0, or MW_EXIT_FAILED when it was said why. */
 static int run_once(struct session *session)
 {
+  uint64_t messages_before = session->messages_total;
   int rc = run_tasks(session);
 
-  if (rc != 0) {
-    mw_container_table_clear(session->table);
-    return rc;
-  }
   if (session->silent || session->arguments->list_reads)
-    return 0;
-  if (session->arguments->format == MW_CLI_TABLE)
+    return rc;
+  /* what was emitted before a failure is shown as well */
+  if (session->arguments->format == MW_CLI_TABLE &&
+      (rc == 0 || session->messages_total > messages_before))
     print_title_and_table(session);
-  return mw_cli_flush();
+  int flushed = mw_cli_flush();
+  return rc != 0 ? rc : flushed;
 }
 
 /* No container was there in any run, for a check that looks at containers. */

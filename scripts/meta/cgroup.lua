@@ -58,8 +58,8 @@ function M.containers() end
 
 --- Read all figures of one container now.
 ---@param id string
----@return StatsRow? row
----@return StatsIoDevice[]|string devices_or_message
+---@return ContainerStats? row
+---@return IoDevice[]|string devices_or_message
 ---@return integer? errno
 function M.read(id) end
 

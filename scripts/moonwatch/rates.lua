@@ -56,7 +56,7 @@ end
 
 --- Take in a reading.
 ---@param id string
----@param row StatsRow
+---@param row ContainerStats
 ---@return table<integer, number?> per_s  the rate of each counter; to be read, not changed
 function Rates:update(id, row)
   local counters, entry = self.counters, self.history[id]

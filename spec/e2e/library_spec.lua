@@ -43,9 +43,14 @@ local function shell(command)
   return output
 end
 
+--- The public headers without their comments.
+local function headers()
+  return "\n" .. shell "cat include/moonwatch/*.h":gsub("/%*.-%*/", "")
+end
+
 --- Every name that a public header declares MW_API, sorted.
 local function declared_names()
-  local text = shell "cat include/moonwatch/*.h":gsub("/%*.-%*/", "")
+  local text = headers()
   local names = {}
   for declaration in text:gmatch "\nMW_API ([^;{]*)" do
     table.insert(names, (assert(declaration:match "([%w_]+)%s*[%(%[]", declaration)))
@@ -69,6 +74,13 @@ describe("libmoonwatch", function()
 
     assert.is_true(#declared > 20)
     assert.same(declared, exported_names())
+  end)
+
+  it("offers every function that its headers declare", function()
+    for line in headers():gmatch "\n(%a[^\n;]*[ *]mw_[%w_]+%()" do
+      local marked = line:find "^MW_API " or line:find "^static inline " or line:find "^typedef "
+      assert.truthy(marked, line .. ": neither MW_API nor inline")
+    end
   end)
 
   it("has a name with the version that programs are bound to", function()

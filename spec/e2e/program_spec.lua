@@ -234,6 +234,18 @@ describe("the program", function()
       assert.equal(2, select(2, outcome.out:gsub('"run"', "")))
       assert.matches('"value":4', outcome.out)
     end)
+
+    for format, expected in pairs { table = "gauge            run = 2\n", json = '"value":2}\n' } do
+      it("that fails late has shown in " .. format .. " what it emitted before", function()
+        local outcome = run(body [[
+          runs = (runs or 0) + 1
+          context:gauge("run", runs)
+          if runs == 2 then error("late") end]], "--format", format)
+        assert.equal(1, outcome.code)
+        assert.is_truthy(outcome.out:find(expected, 1, true), outcome.out)
+        assert.matches("late", outcome.err)
+      end)
+    end
   end)
 
   it("says that it may not look for a check", function()

@@ -86,6 +86,17 @@ static void delete_is_a_control_character_too(void **state)
   assert_string_equal("\"\\u007f\"", buf.data);
 }
 
+/* U+0080 to U+009F; a terminal takes U+009B for the beginning of an order. */
+static void so_are_those_of_two_bytes(void **state)
+{
+  MW_AUTO_BUF buf;
+  (void)state;
+
+  mw_buf_init(&buf, 1000);
+  mw_text_append_json(&buf, slice_of("a\xC2\x80\xC2\x9B\xC2\x9F\xC2\xA0\xC3\x9B"), NULL);
+  assert_string_equal("\"a\\u0080\\u009b\\u009f\xC2\xA0\xC3\x9B\"", buf.data);
+}
+
 static void json_stops_at_the_ceiling_of_the_buffer(void **state)
 {
   (void)state;
@@ -131,6 +142,7 @@ int main(void)
       cmocka_unit_test(utf8_sequences_are_those_of_the_rfc),
       cmocka_unit_test(json_strings_are_escaped_and_valid),
       cmocka_unit_test(delete_is_a_control_character_too),
+      cmocka_unit_test(so_are_those_of_two_bytes),
       cmocka_unit_test(json_stops_at_the_ceiling_of_the_buffer),
       cmocka_unit_test(quotes_are_printable_and_short),
       cmocka_unit_test(the_longest_quote_has_room),
