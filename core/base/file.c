@@ -69,3 +69,24 @@ int mw_file_read(int dir_fd, const char *path, struct mw_buf *out, struct mw_err
   MW_AUTO_CLOSE int fd = mw_file_open(dir_fd, path, err);
   return fd < 0 ? fd : mw_file_read_fd(fd, path, out, err);
 }
+
+ssize_t mw_file_read_head(int dir_fd, const char *path, char *out, size_t size_bytes,
+                          struct mw_error *err)
+{
+  MW_AUTO_CLOSE int fd = mw_file_open(dir_fd, path, err);
+  size_t done_bytes = 0;
+
+  if (fd < 0)
+    return fd;
+  while (done_bytes < size_bytes) {
+    ssize_t got = pread(fd, out + done_bytes, size_bytes - done_bytes, (off_t)done_bytes);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return mw_error_set(err, errno, "cannot read %s: %s", path, strerror(errno));
+    if (got == 0)
+      break;
+    done_bytes += (size_t)got;
+  }
+  return (ssize_t)done_bytes;
+}

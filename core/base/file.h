@@ -35,4 +35,12 @@ int mw_file_read_fd(int fd, const char *name, struct mw_buf *out, struct mw_erro
 /** mw_file_open, mw_file_read_fd, close. */
 int mw_file_read(int dir_fd, const char *path, struct mw_buf *out, struct mw_error *err);
 
+/**
+ * Read the first @p size_bytes of @p path, or all of it when it is shorter, without allocating:
+ * for the first lines of files that may be long.
+ * @return how many bytes were read, or -errno as mw_file_open and pread(2).
+ */
+ssize_t mw_file_read_head(int dir_fd, const char *path, char *out, size_t size_bytes,
+                          struct mw_error *err);
+
 #endif

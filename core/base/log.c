@@ -92,12 +92,17 @@ static void write_entry(enum mw_log_level level, const char *component, const ch
   }
 }
 
-/* One entry is one line: what a script or a file put in must not fake another. */
+/* One entry is one line: what a script or a file put in must neither fake another nor steer the
+ * terminal that shows it, with U+0080 to U+009F (two bytes) included. */
 static void flatten(char *message)
 {
-  for (char *c = message; *c; c++)
-    if (*c == '\n' || *c == '\r')
+  for (unsigned char *c = (unsigned char *)message; *c; c++) {
+    bool two_bytes = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0;
+    if (two_bytes)
+      *c++ = ' ';
+    if (two_bytes || (*c < 0x20 && *c != '\t') || *c == 0x7F)
       *c = ' ';
+  }
 }
 
 void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...)
@@ -150,5 +155,6 @@ int mw_log_level_parse(const char *text, enum mw_log_level *out, struct mw_error
       return 0;
     }
   }
-  return mw_error_set(err, EINVAL, "unknown log level \"%s\": use debug, info, warn or error", text);
+  return mw_error_set(err, EINVAL, "unknown log level \"%s\": use debug, info, warn or error",
+                      text);
 }

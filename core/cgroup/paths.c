@@ -23,8 +23,8 @@ static uint64_t first_pid(const struct mw_cgroups *cgroups, const struct mw_cgro
   uint64_t pid;
 
   snprintf(path, sizeof path, "%s/cgroup.procs", entry->path + 1);
-  MW_AUTO_CLOSE int fd = mw_file_open(cgroups->hierarchies[entry->hierarchy].root_fd, path, NULL);
-  ssize_t got = fd < 0 ? -1 : pread(fd, text, sizeof text, 0);
+  ssize_t got = mw_file_read_head(cgroups->hierarchies[entry->hierarchy].root_fd, path, text,
+                                  sizeof text, NULL);
   struct mw_slice rest = {text, got > 0 ? (size_t)got : 0}, line;
   return mw_slice_next_line(&rest, &line) && mw_parse_u64(line, &pid) ? pid : 0;
 }

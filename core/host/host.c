@@ -18,6 +18,7 @@
 
 /* /proc/cpuinfo of 1,024 CPUs has about 1.5 MB, the interrupts in /proc/stat add up likewise. */
 #define PER_CPU_FILE_MAX_BYTES ((size_t)16 << 20)
+#define MEMINFO_HEAD_BYTES 1024 /* MemTotal is its first line */
 #define SMALL_FILE_MAX_BYTES ((size_t)64 << 10)
 
 struct mw_host {
@@ -166,12 +167,16 @@ uint32_t mw_host_cpu_count(struct mw_host *host)
 
 int mw_host_memory_total_bytes(struct mw_host *host, uint64_t *bytes, struct mw_error *err)
 {
-  AUTO_HOST_FILE file;
+  char path[PATH_MAX], head[MEMINFO_HEAD_BYTES];
 
-  int rc = read_file(&file, host->proc_root, "meminfo", SMALL_FILE_MAX_BYTES, err);
-  if (rc < 0)
-    return rc;
-  return in_file(mw_host_parse_memory_total(slice_of(&file), bytes, err), &file, err);
+  if ((size_t)snprintf(path, sizeof path, "%s/meminfo", host->proc_root) >= sizeof path)
+    return mw_error_set(err, ENAMETOOLONG,
+                        "cannot open meminfo under its root: the path is too long");
+  ssize_t head_bytes = mw_file_read_head(AT_FDCWD, path, head, sizeof head, err);
+  if (head_bytes < 0)
+    return (int)head_bytes;
+  int rc = mw_host_parse_memory_total((struct mw_slice){head, (size_t)head_bytes}, bytes, err);
+  return rc < 0 ? mw_error_prefix(err, "%s", path) : 0;
 }
 
 int mw_host_boot_time_s(struct mw_host *host, int64_t *seconds, struct mw_error *err)

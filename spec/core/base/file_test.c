@@ -171,6 +171,22 @@ static void says_what_it_cannot_read(void **state)
   assert_string_equal("cannot read cpu.stat: Bad file descriptor", err.text);
 }
 
+static void reads_only_the_head_of_a_long_file(void **state)
+{
+  char head[4];
+  struct mw_error err;
+  (void)state;
+
+  write_file("123456789", 9);
+  assert_int_equal(4, mw_file_read_head(dir_fd, "file", head, sizeof head, NULL));
+  assert_memory_equal("1234", head, 4);
+  write_file("12", 2);
+  assert_int_equal(2, mw_file_read_head(dir_fd, "file", head, sizeof head, NULL));
+  assert_memory_equal("12", head, 2);
+  assert_int_equal(-ENOENT, mw_file_read_head(dir_fd, "missing", head, sizeof head, &err));
+  assert_string_equal("cannot open missing: No such file or directory", err.text);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -184,6 +200,7 @@ int main(void)
       cmocka_unit_test(refuses_what_is_no_regular_file_without_waiting),
       cmocka_unit_test(says_what_it_cannot_open),
       cmocka_unit_test(says_what_it_cannot_read),
+      cmocka_unit_test(reads_only_the_head_of_a_long_file),
   };
   return cmocka_run_group_tests_name("base/file", tests, make_dir, remove_dir);
 }
