@@ -60,98 +60,101 @@ static const struct mw_figure_info infos[MW_FIGURE_COUNT] = {
 /* ---- Version 1. Its CPU ticks are 10 ms (USER_HZ is 100 on every architecture that runs
  * containers); of memory.stat the total_ keys count, which include sub-cgroups. ---- */
 
-static const struct mw_figure_row v1_cpuacct_usage[] = {{MW_CPU_TOTAL_NS, NULL, 1, 0}};
+#define KEY(text) text, sizeof(text) - 1
+#define NO_KEY NULL, 0
+
+static const struct mw_figure_row v1_cpuacct_usage[] = {{MW_CPU_TOTAL_NS, NO_KEY, 1, 0}};
 static const struct mw_figure_row v1_cpuacct_stat[] = {
-    {MW_CPU_USER_NS, "user", 10000000, 0},
-    {MW_CPU_SYSTEM_NS, "system", 10000000, 0},
+    {MW_CPU_USER_NS, KEY("user"), 10000000, 0},
+    {MW_CPU_SYSTEM_NS, KEY("system"), 10000000, 0},
 };
 static const struct mw_figure_row v1_cpu_stat[] = {
-    {MW_CPU_PERIODS_TOTAL, "nr_periods", 1, 0},
-    {MW_CPU_THROTTLED_PERIODS_TOTAL, "nr_throttled", 1, 0},
-    {MW_CPU_THROTTLED_NS, "throttled_time", 1, 0},
+    {MW_CPU_PERIODS_TOTAL, KEY("nr_periods"), 1, 0},
+    {MW_CPU_THROTTLED_PERIODS_TOTAL, KEY("nr_throttled"), 1, 0},
+    {MW_CPU_THROTTLED_NS, KEY("throttled_time"), 1, 0},
 };
-static const struct mw_figure_row v1_cpu_shares[] = {{MW_CPU_SHARES, NULL, 1, 0}};
-static const struct mw_figure_row v1_cpu_quota[] = {{MW_CPU_QUOTA_NS, NULL, 1000, 0}};
-static const struct mw_figure_row v1_cpu_period[] = {{MW_CPU_PERIOD_NS, NULL, 1000, 0}};
-static const struct mw_figure_row v1_cpuset[] = {{MW_CPU_SET_CPUS, NULL, 1, 0}};
-static const struct mw_figure_row v1_memory_usage[] = {{MW_MEMORY_USAGE_BYTES, NULL, 1, 0}};
+static const struct mw_figure_row v1_cpu_shares[] = {{MW_CPU_SHARES, NO_KEY, 1, 0}};
+static const struct mw_figure_row v1_cpu_quota[] = {{MW_CPU_QUOTA_NS, NO_KEY, 1000, 0}};
+static const struct mw_figure_row v1_cpu_period[] = {{MW_CPU_PERIOD_NS, NO_KEY, 1000, 0}};
+static const struct mw_figure_row v1_cpuset[] = {{MW_CPU_SET_CPUS, NO_KEY, 1, 0}};
+static const struct mw_figure_row v1_memory_usage[] = {{MW_MEMORY_USAGE_BYTES, NO_KEY, 1, 0}};
 static const struct mw_figure_row v1_memory_stat[] = {
-    {MW_MEMORY_LIMIT_BYTES, "hierarchical_memory_limit", 1, MW_ABSENT_UNLIMITED},
-    {MW_MEMORY_CACHE_BYTES, "total_cache", 1, 0},
-    {MW_MEMORY_RSS_BYTES, "total_rss", 1, MW_ABSENT_UNLIMITED},
-    {MW_MEMORY_RSS_HUGE_BYTES, "total_rss_huge", 1, 0},
-    {MW_MEMORY_MAPPED_FILE_BYTES, "total_mapped_file", 1, 0},
-    {MW_MEMORY_PAGES_IN_TOTAL, "total_pgpgin", 1, 0},
-    {MW_MEMORY_PAGES_OUT_TOTAL, "total_pgpgout", 1, 0},
-    {MW_MEMORY_PAGE_FAULTS_TOTAL, "total_pgfault", 1, 0},
-    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, "total_pgmajfault", 1, 0},
-    {MW_MEMORY_INACTIVE_ANON_BYTES, "total_inactive_anon", 1, 0},
-    {MW_MEMORY_ACTIVE_ANON_BYTES, "total_active_anon", 1, 0},
-    {MW_MEMORY_INACTIVE_FILE_BYTES, "total_inactive_file", 1, 0},
-    {MW_MEMORY_ACTIVE_FILE_BYTES, "total_active_file", 1, 0},
-    {MW_MEMORY_UNEVICTABLE_BYTES, "total_unevictable", 1, 0},
+    {MW_MEMORY_LIMIT_BYTES, KEY("hierarchical_memory_limit"), 1, MW_ABSENT_UNLIMITED},
+    {MW_MEMORY_CACHE_BYTES, KEY("total_cache"), 1, 0},
+    {MW_MEMORY_RSS_BYTES, KEY("total_rss"), 1, MW_ABSENT_UNLIMITED},
+    {MW_MEMORY_RSS_HUGE_BYTES, KEY("total_rss_huge"), 1, 0},
+    {MW_MEMORY_MAPPED_FILE_BYTES, KEY("total_mapped_file"), 1, 0},
+    {MW_MEMORY_PAGES_IN_TOTAL, KEY("total_pgpgin"), 1, 0},
+    {MW_MEMORY_PAGES_OUT_TOTAL, KEY("total_pgpgout"), 1, 0},
+    {MW_MEMORY_PAGE_FAULTS_TOTAL, KEY("total_pgfault"), 1, 0},
+    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, KEY("total_pgmajfault"), 1, 0},
+    {MW_MEMORY_INACTIVE_ANON_BYTES, KEY("total_inactive_anon"), 1, 0},
+    {MW_MEMORY_ACTIVE_ANON_BYTES, KEY("total_active_anon"), 1, 0},
+    {MW_MEMORY_INACTIVE_FILE_BYTES, KEY("total_inactive_file"), 1, 0},
+    {MW_MEMORY_ACTIVE_FILE_BYTES, KEY("total_active_file"), 1, 0},
+    {MW_MEMORY_UNEVICTABLE_BYTES, KEY("total_unevictable"), 1, 0},
 };
 static const struct mw_figure_row v1_memory_soft_limit[] = {
-    {MW_MEMORY_LOW_BYTES, NULL, 1, MW_ABSENT_UNLIMITED}};
-static const struct mw_figure_row v1_memory_peak[] = {{MW_MEMORY_PEAK_BYTES, NULL, 1, 0}};
+    {MW_MEMORY_LOW_BYTES, NO_KEY, 1, MW_ABSENT_UNLIMITED}};
+static const struct mw_figure_row v1_memory_peak[] = {{MW_MEMORY_PEAK_BYTES, NO_KEY, 1, 0}};
 static const struct mw_figure_row v1_io_bytes[] = {
-    {MW_IO_READ_BYTES, "Read", 1, 0},
-    {MW_IO_WRITE_BYTES, "Write", 1, 0},
+    {MW_IO_READ_BYTES, KEY("Read"), 1, 0},
+    {MW_IO_WRITE_BYTES, KEY("Write"), 1, 0},
 };
 static const struct mw_figure_row v1_io_operations[] = {
-    {MW_IO_READ_OPERATIONS_TOTAL, "Read", 1, 0},
-    {MW_IO_WRITE_OPERATIONS_TOTAL, "Write", 1, 0},
+    {MW_IO_READ_OPERATIONS_TOTAL, KEY("Read"), 1, 0},
+    {MW_IO_WRITE_OPERATIONS_TOTAL, KEY("Write"), 1, 0},
 };
 
 /* ---- Version 2 ---- */
 
 static const struct mw_figure_row v2_cpu_stat[] = {
-    {MW_CPU_TOTAL_NS, "usage_usec", 1000, 0},
-    {MW_CPU_USER_NS, "user_usec", 1000, 0},
-    {MW_CPU_SYSTEM_NS, "system_usec", 1000, 0},
-    {MW_CPU_PERIODS_TOTAL, "nr_periods", 1, 0},
-    {MW_CPU_THROTTLED_PERIODS_TOTAL, "nr_throttled", 1, 0},
-    {MW_CPU_THROTTLED_NS, "throttled_usec", 1000, 0},
+    {MW_CPU_TOTAL_NS, KEY("usage_usec"), 1000, 0},
+    {MW_CPU_USER_NS, KEY("user_usec"), 1000, 0},
+    {MW_CPU_SYSTEM_NS, KEY("system_usec"), 1000, 0},
+    {MW_CPU_PERIODS_TOTAL, KEY("nr_periods"), 1, 0},
+    {MW_CPU_THROTTLED_PERIODS_TOTAL, KEY("nr_throttled"), 1, 0},
+    {MW_CPU_THROTTLED_NS, KEY("throttled_usec"), 1000, 0},
 };
-static const struct mw_figure_row v2_cpu_weight[] = {{MW_CPU_WEIGHT, NULL, 1, 0}};
+static const struct mw_figure_row v2_cpu_weight[] = {{MW_CPU_WEIGHT, NO_KEY, 1, 0}};
 static const struct mw_figure_row v2_cpu_max[] = {
-    {MW_CPU_QUOTA_NS, "quota", 1000, 0},
-    {MW_CPU_PERIOD_NS, "period", 1000, 0},
+    {MW_CPU_QUOTA_NS, KEY("quota"), 1000, 0},
+    {MW_CPU_PERIOD_NS, KEY("period"), 1000, 0},
 };
 static const struct mw_figure_row v2_memory_stat[] = {
-    {MW_MEMORY_RSS_BYTES, "anon", 1, 0},
-    {MW_MEMORY_CACHE_BYTES, "file", 1, 0},
-    {MW_MEMORY_MAPPED_FILE_BYTES, "file_mapped", 1, 0},
-    {MW_MEMORY_RSS_HUGE_BYTES, "anon_thp", 1, 0},
-    {MW_MEMORY_INACTIVE_ANON_BYTES, "inactive_anon", 1, 0},
-    {MW_MEMORY_ACTIVE_ANON_BYTES, "active_anon", 1, 0},
-    {MW_MEMORY_INACTIVE_FILE_BYTES, "inactive_file", 1, 0},
-    {MW_MEMORY_ACTIVE_FILE_BYTES, "active_file", 1, 0},
-    {MW_MEMORY_UNEVICTABLE_BYTES, "unevictable", 1, 0},
-    {MW_MEMORY_PAGE_FAULTS_TOTAL, "pgfault", 1, 0},
-    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, "pgmajfault", 1, 0},
+    {MW_MEMORY_RSS_BYTES, KEY("anon"), 1, 0},
+    {MW_MEMORY_CACHE_BYTES, KEY("file"), 1, 0},
+    {MW_MEMORY_MAPPED_FILE_BYTES, KEY("file_mapped"), 1, 0},
+    {MW_MEMORY_RSS_HUGE_BYTES, KEY("anon_thp"), 1, 0},
+    {MW_MEMORY_INACTIVE_ANON_BYTES, KEY("inactive_anon"), 1, 0},
+    {MW_MEMORY_ACTIVE_ANON_BYTES, KEY("active_anon"), 1, 0},
+    {MW_MEMORY_INACTIVE_FILE_BYTES, KEY("inactive_file"), 1, 0},
+    {MW_MEMORY_ACTIVE_FILE_BYTES, KEY("active_file"), 1, 0},
+    {MW_MEMORY_UNEVICTABLE_BYTES, KEY("unevictable"), 1, 0},
+    {MW_MEMORY_PAGE_FAULTS_TOTAL, KEY("pgfault"), 1, 0},
+    {MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL, KEY("pgmajfault"), 1, 0},
 };
 static const struct mw_figure_row v2_memory_max[] = {
-    {MW_MEMORY_LIMIT_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+    {MW_MEMORY_LIMIT_BYTES, NO_KEY, 1, MW_ABSENT_ZERO}};
 static const struct mw_figure_row v2_memory_low[] = {
-    {MW_MEMORY_LOW_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+    {MW_MEMORY_LOW_BYTES, NO_KEY, 1, MW_ABSENT_ZERO}};
 static const struct mw_figure_row v2_memory_min[] = {
-    {MW_MEMORY_MIN_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+    {MW_MEMORY_MIN_BYTES, NO_KEY, 1, MW_ABSENT_ZERO}};
 static const struct mw_figure_row v2_memory_high[] = {
-    {MW_MEMORY_HIGH_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+    {MW_MEMORY_HIGH_BYTES, NO_KEY, 1, MW_ABSENT_ZERO}};
 static const struct mw_figure_row v2_memory_peak[] = {
-    {MW_MEMORY_PEAK_BYTES, NULL, 1, MW_ABSENT_ZERO}};
+    {MW_MEMORY_PEAK_BYTES, NO_KEY, 1, MW_ABSENT_ZERO}};
 static const struct mw_figure_row v2_io_stat[] = {
-    {MW_IO_READ_BYTES, "rbytes", 1, 0},
-    {MW_IO_WRITE_BYTES, "wbytes", 1, 0},
-    {MW_IO_READ_OPERATIONS_TOTAL, "rios", 1, 0},
-    {MW_IO_WRITE_OPERATIONS_TOTAL, "wios", 1, 0},
+    {MW_IO_READ_BYTES, KEY("rbytes"), 1, 0},
+    {MW_IO_WRITE_BYTES, KEY("wbytes"), 1, 0},
+    {MW_IO_READ_OPERATIONS_TOTAL, KEY("rios"), 1, 0},
+    {MW_IO_WRITE_OPERATIONS_TOTAL, KEY("wios"), 1, 0},
 };
 
 /* ---- Both ---- */
 
-static const struct mw_figure_row pids_current[] = {{MW_PIDS_CURRENT, NULL, 1, 0}};
-static const struct mw_figure_row pids_max[] = {{MW_PIDS_LIMIT, NULL, 1, 0}};
+static const struct mw_figure_row pids_current[] = {{MW_PIDS_CURRENT, NO_KEY, 1, 0}};
+static const struct mw_figure_row pids_max[] = {{MW_PIDS_LIMIT, NO_KEY, 1, 0}};
 
 #define ROWS(rows) rows, COUNT(rows)
 #define HOT false

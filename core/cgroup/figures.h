@@ -32,6 +32,7 @@ enum mw_absent_rule {
 struct mw_figure_row {
   enum mw_figure figure;
   const char *key; /**< NULL for MW_FORMAT_NUMBER and MW_FORMAT_CPU_SET */
+  uint8_t key_bytes;
   uint64_t scale;
   enum mw_absent_rule absent;
 };

@@ -7,7 +7,6 @@
 #include "cgroup/figures.h"
 #include "cgroup/sample.h"
 
-#define ROWS_MAX 64    /* of one file: parse_pairs has a bit for each */
 #define CPUS_MAX 65536 /* a CPU set that names more is not believed */
 
 /* Every limit at or above this is "none": what version 1 prints for it with 64 KiB pages, and with
@@ -33,17 +32,24 @@ static void problem(struct parse *parse, const char *what, struct mw_slice text)
 
 /* The kernel ends every line with LF: what does not was cut, and half a number is a wrong number.
  */
-static bool next_whole_line(struct parse *parse, struct mw_slice *rest, struct mw_slice *line)
+static inline bool next_whole_line(struct parse *parse, struct mw_slice *rest,
+                                   struct mw_slice *line)
 {
-  const char *end = rest->data + rest->len_bytes;
-
-  if (!mw_slice_next_line(rest, line))
+  if (rest->len_bytes == 0)
     return false;
-  if (rest->len_bytes > 0 || end[-1] == '\n')
-    return true;
-  problem(parse, "is cut in the middle of a line", *line);
-  parse->cut = true;
-  return false;
+  const char *end = memchr(rest->data, '\n', rest->len_bytes);
+  if (!end) {
+    problem(parse, "is cut in the middle of a line", *rest);
+    parse->cut = true;
+    rest->len_bytes = 0;
+    return false;
+  }
+  size_t line_bytes = (size_t)(end - rest->data);
+  *line = (struct mw_slice){rest->data, line_bytes};
+  if (line_bytes > 0 && end[-1] == '\r')
+    line->len_bytes--;
+  *rest = (struct mw_slice){end + 1, rest->len_bytes - line_bytes - 1};
+  return true;
 }
 
 static void set_figure(struct parse *parse, const struct mw_figure_row *row, uint64_t value,
@@ -93,7 +99,6 @@ struct keys {
   const struct mw_figure_file *file;
   uint64_t first_letters; /* bit 1 << (letter & 63) */
   size_t next;            /* lines mostly come in the order of the rows */
-  uint8_t key_bytes[ROWS_MAX];
 };
 
 static void keys_init(struct keys *keys, const struct mw_figure_file *file)
@@ -101,18 +106,14 @@ static void keys_init(struct keys *keys, const struct mw_figure_file *file)
   keys->file = file;
   keys->first_letters = 0;
   keys->next = 0;
-  for (size_t i = 0; i < file->rows_count && i < ROWS_MAX; i++) {
+  for (size_t i = 0; i < file->rows_count; i++)
     keys->first_letters |= UINT64_C(1) << (file->rows[i].key[0] & 63);
-    keys->key_bytes[i] = (uint8_t)strlen(file->rows[i].key);
-  }
 }
 
-static bool starts_with_key(const struct keys *keys, size_t row, struct mw_slice line)
+static bool starts_with_key(const struct mw_figure_row *row, struct mw_slice line)
 {
-  size_t key_bytes = keys->key_bytes[row];
-
-  return line.len_bytes > key_bytes && line.data[key_bytes] == ' ' &&
-         memcmp(line.data, keys->file->rows[row].key, key_bytes) == 0;
+  return line.len_bytes > row->key_bytes && line.data[row->key_bytes] == ' ' &&
+         memcmp(line.data, row->key, row->key_bytes) == 0;
 }
 
 /* The row of @p line, of which @p number gets what is behind the key; NULL: there is none. */
@@ -124,8 +125,8 @@ static const struct mw_figure_row *find_row(struct keys *keys, struct mw_slice l
   if (line.len_bytes == 0 || !(keys->first_letters >> (line.data[0] & 63) & 1))
     return NULL;
   for (size_t i = 0; i < count; i++, row = row + 1 < count ? row + 1 : 0) {
-    if (starts_with_key(keys, row, line)) {
-      size_t taken_bytes = (size_t)keys->key_bytes[row] + 1;
+    if (starts_with_key(&keys->file->rows[row], line)) {
+      size_t taken_bytes = (size_t)keys->file->rows[row].key_bytes + 1;
       *number = (struct mw_slice){line.data + taken_bytes, line.len_bytes - taken_bytes};
       keys->next = row + 1 < count ? row + 1 : 0;
       return &keys->file->rows[row];
