@@ -1,0 +1,60 @@
+/**
+ * @file agent.h
+ * What is measured: the agent's work of one run, whole or in parts, under a clock that moves by the
+ * interval of container_rt for each run.
+ * Thread-safety: none.
+ */
+#ifndef BENCH_AGENT_H
+#define BENCH_AGENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/task.h"
+#include "floor.h"
+#include "moonwatch/cgroup.h"
+
+/** What a run may do; each has all that the one before it has. */
+enum bench_work {
+  BENCH_GATHER, /**< refresh the set of containers, read each: C alone */
+  BENCH_CACHED, /**< the same through the cache of moonwatch.stats */
+  BENCH_ROWS,   /**< source and check as scripts; each container becomes a row in Lua */
+  BENCH_UNSENT, /**< rates and batches as in container_rt, but nothing is encoded */
+  BENCH_WHOLE,  /**< container_rt, to the last byte of JSON */
+  BENCH_WORK_COUNT
+};
+
+struct bench_agent_config {
+  const char *const *script_dirs; /**< ends with NULL; borrowed */
+  uint32_t kept_files_max;        /**< 0: what the agent takes by itself */
+  struct bench_reads *reads;      /**< records; NULL: no hook, as when it is timed */
+  bool parts;                     /**< can do BENCH_ROWS and BENCH_UNSENT, too */
+};
+
+struct bench_agent {
+  struct mw_clock_manual clock;
+  struct mw_context *context;
+  struct mw_cgroups *cgroups; /**< of the context, as are all three */
+  struct mw_stats *stats;
+  struct mw_host *host;
+  struct mw_task *source, *checks[BENCH_WORK_COUNT];
+  struct mw_group_ids group_ids;
+  char (*ids)[MW_CGROUP_ID_BYTES]; /**< of the containers, sorted */
+  size_t ids_count;
+  size_t runs;
+  size_t emitted_bytes, messages; /**< of the last run */
+  struct mw_cgroup_sample sample;
+};
+
+/** @return 0, or -errno; close it whatever this returned. */
+int bench_agent_open(struct bench_agent *agent, const struct bench_agent_config *config,
+                     struct mw_error *err);
+void bench_agent_close(struct bench_agent *agent);
+
+/** Move the clock and do @p work once. @return 0, or -errno. */
+int bench_agent_run(struct bench_agent *agent, enum bench_work work, struct mw_error *err);
+
+/** As many runs as it takes until limits are read as in the long run, and all is in memory. */
+int bench_agent_warm_up(struct bench_agent *agent, struct mw_error *err);
+
+#endif

@@ -1,0 +1,320 @@
+#include "report.h"
+
+#include <stdbool.h>
+
+#include "json/writer.h"
+
+#define MIB ((double)(1 << 20))
+#define REPORT_MAX_BYTES ((size_t)1 << 20)
+
+/* ---- Goals ---- */
+
+struct goal {
+  const char *key, *text;
+  double (*value)(const struct bench_result *result);
+  double most;       /* of the value, or... */
+  size_t containers; /* ...for this size alone; 0: for all from containers_min on */
+  size_t containers_min;
+  bool from_worker; /* nothing to judge when the worker failed */
+};
+
+static double gather_ratio(const struct bench_result *result)
+{
+  return result->works[BENCH_GATHER].ratio;
+}
+
+static double whole_ratio(const struct bench_result *result)
+{
+  return result->works[BENCH_WHOLE].ratio;
+}
+
+static double unchanged_ratio(const struct bench_result *result)
+{
+  return result->unchanged.ratio;
+}
+
+static double walk_ratio(const struct bench_result *result)
+{
+  return result->walk.ratio;
+}
+
+/* A single one in thousands of readings would round to nothing, so all of a period count. */
+static double c_allocations(const struct bench_result *result)
+{
+  return (double)(result->worker.gather_c_allocations + result->worker.whole_c_allocations) /
+         (double)BENCH_PERIOD / (double)result->containers;
+}
+
+static double anon_mib(const struct bench_result *result)
+{
+  return (double)result->worker.anon_bytes / MIB;
+}
+
+/* What a refresh costs does not grow with the number of containers: with ten of them it is more. */
+static const struct goal goals[] = {
+    {"gather", "gather in C, of its floor", gather_ratio, 1.15, 0, 100, false},
+    {"whole", "whole run, of its floor", whole_ratio, 1.5, 100, 0, false},
+    {"whole", "whole run, of its floor", whole_ratio, 1.4, 1000, 0, false},
+    {"discovery_unchanged", "discovery when nothing changed", unchanged_ratio, 0.02, 0, 100, false},
+    {"discovery_walk", "discovery by a full walk", walk_ratio, 0.25, 0, 100, false},
+    {"c_allocations", "allocations in C, per container and run", c_allocations, 0, 0, 10, true},
+    {"anon_mib", "RssAnon in MiB", anon_mib, 4, 100, 0, true},
+    {"anon_mib", "RssAnon in MiB", anon_mib, 12, 1000, 0, true},
+};
+
+#define GOALS_COUNT (sizeof goals / sizeof goals[0])
+
+static bool applies(const struct goal *goal, const struct bench_result *result)
+{
+  if (goal->from_worker && result->worker_error[0])
+    return false;
+  return goal->containers ? goal->containers == result->containers
+                          : result->containers >= goal->containers_min;
+}
+
+/* ---- For people ---- */
+
+static const char *const work_texts[BENCH_WORK_COUNT] = {
+    [BENCH_GATHER] = "gather in C (refresh, read, parse)",
+    [BENCH_CACHED] = "  through the cache of stats",
+    [BENCH_ROWS] = "  with source and rows in Lua",
+    [BENCH_UNSENT] = "  with rates and batches",
+    [BENCH_WHOLE] = "whole run of container_rt, with JSON",
+};
+
+static void print_cost(FILE *out, const char *text, const struct bench_cost *cost)
+{
+  fprintf(out, "  %-46s %9.2f %9.3f\n", text, cost->us, cost->ratio);
+}
+
+static void print_number(FILE *out, const char *text, double value, const char *unit)
+{
+  fprintf(out, "  %-46s %9.2f %s\n", text, value, unit);
+}
+
+static void print_costs(FILE *out, const struct bench_result *result)
+{
+  char text[64];
+
+  fprintf(out, "  %-46s %9s %9s\n", "CPU time per container and run", "us", "of floor");
+  print_cost(out, "floor: pread of the same files, kept open",
+             &(struct bench_cost){result->floor_us, 1});
+  for (int i = 0; i < BENCH_WORK_COUNT; i++)
+    print_cost(out, work_texts[i], &result->works[i]);
+  print_cost(out, "discovery, nothing changed", &result->unchanged);
+  print_cost(out, "discovery, full walk", &result->walk);
+  if (!result->has_default_budget)
+    return;
+  snprintf(text, sizeof text, "gather, only %zu files kept", result->default_kept_files);
+  print_cost(out, text, &result->default_gather);
+  snprintf(text, sizeof text, "whole run, only %zu files kept", result->default_kept_files);
+  print_cost(out, text, &result->default_whole);
+}
+
+static void print_parts(FILE *out, const struct bench_result *result)
+{
+  static const char *const texts[BENCH_WORK_COUNT] = {
+      [BENCH_CACHED] = "cache of stats",
+      [BENCH_ROWS] = "source, and rows to Lua",
+      [BENCH_UNSENT] = "rates and batches",
+      [BENCH_WHOLE] = "JSON",
+  };
+
+  fprintf(out, "  %-46s %9s %9s\n", "the parts, by difference", "us", "of floor");
+  for (int i = BENCH_CACHED; i < BENCH_WORK_COUNT; i++) {
+    struct bench_cost part = {
+        .us = result->works[i].us - result->works[i - 1].us,
+        .ratio = result->works[i].ratio - result->works[i - 1].ratio,
+    };
+    print_cost(out, texts[i], &part);
+  }
+}
+
+static void print_process(FILE *out, const struct bench_result *result)
+{
+  const struct bench_worker_report *worker = &result->worker;
+  double runs = (double)BENCH_PERIOD * (double)result->containers;
+
+  if (result->calls_error[0]) {
+    fprintf(out, "  system calls: not counted, %s\n", result->calls_error);
+  } else {
+    print_number(out, "system calls, gather", result->calls_gather, "per container and run");
+    print_number(out, "system calls, whole run", result->calls_whole, "per container and run");
+  }
+  if (result->instructions_error[0]) {
+    fprintf(out, "  instructions: not counted, %s\n", result->instructions_error);
+  } else if (result->instructions_whole > 0) {
+    print_number(out, "instructions in user space, gather", result->instructions_gather,
+                 "per container and run");
+    print_number(out, "instructions in user space, whole run", result->instructions_whole,
+                 "per container and run");
+  }
+  if (result->worker_error[0]) {
+    fprintf(out, "  memory and allocations: not measured, %s\n", result->worker_error);
+    return;
+  }
+  print_number(out, "allocations in C, whole run", (double)worker->whole_c_allocations / runs,
+               "per container and run");
+  print_number(out, "allocations in Lua, whole run", (double)worker->whole_lua_allocations / runs,
+               "per container and run");
+  print_number(out, "RssAnon of a fresh process", (double)worker->anon_bytes / MIB, "MiB");
+  print_number(out, "VmRSS", (double)worker->resident_bytes / MIB, "MiB");
+  print_number(out, "memory of its cgroup, kept files included", (double)worker->cgroup_bytes / MIB,
+               "MiB");
+  print_number(out, "files that it keeps open", (double)worker->kept_files, "");
+}
+
+static void print_goals(FILE *out, const struct bench_result *result)
+{
+  for (size_t i = 0; i < GOALS_COUNT; i++) {
+    const struct goal *goal = &goals[i];
+    if (!applies(goal, result))
+      continue;
+    double value = goal->value(result);
+    fprintf(out, "  %-46s %9.3f   at most %-5.4g %s\n", goal->text, value, goal->most,
+            value <= goal->most ? "met" : "MISSED");
+  }
+}
+
+void bench_report_text(FILE *out, const struct bench_result *results, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    const struct bench_result *result = &results[i];
+    fprintf(out, "%s%zu containers, %zu rounds, %.1f files read per container and run, %zu kept\n",
+            i > 0 ? "\n" : "", result->containers, result->rounds, result->files,
+            result->kept_files);
+    if (result->failure.code != 0) {
+      fprintf(out, "  not measured: %s\n", result->failure.text);
+      continue;
+    }
+    print_costs(out, result);
+    print_parts(out, result);
+    print_process(out, result);
+    fprintf(out, "  goals\n");
+    print_goals(out, result);
+  }
+}
+
+/* ---- For programs ---- */
+
+static void write_number(struct mw_json_writer *w, const char *key, double value)
+{
+  mw_json_write_key(w, key);
+  mw_json_write_double(w, value);
+}
+
+static void write_text(struct mw_json_writer *w, const char *key, const char *text)
+{
+  mw_json_write_key(w, key);
+  mw_json_write_text(w, text);
+}
+
+static void write_cost(struct mw_json_writer *w, const char *key, const struct bench_cost *cost)
+{
+  mw_json_write_key(w, key);
+  mw_json_begin_object(w);
+  write_number(w, "ratio", cost->ratio);
+  write_number(w, "us", cost->us);
+  mw_json_end_object(w);
+}
+
+static void write_process(struct mw_json_writer *w, const struct bench_result *result)
+{
+  const struct bench_worker_report *worker = &result->worker;
+
+  if (result->calls_error[0]) {
+    write_text(w, "system_calls_error", result->calls_error);
+  } else {
+    write_number(w, "system_calls_gather", result->calls_gather);
+    write_number(w, "system_calls_whole", result->calls_whole);
+  }
+  if (result->instructions_error[0]) {
+    write_text(w, "instructions_error", result->instructions_error);
+  } else if (result->instructions_whole > 0) {
+    write_number(w, "instructions_gather", result->instructions_gather);
+    write_number(w, "instructions_whole", result->instructions_whole);
+  }
+  if (result->worker_error[0]) {
+    write_text(w, "process_error", result->worker_error);
+    return;
+  }
+  write_number(w, "rss_anon_bytes", (double)worker->anon_bytes);
+  write_number(w, "rss_bytes", (double)worker->resident_bytes);
+  write_number(w, "cgroup_memory_bytes", (double)worker->cgroup_bytes);
+  write_number(w, "kept_files_default", (double)worker->kept_files);
+  write_number(w, "period_runs", BENCH_PERIOD);
+  write_number(w, "gather_c_allocations_in_period", (double)worker->gather_c_allocations);
+  write_number(w, "whole_c_allocations_in_period", (double)worker->whole_c_allocations);
+  write_number(w, "whole_lua_allocations_in_period", (double)worker->whole_lua_allocations);
+}
+
+static void write_goals(struct mw_json_writer *w, const struct bench_result *result)
+{
+  mw_json_write_key(w, "goals");
+  mw_json_begin_array(w);
+  for (size_t i = 0; i < GOALS_COUNT; i++) {
+    const struct goal *goal = &goals[i];
+    if (!applies(goal, result))
+      continue;
+    double value = goal->value(result);
+    mw_json_begin_object(w);
+    write_number(w, "at_most", goal->most);
+    write_text(w, "goal", goal->key);
+    mw_json_write_key(w, "met");
+    mw_json_write_bool(w, value <= goal->most);
+    write_number(w, "value", value);
+    mw_json_end_object(w);
+  }
+  mw_json_end_array(w);
+}
+
+static void write_result(struct mw_json_writer *w, const struct bench_result *result)
+{
+  static const char *const keys[BENCH_WORK_COUNT] = {"gather", "cached", "rows", "unsent", "whole"};
+
+  mw_json_begin_object(w);
+  write_number(w, "containers", (double)result->containers);
+  if (result->failure.code != 0) {
+    write_text(w, "error", result->failure.text);
+    mw_json_end_object(w);
+    return;
+  }
+  write_number(w, "rounds", (double)result->rounds);
+  write_number(w, "kept_files", (double)result->kept_files);
+  write_number(w, "files_per_container", result->files);
+  write_number(w, "message_bytes_per_container", result->message_bytes);
+  write_cost(w, "floor", &(struct bench_cost){result->floor_us, 1});
+  for (int i = 0; i < BENCH_WORK_COUNT; i++)
+    write_cost(w, keys[i], &result->works[i]);
+  write_cost(w, "discovery_unchanged", &result->unchanged);
+  write_cost(w, "discovery_walk", &result->walk);
+  if (result->has_default_budget) {
+    write_cost(w, "gather_default_budget", &result->default_gather);
+    write_cost(w, "whole_default_budget", &result->default_whole);
+  }
+  write_process(w, result);
+  write_goals(w, result);
+  mw_json_end_object(w);
+}
+
+int bench_report_json(FILE *out, const struct bench_result *results, size_t count,
+                      struct mw_error *err)
+{
+  struct mw_json_writer w;
+  struct mw_buf text;
+
+  mw_buf_init(&text, REPORT_MAX_BYTES);
+  mw_json_writer_init(&w, &text, err);
+  mw_json_begin_object(&w);
+  mw_json_write_key(&w, "sizes");
+  mw_json_begin_array(&w);
+  for (size_t i = 0; i < count; i++)
+    write_result(&w, &results[i]);
+  mw_json_end_array(&w);
+  mw_json_end_object(&w);
+  int rc = mw_json_writer_finish(&w);
+  if (rc == 0)
+    fprintf(out, "%s\n", text.data);
+  mw_buf_deinit(&text);
+  return rc;
+}
