@@ -22,5 +22,15 @@ configure_file(cmake/moonwatch.pc.in moonwatch.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/moonwatch.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-install(FILES README.md CHANGELOG.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(FILES docs/architecture.md docs/scripting.md DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs")
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs" FILES_MATCHING PATTERN "*.md")
+
+# What the documents point to is installed elsewhere: links, so that the pointers hold.
+foreach(pair "scripts:${scripts_dir}" "include:${CMAKE_INSTALL_INCLUDEDIR}")
+  string(REPLACE ":" ";" pair "${pair}")
+  list(GET pair 0 name)
+  list(GET pair 1 target)
+  file(RELATIVE_PATH docs_to_target "/${CMAKE_INSTALL_DOCDIR}" "/${target}")
+  file(CREATE_LINK "${docs_to_target}" "${PROJECT_BINARY_DIR}/installed/${name}" SYMBOLIC)
+  install(FILES "${PROJECT_BINARY_DIR}/installed/${name}" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+endforeach()

@@ -1,4 +1,6 @@
 --- What "cmake --install" puts into a prefix works from there, wherever the prefix is moved.
+local lfs = require "lfs"
+
 local podman = require "spec.support.podman"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -62,5 +64,17 @@ describe("An installed moonwatch", function()
     for _, name in ipairs { "README.md", "CHANGELOG.md", "LICENSE", "docs/architecture.md", "docs/scripting.md" } do
       assert.truthy(io.open(prefix .. "/share/doc/moonwatch/" .. name), name)
     end
+  end)
+
+  it("has what its documents point to", function()
+    local checked = 0
+    for _, name in ipairs { "README.md", "docs/architecture.md", "docs/benchmarks.md", "docs/scripting.md" } do
+      local path = prefix .. "/share/doc/moonwatch/" .. name
+      for target in assert(io.open(path)):read "*a":gmatch "%]%(([^)#:]+)[^)]*%)" do
+        assert.truthy(lfs.attributes(path:match "^(.*)/" .. "/" .. target), name .. ": " .. target)
+        checked = checked + 1
+      end
+    end
+    assert.is_true(checked > 20)
   end)
 end)
