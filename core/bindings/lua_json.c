@@ -152,19 +152,6 @@ static int reader_gc(lua_State *L)
   return 0;
 }
 
-static struct reader_box *push_reader_box(lua_State *L)
-{
-  struct reader_box *box = lua_newuserdata(L, sizeof *box);
-
-  box->reader = NULL;
-  if (luaL_newmetatable(L, "moonwatch.json.reader")) {
-    lua_pushcfunction(L, reader_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return box;
-}
-
 static int json_decode(lua_State *L)
 {
   struct mw_slice text;
@@ -175,7 +162,7 @@ static int json_decode(lua_State *L)
   text.data = lua_tolstring(L, 1, &text.len_bytes);
   /* A level takes a table and a key; the value on top of them takes two at most. */
   luaL_checkstack(L, 2 * MW_JSON_READER_DEPTH_DEFAULT + LUA_MINSTACK, "for json");
-  struct reader_box *box = push_reader_box(L);
+  struct reader_box *box = mw_lua_push_box(L, sizeof *box, reader_gc);
   mw_lua_json_push_list_type(L);
   d.list_type_index = lua_gettop(L);
   box->reader = mw_json_reader_new(

@@ -97,6 +97,7 @@ struct encoder {
   struct shape *shapes[SHAPES_MAX];
   int children_count;
   int children_peak;
+  bool text_leaves; /* it is being given to Lua: a finalizer that encodes meanwhile makes another */
 
   /* During one call: */
   struct mw_json_writer writer;
@@ -139,19 +140,14 @@ static struct encoder *push_encoder(lua_State *L)
 {
   push_registered(L, &encoder_key);
   struct encoder *e = lua_touserdata(L, -1);
-  if (e)
+  if (e && !e->text_leaves)
     return e;
 
   lua_pop(L, 1);
-  e = lua_newuserdata(L, sizeof *e);
-  memset(e, 0, sizeof *e);
+  e = mw_lua_push_box(L, sizeof *e, encoder_gc);
   mw_buf_init(&e->text, MW_LUA_JSON_MAX_BYTES);
   lua_newtable(L);
   lua_setfenv(L, -2);
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, encoder_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
   register_value(L, &encoder_key);
   return e;
 }
@@ -165,6 +161,7 @@ static void reset_encoder(lua_State *L, struct encoder *e)
     lua_setfenv(L, -2);
   }
   give_back_memory(e);
+  mw_buf_clear(&e->text);
   e->children_count = e->children_peak = 0;
   e->members_count = 0;
   e->depth = 0;
@@ -534,23 +531,30 @@ static int write_table(struct encoder *e, lua_State *L)
 
 /* ---- encode ---- */
 
-/* The encoder is on top of the stack, and the value at @p index. */
-static int encode(lua_State *L, struct encoder *e, int index, struct mw_buf *out,
-                  struct mw_error *err)
+/* Write the value at @p index of the stack. */
+static int write_document(lua_State *L, struct encoder *e, int index, struct mw_buf *out,
+                          struct mw_error *err)
 {
-  /* A level takes the table, a key and a value, and a little more to look at them. */
-  luaL_checkstack(L, 3 * MW_JSON_DEPTH_MAX + LUA_MINSTACK, "for json");
-  reset_encoder(L, e);
-  lua_getfenv(L, -1);
-  e->children_index = lua_gettop(L);
-  mw_lua_json_push_list_type(L);
-  e->list_type = lua_topointer(L, -1);
   e->err = err;
   mw_json_writer_init(&e->writer, out, err);
   lua_pushvalue(L, index);
-
   int rc = write_top(e, L);
   return rc < 0 ? rc : mw_json_writer_finish(&e->writer);
+}
+
+/* Push what an encoder works with, and then set it up: until the last of these has allocated, a
+ * finalizer may encode with the same one. */
+static struct encoder *begin(lua_State *L)
+{
+  /* A level takes the table, a key and a value, and a little more to look at them. */
+  luaL_checkstack(L, 3 * MW_JSON_DEPTH_MAX + LUA_MINSTACK, "for json");
+  mw_lua_json_push_list_type(L);
+  struct encoder *e = push_encoder(L);
+  reset_encoder(L, e);
+  e->list_type = lua_topointer(L, -2);
+  lua_getfenv(L, -1);
+  e->children_index = lua_gettop(L);
+  return e;
 }
 
 int mw_lua_json_encode(lua_State *L, int index, struct mw_buf *out, struct mw_error *err)
@@ -558,8 +562,8 @@ int mw_lua_json_encode(lua_State *L, int index, struct mw_buf *out, struct mw_er
   int top = lua_gettop(L);
   int absolute = index > 0 || index <= LUA_REGISTRYINDEX ? index : top + 1 + index;
 
-  struct encoder *e = push_encoder(L);
-  int rc = encode(L, e, absolute, out, err);
+  struct encoder *e = begin(L);
+  int rc = write_document(L, e, absolute, out, err);
   give_back_memory(e);
   lua_settop(L, top);
   return rc;
@@ -570,11 +574,13 @@ int mw_lua_json_encode_function(lua_State *L)
   struct mw_error err;
 
   luaL_checkany(L, 1);
-  struct encoder *e = push_encoder(L);
-  mw_buf_clear(&e->text);
-  int rc = encode(L, e, 1, &e->text, &err);
-  if (rc == 0)
+  struct encoder *e = begin(L);
+  int rc = write_document(L, e, 1, &e->text, &err);
+  if (rc == 0) {
+    e->text_leaves = true;
     lua_pushlstring(L, e->text.data, e->text.len_bytes);
+    e->text_leaves = false;
+  }
   give_back_memory(e);
   if (rc == -EINVAL)
     return luaL_error(L, "%s", err.text);

@@ -21,7 +21,6 @@ struct script_box {
   struct mw_context *context; /* NULL: the modules make one of their own for this host */
   int64_t timeout_ms;
   char *module_dirs[MODULE_DIRS_MAX + 1];
-  struct mw_buf result;
 };
 
 static struct script_box *check_script(lua_State *L)
@@ -37,7 +36,6 @@ static int script_close(lua_State *L) /* also __gc */
 
   mw_script_free(box->script);
   mw_context_free(box->context); /* after the state whose modules use it */
-  mw_buf_deinit(&box->result);
   for (size_t i = 0; i < MODULE_DIRS_MAX; i++)
     free(box->module_dirs[i]);
   *box = (struct script_box){0};
@@ -176,18 +174,28 @@ static int run_eval(lua_State *L)
   return 0;
 }
 
+static int result_gc(lua_State *L)
+{
+  mw_buf_deinit(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* A result of its own for each call, and another look at the script: a finalizer that runs while
+ * this allocates may call eval as well, or close. */
 static int script_eval(lua_State *L)
 {
-  struct script_box *box = check_script(L);
-  struct eval eval = {.result = &box->result};
+  struct eval eval = {0};
 
+  check_script(L);
   eval.text = luaL_checklstring(L, 2, &eval.len_bytes);
   eval.chunk_name = lua_isnoneornil(L, 3) ? "eval" : mw_lua_check_cstring(L, 3);
-  mw_buf_clear(&box->result);
+  eval.result = mw_lua_push_box(L, sizeof *eval.result, result_gc);
+  mw_buf_init(eval.result, RESULT_MAX_BYTES);
+  struct script_box *box = check_script(L);
   int rc = mw_script_call(box->script, run_eval, &eval, box->timeout_ms, &eval.err);
   if (rc < 0 || eval.rc < 0)
     return mw_lua_fail(L, &eval.err);
-  const char *at = box->result.data;
+  const char *at = eval.result->data;
   unpack(L, &at);
   return 1;
 }
@@ -233,7 +241,6 @@ static struct script_box *push_box(lua_State *L)
   struct script_box *box = lua_newuserdata(L, sizeof *box);
 
   *box = (struct script_box){0};
-  mw_buf_init(&box->result, RESULT_MAX_BYTES);
   push_class(L);
   lua_setmetatable(L, -2);
   return box;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,18 @@
 /* What the signal may act on, in this thread. In a shared object the default way to reach a
  * variable of a thread may allocate, which a handler must not; initial-exec does not. */
 static _Thread_local struct mw_deadline *volatile armed __attribute__((tls_model("initial-exec")));
+
+/* A thread's id comes again when it has ended, but a timer made for it stays with the dead: so this
+ * numbers threads. Alone it would not do either, for it is the same in a child after fork(2). */
+static uint64_t own_mark(void)
+{
+  static atomic_uint_fast64_t marks_total;
+  static _Thread_local uint64_t mark;
+
+  if (mark == 0)
+    mark = atomic_fetch_add(&marks_total, 1) + 1;
+  return mark;
+}
 
 static int64_t now_ns(void)
 {
@@ -134,6 +147,7 @@ static int make_timer(struct mw_deadline *deadline, pid_t thread_id, struct mw_e
   if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
     return mw_error_set(err, errno, "cannot make the timer of a script: %s", strerror(errno));
   deadline->thread_id = thread_id;
+  deadline->thread_mark = own_mark();
   return 0;
 }
 
@@ -157,7 +171,8 @@ int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_
     timeout_ms = TIMEOUT_MAX_MS;
 
   pid_t thread_id = gettid();
-  int rc = thread_id == deadline->thread_id ? 0 : make_timer(deadline, thread_id, err);
+  bool has_timer = thread_id == deadline->thread_id && deadline->thread_mark == own_mark();
+  int rc = has_timer ? 0 : make_timer(deadline, thread_id, err);
   if (rc < 0)
     return rc;
 
@@ -165,6 +180,7 @@ int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_
   deadline->expires_ns = now_ns() + timeout_ms * MW_NS_PER_MS;
   deadline->outer = armed;
   deadline->armed = true;
+  atomic_signal_fence(memory_order_release); /* a late signal finds the new time, or nothing */
   armed = deadline;
   struct itimerspec when = {.it_value = timespec_of(deadline->expires_ns),
                             .it_interval = timespec_of(REPEAT_NS)};

@@ -32,8 +32,9 @@
 
 struct mw_deadline {
   lua_State *L;
-  timer_t timer;   /**< made for one thread and armed again for each call */
-  pid_t thread_id; /**< that the timer was made for; 0: there is no timer yet */
+  timer_t timer;        /**< made for one thread and armed again for each call */
+  pid_t thread_id;      /**< that the timer was made for; 0: there is no timer yet */
+  uint64_t thread_mark; /**< the same thread, by a number that never comes again */
   bool armed;
   int64_t timeout_ms;
   int64_t expires_ns;                 /**< on CLOCK_MONOTONIC */

@@ -78,16 +78,6 @@ void mw_script_free(struct mw_script *script)
   free(script);
 }
 
-lua_State *mw_script_state(struct mw_script *script)
-{
-  return script->L;
-}
-
-const char *mw_script_name(const struct mw_script *script)
-{
-  return script->name;
-}
-
 size_t mw_script_memory_bytes(const struct mw_script *script)
 {
   return script->alloc.used_bytes;

@@ -54,9 +54,6 @@ struct mw_script_config {
 struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
 void mw_script_free(struct mw_script *script); /**< accepts NULL */
 
-lua_State *mw_script_state(struct mw_script *script);
-const char *mw_script_name(const struct mw_script *script);
-
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
 size_t mw_script_memory_peak_bytes(const struct mw_script *script);

@@ -26,11 +26,11 @@ static bool init_pattern(lua_State *L, struct mw_pattern *m, int subject, int pa
   return anchored;
 }
 
-/* Raise unless matching came to an end. @return whether it matched. */
+/* Raise unless matching came to an end in time: also after a match, for gsub goes on from one to
+ * the next. @return whether it matched. */
 static bool finish(lua_State *L, const struct mw_pattern *m, enum mw_pattern_outcome outcome)
 {
-  if (outcome == MW_PATTERN_STOPPED)
-    mw_script_check_deadline(L);
+  mw_script_check_deadline(L);
   if (outcome == MW_PATTERN_INVALID)
     luaL_error(L, "%s", m->problem);
   return outcome == MW_PATTERN_MATCH;

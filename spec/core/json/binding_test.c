@@ -95,6 +95,61 @@ static void survives_running_out_of_memory_anywhere(void **state)
   assert_true(fail_at > 20);
 }
 
+/* What the first failure left behind must not cost the second one its cleaning up. */
+static void two_failures_leak_nothing(void **state)
+{
+  static const char decode[] = "return json.decode '[{\"a\":[1,\"b\"]}]'";
+
+  (void)state;
+  for (long first = 1; first < 12; first++) {
+    for (long second = 1; second < 12; second++) {
+      struct allocator a = {0};
+      lua_State *L = lua_newstate(allocate, &a);
+      assert_int_equal(0, lua_cpcall(L, open_json, NULL));
+      assert_int_equal(0, luaL_loadstring(L, decode));
+      assert_int_equal(0, luaL_loadstring(L, decode));
+      a.calls = 0;
+      a.fail_at = first;
+      lua_pcall(L, 0, 0, 0);
+      lua_settop(L, 1);
+      a.calls = 0;
+      a.fail_at = second;
+      lua_pcall(L, 0, 0, 0);
+      a.fail_at = 0;
+      lua_close(L);
+    }
+  }
+}
+
+/* The next allocation behind leave_garbage() collects, and that is the one for the text of encode:
+ * the finalizer then encodes something that needs more room. */
+static const char script_with_finalizers[] =
+    "jit.off()\n"
+    "local big, small = ('y'):rep(2e6), ('x'):rep(500)\n"
+    "local object, finalized = { a = small }, 0\n"
+    "local function finalize()\n"
+    "  finalized = finalized + 1\n"
+    "  json.encode { b = big }\n"
+    "end\n"
+    "local function leave_garbage() getmetatable(newproxy(true)).__gc = finalize end\n"
+    "for i = 1, 100 do\n"
+    "  collectgarbage() collectgarbage('setpause', 0) collectgarbage('setstepmul', 1e7)\n"
+    "  leave_garbage()\n"
+    "  assert(json.encode(object) == '{\"a\":\"' .. small .. '\"}')\n"
+    "end\n"
+    "assert(finalized > 0)\n";
+
+static void finalizers_may_encode_as_well(void **state)
+{
+  lua_State *L = luaL_newstate();
+
+  (void)state;
+  assert_int_equal(0, lua_cpcall(L, open_json, NULL));
+  if (luaL_dostring(L, script_with_finalizers) != 0)
+    fail_msg("%s", lua_tostring(L, -1));
+  lua_close(L);
+}
+
 static void encodes_for_c(void **state)
 {
   lua_State *L = luaL_newstate();
@@ -125,6 +180,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(survives_running_out_of_memory_anywhere),
+      cmocka_unit_test(two_failures_leak_nothing),
+      cmocka_unit_test(finalizers_may_encode_as_well),
       cmocka_unit_test(encodes_for_c),
   };
   return cmocka_run_group_tests_name("json: binding", tests, NULL, NULL);

@@ -187,6 +187,14 @@ describe("a script that", function()
     end
   end)
 
+  it("is stopped in the middle of a gsub whose every match succeeds", function()
+    local s = assert(script.new { name = "spec", memory_max_bytes = 1e9, timeout_ms = 100 })
+    local started_s = os.clock()
+    local _, _, code = s:eval "return (('a'):rep(3e7):gsub('a', '%%'))"
+    assert.equal(ETIME, code)
+    assert.is_true(os.clock() - started_s < 1)
+  end)
+
   it("says at which line it was stopped", function()
     local _, message = new(50):eval("local x = 1\nwhile true do\n  x = -x\nend", "checks/busy.lua")
     assert.matches("^checks/busy.lua:[234]: deadline of 50 ms reached\nstack traceback:\n\tchecks/busy.lua", message)

@@ -236,6 +236,22 @@ static void a_script_may_go_from_thread_to_thread(void **state)
   mw_script_free(script);
 }
 
+/* Ids of threads come again, and the timer of the first to have it sends its signals nowhere. */
+static void a_thread_may_have_the_id_of_one_that_ended(void **state)
+{
+  struct mw_script *script = new_script(NULL);
+  pthread_t thread;
+  void *rc;
+
+  (void)state;
+  assert_int_equal(pthread_create(&thread, NULL, run_for_ever, script), 0);
+  pthread_join(thread, &rc);
+  assert_int_equal((intptr_t)rc, -ETIME);
+  script->deadline.thread_id = gettid();
+  assert_int_equal(run(script, "for i = 1, 1e9 do end", 5), -ETIME);
+  mw_script_free(script);
+}
+
 static void scripts_in_threads_are_stopped_each_for_itself(void **state)
 {
   struct mw_script *scripts[4];
@@ -296,6 +312,7 @@ int main(void)
       cmocka_unit_test(the_handler_restarts_system_calls),
       cmocka_unit_test(no_timeout_needs_no_timer),
       cmocka_unit_test(a_script_may_go_from_thread_to_thread),
+      cmocka_unit_test(a_thread_may_have_the_id_of_one_that_ended),
       cmocka_unit_test(scripts_in_threads_are_stopped_each_for_itself),
       cmocka_unit_test(an_outer_deadline_survives_an_inner_one),
   };

@@ -25,6 +25,20 @@ describe("moonwatch.script", function()
       assert.equal(42, s:eval "count = count + 1 return count")
     end)
 
+    it("keeps its result apart from that of a finalizer which calls it meanwhile", function()
+      local s = new()
+      local many = "local t = {} for i = 1, 2000 do t[i] = 'text ' .. i end return t"
+      for _ = 1, 20 do
+        collectgarbage()
+        collectgarbage("setpause", 0)
+        getmetatable(newproxy(true)).__gc = function() s:eval "return ('x'):rep(1e6)" end
+        local result = s:eval(many)
+        assert.equal(2000, #result)
+        assert.equal("text 2000", result[2000])
+      end
+      collectgarbage("setpause", 200)
+    end)
+
     for what, text in pairs {
       ["a function"] = "return print",
       ["a coroutine"] = "return coroutine.create(print)",

@@ -132,7 +132,7 @@ static void a_call_leaves_nothing_on_the_stack(void **state)
   (void)state;
   assert_int_equal(mw_script_call(script, leave_values, NULL, 0, &err), 0);
   assert_int_equal(load(script, "error {}"), -ECANCELED);
-  assert_int_equal(lua_gettop(mw_script_state(script)), 0);
+  assert_int_equal(lua_gettop(script->L), 0);
   mw_script_free(script);
 }
 
