@@ -16,7 +16,7 @@ struct mw_message {
   const char *kind; /**< "container_rt", "metric", "event": 1 to 64 letters, digits, _, - and . */
   int schema;       /**< version of the body's fields */
   int64_t emitted_at_ns; /**< wall clock */
-  struct mw_slice body;  /**< one JSON object */
+  struct mw_slice body;  /**< JSON: an object or a list */
 };
 
 /**

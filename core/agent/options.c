@@ -43,10 +43,18 @@ static bool has_type(lua_State *L, int index, enum type type)
   return false;
 }
 
+/* Push a field of the table on top of the stack. Raw: an __index of the script could raise, or
+ * change the tables that are being looked through. */
+static void push_field(lua_State *L, const char *name)
+{
+  lua_pushstring(L, name);
+  lua_rawget(L, -2);
+}
+
 /* A bound of the declaration on top of the stack. */
 static bool read_bound(lua_State *L, const char *name, double none, double *out)
 {
-  lua_getfield(L, -1, name);
+  push_field(L, name);
   bool fine = lua_isnil(L, -1) || lua_type(L, -1) == LUA_TNUMBER;
   *out = lua_isnil(L, -1) ? none : lua_tonumber(L, -1);
   lua_pop(L, 1);
@@ -63,7 +71,7 @@ static bool read_type(lua_State *L, enum type *type)
 {
   bool known = false;
 
-  lua_getfield(L, -1, "type");
+  push_field(L, "type");
   for (int i = 0; i < 4 && lua_type(L, -1) == LUA_TSTRING; i++) {
     if (strcmp(lua_tostring(L, -1), type_names[i]) == 0) {
       *type = (enum type)i;
@@ -100,10 +108,13 @@ static bool within_bounds(const struct declaration *declaration, double value)
 static int check_default(lua_State *L, const char *script, const struct declaration *declaration,
                          struct mw_error *err)
 {
-  lua_getfield(L, -1, "default");
+  push_field(L, "default");
+  bool missing = lua_isnil(L, -1);
   bool typed = has_type(L, -1, declaration->type);
   bool within = lua_type(L, -1) != LUA_TNUMBER || within_bounds(declaration, lua_tonumber(L, -1));
   lua_pop(L, 1);
+  if (missing)
+    return bad_declaration(script, declaration->key, "has no default", err);
   if (!typed)
     return bad_declaration(script, declaration->key, "has a default that is not of its type", err);
   return within ? 0
@@ -141,8 +152,9 @@ static int set_defaults(lua_State *L, int declared, int values, const char *scri
     int rc = read_declaration(L, script, &declaration, err);
     if (rc < 0)
       return rc;
-    lua_pushvalue(L, -2);
-    lua_getfield(L, -2, "default");
+    push_field(L, "default");
+    lua_pushvalue(L, -3);
+    lua_insert(L, -2);
     lua_rawset(L, values);
   }
   return 0;
@@ -217,7 +229,7 @@ static void use_default(lua_State *L, const struct declaration *declaration, con
   bool below = lua_tonumber(L, -1) < declaration->min;
 
   lua_pop(L, 1);
-  lua_getfield(L, -1, "default");
+  push_field(L, "default");
   mw_log(MW_LOG_WARN, script, "option %s = %s is %s %.14g: the default %.14g is used",
          declaration->key, text, below ? "below" : "above",
          below ? declaration->min : declaration->max, lua_tonumber(L, -1));
@@ -228,7 +240,8 @@ static int set_given(lua_State *L, int declared, int values, const char *script,
 {
   struct declaration declaration = {.key = given->key};
 
-  lua_getfield(L, declared, given->key);
+  lua_pushstring(L, given->key);
+  lua_rawget(L, declared);
   if (lua_isnil(L, -1))
     return unknown_option(L, declared, script, given->key, err);
   int rc = read_declaration(L, script, &declaration, err);

@@ -84,10 +84,20 @@ static bool is_kind(const char *kind, size_t kind_bytes)
   return kind_bytes > 0 && kind_bytes <= KIND_MAX_BYTES;
 }
 
+/* The dot instead of the colon is easily written, and shifts what every argument means. */
+static void check_self(lua_State *L)
+{
+  if (!lua_istable(L, 1))
+    luaL_error(L, "it is to be called with a colon, as context:%s(...)",
+               lua_tostring(L, lua_upvalueindex(2)));
+}
+
 /* context:emit(kind, message) */
 static int context_emit(lua_State *L)
 {
   size_t kind_bytes;
+
+  check_self(L);
   const char *kind = luaL_checklstring(L, 2, &kind_bytes);
 
   luaL_argcheck(L, is_kind(kind, kind_bytes), 2, "a kind has 1 to 64 letters, digits, _, - and .");
@@ -101,13 +111,28 @@ static int by_bytes(const void *a, const void *b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Has the table at @p index nothing beside its @p count places? */
+static bool is_list(lua_State *L, int index, size_t count)
+{
+  size_t entries = 0;
+
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    if (++entries > count) {
+      lua_pop(L, 2);
+      return false;
+    }
+  }
+  return true;
+}
+
 /* Push the tags of the list at @p index in their order; nil when there are none. */
 static void push_tags(lua_State *L, int index, int arg)
 {
   const char *tags[TAGS_MAX];
   size_t count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
 
-  luaL_argcheck(L, lua_isnil(L, index) || lua_istable(L, index), arg, "tags are not a list");
+  luaL_argcheck(L, lua_isnil(L, index) || (lua_istable(L, index) && is_list(L, index, count)), arg,
+                "tags are not a list");
   luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags");
   if (count == 0) {
     lua_pushnil(L);
@@ -130,7 +155,8 @@ static void push_tags(lua_State *L, int index, int arg)
 /* context:gauge(name, value, tags) and its siblings, which differ in the type alone. */
 static int context_metric(lua_State *L)
 {
-  mw_lua_check_cstring(L, 2);
+  check_self(L);
+  luaL_argcheck(L, mw_lua_check_cstring(L, 2)[0] != '\0', 2, "a metric needs a name");
   double value = luaL_checknumber(L, 3);
 
   luaL_argcheck(L, isfinite(value), 3, "not a finite number");
@@ -151,6 +177,7 @@ static int context_metric(lua_State *L)
 /* context:event{title=..., text=..., severity=..., tags=...} */
 static int context_event(lua_State *L)
 {
+  check_self(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_newtable(L);
@@ -172,17 +199,17 @@ static int context_next_group_id(lua_State *L)
 {
   struct mw_task *task = own_task(L);
 
+  check_self(L);
   lua_pushinteger(L, task->config.group_ids ? mw_group_ids_next(task->config.group_ids) : 1);
   return 1;
 }
 
 static const char context_key; /* its address is the key in the registry */
 
-static void add_method(lua_State *L, struct mw_task *task, const char *name, lua_CFunction function,
-                       const char *metric_type)
+static void add_method(lua_State *L, struct mw_task *task, const char *name, lua_CFunction function)
 {
   lua_pushlightuserdata(L, task);
-  lua_pushstring(L, metric_type);
+  lua_pushstring(L, name);
   lua_pushcclosure(L, function, 2);
   lua_setfield(L, -2, name);
 }
@@ -201,10 +228,10 @@ static void make_context(lua_State *L, struct mw_task *task)
   if (task->config.kind == MW_TASK_CHECK) {
     static const char *const types[] = {"gauge", "count", "rate", "monotonic_count"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-      add_method(L, task, types[i], context_metric, types[i]);
-    add_method(L, task, "emit", context_emit, "");
-    add_method(L, task, "event", context_event, "");
-    add_method(L, task, "next_group_id", context_next_group_id, "");
+      add_method(L, task, types[i], context_metric);
+    add_method(L, task, "emit", context_emit);
+    add_method(L, task, "event", context_event);
+    add_method(L, task, "next_group_id", context_next_group_id);
   }
   lua_rawset(L, LUA_REGISTRYINDEX);
   lua_pop(L, 1);
@@ -347,9 +374,10 @@ static int step(struct mw_task *task, lua_CFunction function, struct mw_error *e
   task->rc = 0;
   task->err = err ? err : &own;
   int rc = mw_script_call(task->script, function, task, task->config.timeout_ms, task->err);
-  if (rc < 0)
-    return mw_error_prefix(task->err, "%s %s", kind_of(task)->noun, task->name);
-  return task->rc;
+  if (rc == 0)
+    return task->rc;
+  mw_error_prefix(task->err, "%s %s", kind_of(task)->noun, task->name);
+  return rc;
 }
 
 /* ---- Finding the file ---- */
@@ -474,7 +502,9 @@ static int load(struct mw_task *task, struct mw_error *err)
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err)
 {
   struct mw_task *task = calloc(1, sizeof *task);
+  struct mw_error own;
 
+  err = err ? err : &own; /* load looks at it */
   if (!task) {
     mw_error_set(err, ENOMEM, "out of memory for a script");
     return NULL;
@@ -501,16 +531,6 @@ void mw_task_close(struct mw_task *task)
   free(task->name);
   free(task->path);
   free(task);
-}
-
-const char *mw_task_name(const struct mw_task *task)
-{
-  return task->name;
-}
-
-const char *mw_task_path(const struct mw_task *task)
-{
-  return task->path;
 }
 
 double mw_task_interval_s(const struct mw_task *task)

@@ -55,9 +55,6 @@ struct mw_task_config {
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
 void mw_task_close(struct mw_task *task); /**< accepts NULL */
 
-const char *mw_task_name(const struct mw_task *task);
-const char *mw_task_path(const struct mw_task *task);
-
 /** How often it is run: as configured, else interval_s of its table, else every 10 s. */
 double mw_task_interval_s(const struct mw_task *task);
 

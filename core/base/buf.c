@@ -25,13 +25,6 @@ void mw_buf_clear(struct mw_buf *buf)
     buf->data[0] = '\0';
 }
 
-char *mw_buf_take(struct mw_buf *buf)
-{
-  char *text = buf->data;
-  mw_buf_init(buf, buf->max_bytes);
-  return text;
-}
-
 int mw_buf_reserve(struct mw_buf *buf, size_t extra_bytes, struct mw_error *err)
 {
   if (extra_bytes > buf->max_bytes - buf->len_bytes)

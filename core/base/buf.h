@@ -27,9 +27,6 @@ void mw_buf_init(struct mw_buf *buf, size_t max_bytes);
 void mw_buf_deinit(struct mw_buf *buf); /**< accepts a zeroed buffer; usable again after init */
 void mw_buf_clear(struct mw_buf *buf);
 
-/** Hand the text to the caller, who frees it with free(3). The buffer is empty afterwards. */
-char *mw_buf_take(struct mw_buf *buf);
-
 /* Content. All return 0, -EMSGSIZE past the ceiling, or -ENOMEM; the content is then unchanged. */
 
 /** Make room for @p extra_bytes behind the content (and a '\0'). */

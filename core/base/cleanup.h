@@ -2,14 +2,11 @@
 #ifndef MW_CLEANUP_H
 #define MW_CLEANUP_H
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define MW_AUTO_FREE __attribute__((cleanup(mw_auto_free)))
 #define MW_AUTO_CLOSE __attribute__((cleanup(mw_auto_close)))
-#define MW_AUTO_FILE __attribute__((cleanup(mw_auto_fclose)))
 
 /* The attribute hands over the address of a pointer of any type, hence void *. */
 static inline void mw_auto_free(void *pointer_address)
@@ -21,12 +18,6 @@ static inline void mw_auto_close(const int *fd)
 {
   if (*fd >= 0)
     close(*fd);
-}
-
-static inline void mw_auto_fclose(FILE **file)
-{
-  if (*file)
-    fclose(*file);
 }
 
 #endif

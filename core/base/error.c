@@ -1,6 +1,5 @@
 #include "moonwatch/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,13 +16,13 @@ int mw_error_set(struct mw_error *err, int code, const char *fmt, ...)
   return -code;
 }
 
-int mw_error_prefix(struct mw_error *err, const char *fmt, ...)
+void mw_error_prefix(struct mw_error *err, const char *fmt, ...)
 {
   char prefix[MW_ERROR_TEXT_BYTES / 2];
   va_list args;
 
   if (!err)
-    return -EIO;
+    return;
   va_start(args, fmt);
   vsnprintf(prefix, sizeof prefix, fmt, args);
   va_end(args);
@@ -34,5 +33,4 @@ int mw_error_prefix(struct mw_error *err, const char *fmt, ...)
   err->text[prefix_bytes + 2 + kept_bytes] = '\0';
   memcpy(err->text, prefix, prefix_bytes);
   memcpy(err->text + prefix_bytes, ": ", 2);
-  return -err->code;
 }

@@ -45,8 +45,10 @@ int mw_file_read_fd(int fd, const char *name, struct mw_buf *out, struct mw_erro
       step_bytes = READ_STEP_BYTES;
     char past_the_ceiling;
     int rc = step_bytes > 0 ? mw_buf_reserve(out, step_bytes, err) : 0;
-    if (rc < 0)
-      return mw_error_prefix(err, "cannot read %s", name);
+    if (rc < 0) {
+      mw_error_prefix(err, "cannot read %s", name);
+      return rc;
+    }
 
     char *target = step_bytes > 0 ? out->data + out->len_bytes : &past_the_ceiling;
     ssize_t got = pread(fd, target, step_bytes > 0 ? step_bytes : 1, (off_t)out->len_bytes);

@@ -66,15 +66,15 @@ static void build_entry(struct mw_buf *entry, enum mw_log_level level, const cha
                   message);
     return;
   }
-  mw_buf_append(entry, "{", 1, NULL);
+  mw_buf_append_text(entry, "{", NULL);
   append_json_pair(entry, "component", component);
-  mw_buf_append(entry, ",", 1, NULL);
+  mw_buf_append_text(entry, ",", NULL);
   append_json_pair(entry, "level", level_names[level]);
-  mw_buf_append(entry, ",", 1, NULL);
+  mw_buf_append_text(entry, ",", NULL);
   append_json_pair(entry, "message", message);
-  mw_buf_append(entry, ",", 1, NULL);
+  mw_buf_append_text(entry, ",", NULL);
   append_json_pair(entry, "time", time_text);
-  mw_buf_append(entry, "}\n", 2, NULL);
+  mw_buf_append_text(entry, "}\n", NULL);
 }
 
 /* Called with the mutex held. A log that cannot be written has nobody left to tell. */

@@ -1,6 +1,7 @@
 #include "bindings/bindings.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "bindings/context.h"
 #include "bindings/lua_util.h"
@@ -173,11 +174,22 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
 
 /* ---- moonwatch.open ---- */
 
+/* A misspelt root would show this host instead. */
+static void check_roots(lua_State *L)
+{
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a list";
+    if (strcmp(key, "host_root") != 0 && strcmp(key, "proc_root") != 0)
+      luaL_argerror(L, 1, lua_pushfstring(L, "it has host_root and proc_root, not %s", key));
+  }
+}
+
 /* open{host_root = "/host"}: the modules of another host, or of a recorded one. */
 static int moonwatch_open(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  check_roots(L);
   struct mw_context_config config = {.host_root = mw_lua_text_field(L, 1, "host_root"),
                                      .proc_root = mw_lua_text_field(L, 1, "proc_root")};
   struct context_box *box = push_box(L);

@@ -8,7 +8,7 @@
 #include "bindings/lua_sample.h"
 #include "bindings/lua_util.h"
 
-static struct mw_cgroups *check_cgroups(lua_State *L, struct mw_error *err)
+static struct mw_cgroups *own_cgroups(lua_State *L, struct mw_error *err)
 {
   return mw_context_cgroups(mw_lua_context(L), err);
 }
@@ -79,7 +79,7 @@ static void push_container(lua_State *L, const struct mw_cgroup_container *conta
 static int cgroup_containers(lua_State *L)
 {
   struct mw_error err;
-  struct mw_cgroups *cgroups = check_cgroups(L, &err);
+  struct mw_cgroups *cgroups = own_cgroups(L, &err);
   struct list *list = mw_lua_push_box(L, sizeof *list, list_gc);
 
   if (!cgroups || mw_cgroups_each(cgroups, collect, list, &err) < 0)
@@ -100,7 +100,7 @@ static int push_generation(lua_State *L,
                            int (*bring_up_to_date)(struct mw_cgroups *, struct mw_error *))
 {
   struct mw_error err;
-  struct mw_cgroups *cgroups = check_cgroups(L, &err);
+  struct mw_cgroups *cgroups = own_cgroups(L, &err);
 
   if (!cgroups || bring_up_to_date(cgroups, &err) < 0)
     return mw_lua_fail(L, &err);
@@ -125,7 +125,7 @@ static int cgroup_read(lua_State *L)
   const char *id = mw_lua_check_cstring(L, 1);
   struct mw_context *context = mw_lua_context(L);
   struct mw_error err;
-  struct mw_cgroups *cgroups = check_cgroups(L, &err);
+  struct mw_cgroups *cgroups = own_cgroups(L, &err);
   struct mw_cgroup_sample *sample = mw_lua_scratch_sample(L);
 
   if (!cgroups ||
@@ -141,7 +141,7 @@ static int cgroup_read(lua_State *L)
 static int cgroup_controllers(lua_State *L)
 {
   struct mw_error err;
-  struct mw_cgroups *cgroups = check_cgroups(L, &err);
+  struct mw_cgroups *cgroups = own_cgroups(L, &err);
 
   if (!cgroups)
     return mw_lua_fail(L, &err);
@@ -197,7 +197,7 @@ static int cgroup_figures(lua_State *L)
 static int cgroup_usage(lua_State *L)
 {
   struct mw_error err;
-  struct mw_cgroups *cgroups = check_cgroups(L, &err);
+  struct mw_cgroups *cgroups = own_cgroups(L, &err);
   struct mw_cgroups_usage usage;
 
   if (!cgroups)

@@ -41,18 +41,15 @@ static void format_arguments(lua_State *L)
   lua_call(L, lua_gettop(L) - 1, 1);
 }
 
-/* What a container or a far end put into the text must neither end it (NUL) nor steer a terminal.
- * Pushes the cleaned text. */
-static const char *push_plain(lua_State *L, const char *text, size_t len_bytes)
+/* Push the text with blanks for NULs: what a container or a far end put into it must not end it. */
+static const char *push_whole(lua_State *L, const char *text, size_t len_bytes)
 {
-  luaL_Buffer plain;
+  luaL_Buffer whole;
 
-  luaL_buffinit(L, &plain);
-  for (size_t i = 0; i < len_bytes; i++) {
-    unsigned char byte = (unsigned char)text[i];
-    luaL_addchar(&plain, byte < 0x20 || byte == 0x7F ? ' ' : text[i]);
-  }
-  luaL_pushresult(&plain);
+  luaL_buffinit(L, &whole);
+  for (size_t i = 0; i < len_bytes; i++)
+    luaL_addchar(&whole, text[i] ? text[i] : ' ');
+  luaL_pushresult(&whole);
   return lua_tostring(L, -1);
 }
 
@@ -66,7 +63,7 @@ static int log_at(lua_State *L, enum mw_log_level level)
   if (lua_gettop(L) > 1)
     format_arguments(L);
   const char *text = luaL_checklstring(L, 1, &len_bytes);
-  const char *message = push_plain(L, text, len_bytes);
+  const char *message = push_whole(L, text, len_bytes);
   mw_log(level, component_of(L), "%s", message);
   return 0;
 }

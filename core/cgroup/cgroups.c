@@ -162,27 +162,28 @@ static int read_controllers(struct mw_cgroups *cgroups, const char *unified, str
   return rc;
 }
 
-/* Version 1, where it is mounted, else version 2, where it has the controller. */
+/* Version 1, where it is mounted, else version 2, where it has the controller. The last thing that
+ * was wrong with one of them is left in @p problem: err must be left alone when all goes well in
+ * the end. */
 static int assign_controllers(struct mw_cgroups *cgroups, const struct mw_cgroup_mounts *mounts,
-                              int indexes[], struct mw_error *err)
+                              int indexes[], struct mw_error *problem, struct mw_error *err)
 {
   const char *unified = mw_cgroup_mounts_find(mounts, "cgroupv2");
-  struct mw_error problem; /* err must be left alone when all goes well in the end */
   MW_AUTO_BUF text;
 
   mw_buf_init(&text, CONTROLLERS_MAX_BYTES);
-  int rc = read_controllers(cgroups, unified, &text, &problem);
+  int rc = read_controllers(cgroups, unified, &text, problem);
   for (int i = 0; rc == 0 && i < MW_CONTROLLER_COUNT; i++) {
     enum mw_controller controller = (enum mw_controller)i;
     struct mw_slice words = {text.data, text.len_bytes};
     const char *path = mw_cgroup_mounts_find(mounts, mw_controller_name(controller, 1));
     indexes[i] = -1;
     if (path)
-      rc = set_controller(cgroups, controller, 1, path, indexes, &problem);
+      rc = set_controller(cgroups, controller, 1, path, indexes, problem);
     else if (has_word(words, mw_controller_name(controller, 2)))
-      rc = set_controller(cgroups, controller, 2, unified, indexes, &problem);
+      rc = set_controller(cgroups, controller, 2, unified, indexes, problem);
   }
-  return rc < 0 ? mw_error_set(err, -rc, "%s", problem.text) : 0;
+  return rc < 0 ? mw_error_set(err, -rc, "%s", problem->text) : 0;
 }
 
 static void make_plan(struct mw_cgroups *cgroups, const int indexes[])
@@ -213,25 +214,37 @@ static void choose_walked(struct mw_cgroups *cgroups, const int indexes[])
   }
 }
 
+static int no_hierarchy(const struct mw_cgroups *cgroups, const struct mw_error *problem,
+                        struct mw_error *err)
+{
+  static const char advice[] = "in a container, mount the host's /proc and /sys/fs/cgroup below "
+                               "/host and use --host-root /host";
+
+  if (problem->text[0])
+    return mw_error_set(err, ENOENT, "no cgroup hierarchy can be read: %s: %s", problem->text,
+                        advice);
+  return mw_error_set(err, ENOENT,
+                      "no cgroup hierarchy with a controller in use is mounted according to "
+                      "%s/mounts: %s",
+                      cgroups->proc_root, advice);
+}
+
 static int open_hierarchies(struct mw_cgroups *cgroups, struct mw_error *err)
 {
   struct mw_cgroup_mounts *mounts = calloc(1, sizeof *mounts);
+  struct mw_error problem = {0};
   int indexes[MW_CONTROLLER_COUNT];
 
   if (!mounts)
     return mw_error_set(err, ENOMEM, "out of memory for the mount table");
   int rc = find_mounts(cgroups, mounts, err);
   if (rc == 0)
-    rc = assign_controllers(cgroups, mounts, indexes, err);
+    rc = assign_controllers(cgroups, mounts, indexes, &problem, err);
   if (rc == 0) {
     make_plan(cgroups, indexes);
     choose_walked(cgroups, indexes);
     if (cgroups->hierarchies_count == 0)
-      rc = mw_error_set(err, ENOENT,
-                        "no cgroup hierarchy with a controller in use is mounted according to "
-                        "%s/mounts: in a container, mount the host's /proc and /sys/fs/cgroup "
-                        "below /host and use --host-root /host",
-                        cgroups->proc_root);
+      rc = no_hierarchy(cgroups, &problem, err);
   }
   free(mounts);
   return rc;

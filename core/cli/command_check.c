@@ -36,6 +36,7 @@ struct session {
   struct mw_group_ids group_ids;
   struct mw_container_table *table;
   struct mw_read_list reads;
+  bool table_printed;
   bool silent; /* the first reading, which only gives rates something to start from */
   uint64_t messages_total;
 };
@@ -55,7 +56,9 @@ static void print_help(void)
       "  --set KEY=VALUE      an option of the check; may be repeated\n"
       "  --host-root DIR      the host below DIR: /host in a container, or a recorded one "
       "(default: /)\n"
-      "  --list-reads         instead of messages, the cgroup files that the runs read, once each\n"
+      "  --list-reads         instead of messages, the cgroup files that the runs read, once "
+      "each;\n"
+      "                       limits are read first, and then once a minute\n"
       "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
       "  --log-format FORMAT  text or json (default: text)\n"
       "  --help               show this\n"
@@ -244,6 +247,9 @@ static void print_title_and_table(struct session *session)
   snprintf(title, sizeof title, "%s  %u CPUs  %s  %zu containers  %s%s%s", name,
            mw_host_cpu_count(host), memory, containers_count(session), clock,
            elsewhere ? "  host root " : "", elsewhere ? host_root : "");
+  if (session->table_printed)
+    putchar('\n');
+  session->table_printed = true;
   mw_container_table_print(session->table, title, mw_cli_terminal_columns());
   mw_container_table_clear(session->table);
 }

@@ -12,6 +12,7 @@
 
 #define ID_BYTES 128
 #define SHORT_ID_BYTES 12
+#define ROWS_MAX 50000 /* more than a host runs: the scripts may well send more */
 #define OTHER_LINES_MAX_BYTES ((size_t)16 << 20)
 #define MESSAGE_DEPTH 1 /* its own fields */
 #define STAT_DEPTH 3    /* the fields of an element of its "stats" */
@@ -69,7 +70,7 @@ static const struct plain_text {
 
 struct mw_container_table {
   struct row *rows;
-  size_t rows_count, rows_capacity;
+  size_t rows_count, rows_capacity, rows_dropped;
   struct mw_buf other_lines;
 
   /* while a message is being read */
@@ -101,7 +102,7 @@ void mw_container_table_free(struct mw_container_table *table)
 
 void mw_container_table_clear(struct mw_container_table *table)
 {
-  table->rows_count = 0;
+  table->rows_count = table->rows_dropped = 0;
   mw_buf_clear(&table->other_lines);
 }
 
@@ -118,6 +119,10 @@ static int on_key(void *data, struct mw_slice key, struct mw_error *err)
 
 static int add_row(struct mw_container_table *table, struct mw_error *err)
 {
+  if (table->rows_count == ROWS_MAX) {
+    table->rows_dropped++;
+    return 0;
+  }
   if (table->rows_count == table->rows_capacity) {
     size_t capacity = table->rows_capacity ? table->rows_capacity * 2 : 64;
     struct row *rows = reallocarray(table->rows, capacity, sizeof *rows);
@@ -127,6 +132,7 @@ static int add_row(struct mw_container_table *table, struct mw_error *err)
     table->rows_capacity = capacity;
   }
   table->rows[table->rows_count++] = (struct row){.id = "?"};
+  table->in_row = true;
   return 0;
 }
 
@@ -136,9 +142,7 @@ static int on_begin_object(void *data, struct mw_error *err)
 
   if (++table->depth != STAT_DEPTH || !table->in_stats)
     return 0;
-  int rc = add_row(table, err);
-  table->in_row = rc == 0;
-  return rc;
+  return add_row(table, err);
 }
 
 static int on_begin_array(void *data, struct mw_error *err)
@@ -288,7 +292,8 @@ int mw_container_table_add(struct mw_container_table *table, const struct mw_mes
       .begin_array = on_begin_array,
       .end_array = on_end,
   };
-  struct mw_json_reader_config config = {.events = &events, .data = table};
+  struct mw_json_reader_config config = {
+      .events = &events, .data = table, .string_max_bytes = message->body.len_bytes};
   struct mw_json_reader *reader = mw_json_reader_new(&config, err);
 
   if (!reader)
@@ -408,6 +413,8 @@ void mw_container_table_print(struct mw_container_table *table, const char *titl
         printf("  %*s", (int)widths[i], cell(&table->rows[k], i, text));
     putchar('\n');
   }
+  if (table->rows_dropped > 0)
+    printf("and %zu more containers\n", table->rows_dropped);
   if (table->other_lines.len_bytes > 0) {
     mw_cli_make_printable(table->other_lines.data);
     fputs(table->other_lines.data, stdout);

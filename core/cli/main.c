@@ -57,7 +57,8 @@ int mw_cli_bad_option(const char *command, int answer, char **argv, const struct
   if (answer == ':')
     return mw_cli_usage(command, "option %s needs a value", argv[optind - 1]);
   if (optopt > 0 && optopt < 256)
-    return mw_cli_usage(command, "there is no option -%c", optopt);
+    return mw_cli_usage(command, "there is no option -%c%s", optopt,
+                        optopt == 'h' ? "; did you mean --help?" : "");
   snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
   if (optopt > 0)
     return mw_cli_usage(command, "option %s takes no value", word);
@@ -141,6 +142,8 @@ static int unknown_command(const char *word)
     mw_suggestion_consider(&suggestion, commands[i].name);
   mw_suggestion_consider(&suggestion, "--help");
   mw_suggestion_consider(&suggestion, "--version");
+  if (strcmp(word, "-h") == 0)
+    suggestion.closest = "--help";
   if (suggestion.closest)
     return mw_cli_usage("", "there is no %s \"%s\"; did you mean \"%s\"?", noun, word,
                         suggestion.closest);

@@ -29,7 +29,7 @@ int mw_cli_check_host_root(const char *host_root, struct mw_error *err)
   return 0;
 }
 
-/* DIR of DIR/bin/moonwatch. */
+/* DIR of DIR/bin/moonwatch. False, with errno, where /proc does not tell. */
 static bool own_prefix(char out[static PATH_MAX])
 {
   ssize_t used = readlink("/proc/self/exe", out, PATH_MAX - 1);
@@ -39,9 +39,8 @@ static bool own_prefix(char out[static PATH_MAX])
   out[used] = '\0';
   for (int up = 0; up < 2; up++) {
     char *slash = strrchr(out, '/');
-    if (!slash)
-      return false;
-    *slash = '\0';
+    if (slash) /* none is left of "/moonwatch" */
+      *slash = '\0';
   }
   return true;
 }
@@ -53,18 +52,30 @@ char *mw_cli_scripts_dir(struct mw_error *err)
   char *dir = NULL;
 
   if (from_environment && *from_environment) {
-    if (is_directory(from_environment))
-      return strdup(from_environment);
-    mw_error_set(err, ENOENT, "MOONWATCH_SCRIPTS names %s, which is not a directory",
-                 from_environment);
+    if (!is_directory(from_environment))
+      mw_error_set(err, ENOENT, "MOONWATCH_SCRIPTS names %s, which is not a directory",
+                   from_environment);
+    else if (!(dir = strdup(from_environment)))
+      mw_error_set(err, ENOMEM, "out of memory for the path of the scripts");
+    return dir;
+  }
+  if (!own_prefix(prefix)) {
+    mw_error_set(err, errno,
+                 "cannot read /proc/self/exe, which leads to the scripts: %s; set "
+                 "MOONWATCH_SCRIPTS to the folder that has checks/ and sources/",
+                 strerror(errno));
     return NULL;
   }
-  if (own_prefix(prefix) && asprintf(&dir, "%s/share/moonwatch", prefix) > 0 && is_directory(dir))
+  if (asprintf(&dir, "%s/share/moonwatch", prefix) < 0) {
+    mw_error_set(err, ENOMEM, "out of memory for the path of the scripts");
+    return NULL;
+  }
+  if (is_directory(dir))
     return dir;
   mw_error_set(err, ENOENT,
                "the scripts are not at %s: install moonwatch, or set MOONWATCH_SCRIPTS to the "
                "folder that has checks/ and sources/",
-               dir ? dir : "share/moonwatch");
+               dir);
   free(dir);
   return NULL;
 }

@@ -119,10 +119,12 @@ static struct mw_slice slice_of(const struct host_file *file)
   return (struct mw_slice){file->text.data, file->text.len_bytes};
 }
 
-/* Say in which file the parser found what it did not understand. */
-static int in_file(int rc, const struct host_file *file, struct mw_error *err)
+/* Say where the parser found what it did not understand. @return @p rc. */
+static int found_in(const char *place, int rc, struct mw_error *err)
 {
-  return rc < 0 ? (mw_error_prefix(err, "%s", file->path), rc) : 0;
+  if (rc < 0)
+    mw_error_prefix(err, "%s", place);
+  return rc;
 }
 
 /* ---- CPUs ---- */
@@ -175,8 +177,8 @@ int mw_host_memory_total_bytes(struct mw_host *host, uint64_t *bytes, struct mw_
   ssize_t head_bytes = mw_file_read_head(AT_FDCWD, path, head, sizeof head, err);
   if (head_bytes < 0)
     return (int)head_bytes;
-  int rc = mw_host_parse_memory_total((struct mw_slice){head, (size_t)head_bytes}, bytes, err);
-  return rc < 0 ? mw_error_prefix(err, "%s", path) : 0;
+  struct mw_slice text = {head, (size_t)head_bytes};
+  return found_in(path, mw_host_parse_memory_total(text, bytes, err), err);
 }
 
 int mw_host_boot_time_s(struct mw_host *host, int64_t *seconds, struct mw_error *err)
@@ -186,7 +188,7 @@ int mw_host_boot_time_s(struct mw_host *host, int64_t *seconds, struct mw_error 
   int rc = read_file(&file, host->proc_root, "stat", PER_CPU_FILE_MAX_BYTES, err);
   if (rc < 0)
     return rc;
-  return in_file(mw_host_parse_boot_time(slice_of(&file), seconds, err), &file, err);
+  return found_in(file.path, mw_host_parse_boot_time(slice_of(&file), seconds, err), err);
 }
 
 /* ---- Names ---- */
@@ -202,7 +204,7 @@ static int name_in_file(const char *root, const char *path, name_parser *parse,
   int rc = read_file(&file, root, path, SMALL_FILE_MAX_BYTES, err);
   if (rc < 0)
     return rc;
-  return in_file(parse(slice_of(&file), name, err), &file, err);
+  return found_in(file.path, parse(slice_of(&file), name, err), err);
 }
 
 static bool is_this_machine(const struct mw_host *host)
@@ -220,7 +222,7 @@ int mw_host_name(struct mw_host *host, char name[static MW_HOST_NAME_BYTES], str
     if (gethostname(own, sizeof own - 1) < 0)
       return mw_error_set(err, errno, "cannot get the host name: %s", strerror(errno));
     rc = mw_host_parse_name((struct mw_slice){own, strlen(own)}, name, err);
-    return rc < 0 ? mw_error_prefix(err, "cannot use the host name of this machine") : 0;
+    return found_in("cannot use the host name of this machine", rc, err);
   }
   /* In this order, for the kernel answers with the name of the container that asks. */
   if (name_in_file(host->host_root, "etc/hostname", mw_host_parse_name, name, &etc) == 0)

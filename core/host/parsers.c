@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#define TIME_MAX_S INT64_C(253402300799) /* the end of 9999: what is larger no calendar prints */
+
 /* ---- CPUs ---- */
 
 static uint32_t plausible(uint32_t count)
@@ -138,7 +140,8 @@ int mw_host_parse_boot_time(struct mw_slice stat, int64_t *seconds, struct mw_er
 
   if (!find_line(stat, "btime", &value))
     return mw_error_set(err, EBADMSG, "no line \"btime\"");
-  if (!mw_slice_next_word(&value, &word) || !mw_parse_i64(word, &parsed) || parsed < 0)
+  if (!mw_slice_next_word(&value, &word) || !mw_parse_i64(word, &parsed) || parsed < 0 ||
+      parsed > TIME_MAX_S)
     return mw_error_set(err, EBADMSG, "btime is not a number of seconds");
   *seconds = parsed;
   return 0;

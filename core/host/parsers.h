@@ -21,7 +21,7 @@
 /** MemTotal of /proc/meminfo in bytes. @return 0, or -EBADMSG: missing, zero or over 64 bits. */
 int mw_host_parse_memory_total(struct mw_slice meminfo, uint64_t *bytes, struct mw_error *err);
 
-/** btime of /proc/stat, seconds since 1970. @return 0, or -EBADMSG: missing or not a number. */
+/** btime of /proc/stat, seconds since 1970. @return 0, or -EBADMSG: missing, or not a time. */
 int mw_host_parse_boot_time(struct mw_slice stat, int64_t *seconds, struct mw_error *err);
 
 /**

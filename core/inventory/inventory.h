@@ -35,9 +35,7 @@ struct mw_container {
 
 #define MW_INVENTORY_CONTAINERS_MAX 100000 /**< of one source */
 #define MW_INVENTORY_SOURCES_MAX 64
-#define MW_INVENTORY_TEXT_MAX_BYTES                                                                \
-  1024 /**< of each text of a container, and of a source's name                                    \
-        */
+#define MW_INVENTORY_TEXT_MAX_BYTES 1024 /**< each text of a container, and a source's name */
 
 struct mw_inventory *mw_inventory_new(struct mw_error *err);
 void mw_inventory_free(struct mw_inventory *inventory); /**< accepts NULL; no reader may be left */

@@ -28,8 +28,8 @@ struct mw_error {
 MW_API int mw_error_set(struct mw_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Put @p fmt and ": " in front of the text that @p err already has; returns -err->code. */
-MW_API int mw_error_prefix(struct mw_error *err, const char *fmt, ...)
+/** Put @p fmt and ": " in front of the text that @p err (may be NULL) already has. */
+MW_API void mw_error_prefix(struct mw_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -9,6 +9,7 @@ local M = {}
 ---@class Rates
 ---@field private counters string[]
 ---@field private history table<string, RatesEntry>
+---@field private run integer  how many runs were begun
 local Rates = {}
 Rates.__index = Rates
 

@@ -1,6 +1,8 @@
 --- The map of who may use whom, held against the #include lines and the CMake files.
 local lfs = require "lfs"
 
+local files = require "spec.support.files"
+
 -- A folder of core/, and the folders that it may use besides itself. "*" is all others.
 local ALLOWED = {
   base = {},
@@ -47,19 +49,12 @@ local function entries(path)
   return names
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- Calls visit(place, delimiter, header) for each #include of the C files in a folder.
 local function each_include(folder_path, visit)
   for _, name in ipairs(entries(folder_path)) do
     if name:find "%.[ch]$" then
       local number = 0
-      for line in (read(folder_path .. "/" .. name) .. "\n"):gmatch "(.-)\n" do
+      for line in (files.read(folder_path .. "/" .. name) .. "\n"):gmatch "(.-)\n" do
         number = number + 1
         local delimiter, header = line:match '^%s*#%s*include%s*([<"])([^>"]+)'
         if header then
@@ -106,7 +101,7 @@ end
 --- The folders that a folder's CMakeLists.txt names behind USES; nil when it is no mw_module.
 local function uses_of(folder)
   local path = "core/" .. folder .. "/CMakeLists.txt"
-  local text = lfs.attributes(path, "mode") and read(path):gsub("#[^\n]*", "")
+  local text = lfs.attributes(path, "mode") and files.read(path):gsub("#[^\n]*", "")
   local arguments = text and text:match("mw_module%(%s*" .. folder .. "%s+(.-)%)")
   if not arguments then
     return nil

@@ -1,5 +1,6 @@
 --- The documents tell the truth: their scripts run, their output is the program's, their links lead
 --- somewhere.
+local files = require "spec.support.files"
 local podman = require "spec.support.podman"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -9,17 +10,10 @@ local DOCUMENTS = {
   "docs/decisions/README.md", "spec/fixtures/README.md",
 }
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- The blocks of a document in a language, in their order.
 local function blocks_of(path, language)
   local blocks = {}
-  for block in read(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
+  for block in files.read(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
     table.insert(blocks, block)
   end
   return blocks
@@ -34,7 +28,7 @@ describe("README.md", function()
     local output, status = podman.shell(("%s %s 2> %s/log"):format(
       PROGRAM, (command:gsub("%./memory_percent", dir.path .. "/memory_percent")), dir.path))
 
-    assert.equal(0, status, read(dir.path .. "/log"))
+    assert.equal(0, status, files.read(dir.path .. "/log"))
     assert.equal(expected .. "\n", output)
   end)
 end)
@@ -69,7 +63,7 @@ describe("docs/scripting.md", function()
   end)
 
   it("has a section for each module", function()
-    local text = read "docs/scripting.md"
+    local text = files.read "docs/scripting.md"
     for name in podman.shell "ls scripts/meta scripts/moonwatch":gmatch "([%w_]+)%.lua" do
       local module = name == "moonwatch" and name or "moonwatch." .. name
       assert.truthy(text:find("\n### [^\n]*" .. module:gsub("%.", "%%.")), module)
@@ -79,7 +73,7 @@ end)
 
 describe("docs/decisions/README.md", function()
   it("lists every decision", function()
-    local index = read "docs/decisions/README.md"
+    local index = files.read "docs/decisions/README.md"
     for name in podman.shell "ls docs/decisions":gmatch "%d+%-[^\n]+%.md" do
       assert.truthy(index:find(name, 1, true), name)
     end
@@ -90,7 +84,7 @@ describe("The documents", function()
   for _, document in ipairs(DOCUMENTS) do
     it("link to what exists, from " .. document, function()
       local folder = document:match "^(.*/)" or ""
-      for target in read(document):gmatch "%]%(([^)#]+)[^)]*%)" do
+      for target in files.read(document):gmatch "%]%(([^)#]+)[^)]*%)" do
         if not target:find "^https:" then
           local path = folder .. target
           assert.truthy(io.open(path), ("%s: there is no %s"):format(document, path))

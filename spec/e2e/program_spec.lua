@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local lfs = require "lfs"
 
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -12,22 +13,15 @@ local BURNER_DIR = "/sys/fs/cgroup/system.slice/docker-" .. BURNER .. ".scope"
 local WRITER = "409d6a88b2635ae831a3a7e86dee6bbc0f5cbfd3606a54c6fd690f50bd61e1c1"
 local WRITER_DIR = "/sys/fs/cgroup/machine.slice/libpod-" .. WRITER .. ".scope"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- In place: the program has the file open, as it has those of a kernel.
 local function move_on(root, file)
   local out = assert(io.open(root .. file, "r+"))
-  out:write((read(T1 .. file)))
+  out:write((files.read(T1 .. file)))
   out:close()
 end
 
 local function growth(file, pattern)
-  return tonumber(read(T1 .. file):match(pattern)) - tonumber(read(T0 .. file):match(pattern))
+  return tonumber(files.read(T1 .. file):match(pattern)) - tonumber(files.read(T0 .. file):match(pattern))
 end
 
 local function stat_of(line, id)
@@ -154,8 +148,8 @@ describe("the program", function()
   end)
 
   describe("with a script of the operator", function()
-    local function run(files, ...)
-      dir:write(files)
+    local function run(scripts, ...)
+      dir:write(scripts)
       return program.run { "check", dir.path .. "/my_check.lua", "--host-root", root, "--interval", "0.01", ... }
     end
 
@@ -206,10 +200,10 @@ describe("the program", function()
       { "wants to rule the inventory", body "require('moonwatch.inventory').replace('cgroup', {})", "'replace'" },
       { "would steer the terminal", body "error('\27[2J\194\155x', 0)", "check my_check: ?[2J??x" },
     } do
-      local what, files, message = case[1], case[2], case[3]
+      local what, scripts, message = case[1], case[2], case[3]
 
       it("that " .. what .. " says so and fails", function()
-        local outcome = run(files)
+        local outcome = run(scripts)
         assert.equal(1, outcome.code)
         assert.equal("", outcome.out)
         assert.is_truthy(outcome.err:find(message, 1, true), outcome.err)

@@ -4,6 +4,8 @@
 --- waits until stop() is called or this process dies, of whatever, and removes it all.
 local cjson = require "cjson"
 
+local files = require "spec.support.files"
+
 local M = {}
 
 local CGROUP_ROOT = "/sys/fs/cgroup"
@@ -62,16 +64,6 @@ local FIGURES = {
   },
 }
 
-local function read_file(path)
-  local file = io.open(path)
-  if not file then
-    return nil
-  end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- Run a shell command. What it says on its error output comes with the rest.
 ---@return string output, integer status
 function M.shell(command)
@@ -105,15 +97,15 @@ Container.__index = Container
 -- version 1 does not have here is in version 2.
 local function find_controller(pid, controller)
   local v2_mount
-  for mount, kind, options in read_file("/proc/mounts"):gmatch "[^ \n]+ ([^ ]+) (cgroup2?) ([^ ]+)" do
+  for mount, kind, options in files.read_if_there("/proc/mounts"):gmatch "[^ \n]+ ([^ ]+) (cgroup2?) ([^ ]+)" do
     if kind == "cgroup2" then
       v2_mount = mount
     elseif ("," .. options .. ","):find("," .. controller .. ",", 1, true) then
       local line = "%d+:[%w,]*" .. controller .. "[%w,]*:([^\n]*)"
-      return 1, mount, read_file("/proc/" .. pid .. "/cgroup"):match(line)
+      return 1, mount, files.read_if_there("/proc/" .. pid .. "/cgroup"):match(line)
     end
   end
-  return 2, v2_mount, read_file("/proc/" .. pid .. "/cgroup"):match "0::([^\n]*)"
+  return 2, v2_mount, files.read_if_there("/proc/" .. pid .. "/cgroup"):match "0::([^\n]*)"
 end
 
 --- A figure of the kernel's own files, nil when the kernel does not give it.
@@ -123,7 +115,7 @@ function Container:read(name)
   local rows = assert(FIGURES[name], name)
   local version, mount, path = find_controller(self.pid, rows[1][1])
   local _, file, pattern, scale = unpack(rows[version])
-  local text = read_file(mount .. path .. "/" .. file)
+  local text = files.read_if_there(mount .. path .. "/" .. file)
   local value = text and text:match(pattern)
   return value and tonumber(value) * scale
 end
@@ -156,7 +148,7 @@ end
 --- Version 1 counts a disk only below a cgroup with a rule for it, so set one that limits nothing.
 function Host:count_io()
   local device = M.shell("findmnt -n -o MAJ:MIN -T " .. self.dir):match "%d+:%d+"
-  local whole = read_file(("/sys/dev/block/%s/../dev"):format(device))
+  local whole = files.read_if_there(("/sys/dev/block/%s/../dev"):format(device))
   local rules = ("%s/blkio/%s/blkio.throttle.write_bps_device"):format(CGROUP_ROOT, self.parent)
   local file = io.open(rules, "w")
   if file then

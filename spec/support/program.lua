@@ -1,4 +1,6 @@
 --- Runs the program that was built, and catches what it says.
+local files = require "spec.support.files"
+
 local M = {}
 
 --- MOONWATCH_BIN, else what the preset "dev" builds.
@@ -16,9 +18,7 @@ local function quote(word)
 end
 
 local function read_and_remove(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
+  local text = files.read(path)
   os.remove(path)
   return text
 end
@@ -64,12 +64,7 @@ Running.__index = Running
 --- Wait, a short while, until the program has said @p pattern on standard error.
 function Running:wait_for(pattern)
   for _ = 1, TIMEOUT_S * 50 do
-    local file = io.open(self.err_path)
-    local text = file and file:read "*a" or ""
-    if file then
-      file:close()
-    end
-    if text:find(pattern) then
+    if (files.read_if_there(self.err_path) or ""):find(pattern) then
       return
     end
     os.execute "sleep 0.02"

@@ -199,6 +199,25 @@ static void refuses_an_option_of_a_script_that_has_none(void **state)
   assert_string_equal("script demo has no option \"size\"; it has none at all", outcome.err.text);
 }
 
+/* An __index that adds a key while the table is looked through would hide it from the look. */
+static void declarations_are_read_without_running_the_scripts_code(void **state)
+{
+  static const char sly[] = "(function() local options = {}\n"
+                            "  local function add() options[true] = {} return 1 end\n"
+                            "  options.a = setmetatable({ type = 'integer' }, { __index = add })\n"
+                            "  return options end)()";
+  static const char made_up[] =
+      "setmetatable({}, { __index = function() return { type = 'integer', default = 1 } end })";
+  (void)state;
+
+  struct outcome outcome = outcome_of(sly, "zzz=5");
+  assert_int_equal(-EBADMSG, outcome.rc);
+  assert_non_null(strstr(outcome.err.text, "options.a has no default"));
+  outcome = outcome_of(made_up, "zzz=5");
+  assert_int_equal(-EINVAL, outcome.rc);
+  assert_string_equal("script demo has no option \"zzz\"; it has none at all", outcome.err.text);
+}
+
 static void refuses_declarations_that_are_wrong(void **state)
 {
   static const struct {
@@ -210,7 +229,7 @@ static void refuses_declarations_that_are_wrong(void **state)
       {"{ a = {} }", "options.a has no type: it is \"integer\", \"number\", \"boolean\" or "},
       {"{ a = { type = 'int', default = 1 } }", "options.a has no type"},
       {"{ a = { type = 5, default = 1 } }", "options.a has no type"},
-      {"{ a = { type = 'integer' } }", "options.a has a default that is not of its type"},
+      {"{ a = { type = 'integer' } }", "options.a has no default"},
       {"{ a = { type = 'integer', default = 1.5 } }", "not of its type"},
       {"{ a = { type = 'integer', default = math.huge } }", "not of its type"},
       {"{ a = { type = 'number', default = 0/0 } }", "not of its type"},
@@ -248,6 +267,7 @@ int main(void)
       cmocka_unit_test(out_of_bounds_means_the_default_also_behind_a_good_value),
       cmocka_unit_test(refuses_what_does_not_fit),
       cmocka_unit_test(refuses_an_option_of_a_script_that_has_none),
+      cmocka_unit_test(declarations_are_read_without_running_the_scripts_code),
       cmocka_unit_test(refuses_declarations_that_are_wrong),
   };
   return cmocka_run_group_tests_name("agent/options", tests, NULL, NULL);

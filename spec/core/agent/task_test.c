@@ -259,7 +259,7 @@ static void refuses_to_open_what_is_no_check(void **state)
       {"return { api = 1, run = print, interval_s = 1e-9 }", EBADMSG, "interval_s is not a number"},
       {"return { api = 1, run = print, options = 5 }", EBADMSG, "options is not a table"},
       {"return { api = 1, run = print, options = { a = { type = 'integer' } } }", EBADMSG,
-       "options.a has a default that is not of its type"},
+       "options.a has no default"},
       {"return { api = 1, run = print, init = function() return nil, 'no disk' end }", ECANCELED,
        "checks/demo.lua: no disk"},
       {"return { api = 1, run = print, init = function() return nil, {} end }", ECANCELED,
@@ -286,6 +286,16 @@ static void refuses_to_open_what_is_no_check(void **state)
       fail_msg("%s: code %d: %s", examples[i].text, code, f->err.text);
     assert_contains(f->err.text, examples[i].part);
   }
+}
+
+static void fails_as_well_without_an_error_to_fill(void **state)
+{
+  struct fixture *f = *state;
+
+  write_script(f, "checks/demo.lua", "return {");
+  assert_null(mw_task_open(&f->config, NULL));
+  f->config.memory_max_bytes = 1;
+  assert_null(mw_task_open(&f->config, NULL));
 }
 
 static void runs_that_fail_name_the_script_and_the_cause(void **state)
@@ -319,24 +329,31 @@ static void runs_that_fail_name_the_script_and_the_cause(void **state)
       {"local t = {} t.t = t context:emit('demo', t)", ECANCELED, "cannot emit"},
       {"context:emit('demo', { 1, nil, 3, 4 , x = 1 })", ECANCELED, "cannot emit"},
       {"context:emit('demo')", ECANCELED, "bad argument"},
-      {"context.emit('demo', {})", ECANCELED, "bad argument"},
+      {"context.emit('demo', {})", ECANCELED, "with a colon, as context:emit(...)"},
+      {"context.gauge('a', 1, {})", ECANCELED, "with a colon, as context:gauge(...)"},
+      {"context.event('full')", ECANCELED, "with a colon, as context:event(...)"},
+      {"context.next_group_id()", ECANCELED, "with a colon, as context:next_group_id(...)"},
       {"context:emit('', {})", ECANCELED, "a kind has 1 to 64 letters"},
       {"context:emit('a b', {})", ECANCELED, "a kind has"},
       {"context:emit('a\\27[2J', {})", ECANCELED, "a kind has"},
       {"context:emit('a\\0b', {})", ECANCELED, "a kind has"},
       {"context:emit(('x'):rep(65), {})", ECANCELED, "a kind has"},
+      {"context:gauge('', 1)", ECANCELED, "a metric needs a name"},
       {"context:gauge('a', 0/0)", ECANCELED, "not a finite number"},
       {"context:gauge('a', math.huge)", ECANCELED, "not a finite number"},
       {"context:gauge('a')", ECANCELED, "number expected"},
       {"context:gauge('a', 'x')", ECANCELED, "number expected"},
       {"context:gauge({}, 1)", ECANCELED, "string expected"},
       {"context:gauge('a', 1, 'tag')", ECANCELED, "tags are not a list"},
+      {"context:gauge('a', 1, { id = 'x' })", ECANCELED, "tags are not a list"},
+      {"context:gauge('a', 1, { 'b', id = 'x' })", ECANCELED, "tags are not a list"},
       {"context:gauge('a', 1, { 1 })", ECANCELED, "a tag is not a string"},
       {"context:gauge('a', 1, { 'a\\0' })", ECANCELED, "NUL byte"},
       {"local t = {} for i = 1, 257 do t[i] = 'x' end context:gauge('a', 1, t)", ECANCELED,
        "more than 256 tags"},
       {"context:event {}", ECANCELED, "an event needs a title"},
       {"context:event { title = 'x', tags = 5 }", ECANCELED, "tags are not a list"},
+      {"context:event { title = 'x', tags = { a = 'b' } }", ECANCELED, "tags are not a list"},
       {"require('moonwatch.inventory').replace('cgroup', {})", ECANCELED,
        "attempt to call field 'replace'"},
   };
@@ -398,10 +415,9 @@ static void finds_a_script_by_its_path_with_the_library_beside_the_shipped_ones(
   f->config.name = path;
   f->task = mw_task_open(&f->config, &f->err);
   assert_non_null(f->task);
-  assert_string_equal("my_check", mw_task_name(f->task));
-  assert_string_equal(path, mw_task_path(f->task));
   assert_true(mw_task_interval_s(f->task) == 10);
   assert_int_equal(0, mw_task_run(f->task, &f->err));
+  assert_string_equal("my_check", f->messages[0].task);
   assert_string_equal("[2,1]", f->messages[0].body);
   assert_true(mw_task_memory_peak_bytes(f->task) > 10000);
 }
@@ -555,6 +571,7 @@ int main(void)
       CASE(a_run_that_fails_does_not_harm_the_next),
       CASE(a_message_that_nobody_takes_is_an_error_of_the_script),
       CASE(refuses_to_open_what_is_no_check),
+      CASE(fails_as_well_without_an_error_to_fill),
       CASE(runs_that_fail_name_the_script_and_the_cause),
       CASE(a_loop_that_makes_nothing_but_garbage_is_stopped),
       CASE(refuses_a_file_that_is_too_long_or_no_file),

@@ -118,21 +118,6 @@ static void clear_keeps_the_memory(void **state)
   assert_ptr_equal(memory, buf.data);
 }
 
-static void take_hands_the_memory_over(void **state)
-{
-  MW_AUTO_BUF buf;
-  (void)state;
-
-  mw_buf_init(&buf, 10);
-  mw_buf_append_text(&buf, "text", NULL);
-  char *text = mw_buf_take(&buf);
-  assert_string_equal("text", text);
-  free(text);
-  assert_null(buf.data);
-  assert_int_equal(0, mw_buf_append_text(&buf, "0123456789", NULL));
-  assert_int_equal(-EMSGSIZE, mw_buf_append_text(&buf, "x", NULL));
-}
-
 static void deinit_accepts_a_zeroed_buffer_and_a_second_time(void **state)
 {
   struct mw_buf buf = {0};
@@ -156,7 +141,6 @@ int main(void)
       cmocka_unit_test(printf_appends_formatted_text),
       cmocka_unit_test(append_takes_bytes_that_are_no_text),
       cmocka_unit_test(clear_keeps_the_memory),
-      cmocka_unit_test(take_hands_the_memory_over),
       cmocka_unit_test(deinit_accepts_a_zeroed_buffer_and_a_second_time),
   };
   return cmocka_run_group_tests_name("base/buf", tests, NULL, NULL);

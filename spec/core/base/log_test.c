@@ -85,6 +85,18 @@ static void a_message_cannot_fake_a_second_entry(void **state)
   assert_non_null(strstr(written(), "info  c: one 2024 error c: two  \n"));
 }
 
+static void a_message_gives_no_orders_to_a_terminal(void **state)
+{
+  (void)state;
+  mw_log(MW_LOG_INFO, "c",
+         "a\tb\x1b[2Jc\x7f"
+         "d\xc2\x9b"
+         "1me");
+  assert_non_null(strstr(written(), "info  c: a\tb [2Jc d  1me\n"));
+  mw_log(MW_LOG_INFO, "c", "caf\xc3\xa9 \xe2\x82\xac \xff");
+  assert_non_null(strstr(written(), "info  c: caf\xc3\xa9 \xe2\x82\xac \xff\n"));
+}
+
 static void a_long_message_is_cut_and_stays_one_line(void **state)
 {
   static char message[40000];
@@ -153,6 +165,7 @@ int main(void)
       WITH_PIPE(json_has_the_same_with_sorted_keys),
       WITH_PIPE(entries_below_the_level_are_dropped),
       WITH_PIPE(a_message_cannot_fake_a_second_entry),
+      WITH_PIPE(a_message_gives_no_orders_to_a_terminal),
       WITH_PIPE(a_long_message_is_cut_and_stays_one_line),
       WITH_PIPE(a_limited_kind_is_silent_for_its_interval_and_then_counts),
       WITH_PIPE(kinds_are_limited_apart),

@@ -309,6 +309,13 @@ describe("moonwatch.cgroup", function()
       end)
     end
 
+    it("are said to be unreadable where they are mounted but hidden", function()
+      open { ["proc/mounts"] = "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n" }
+      local controllers, message = cgroup.controllers()
+      assert.is_nil(controllers)
+      assert.matches("^no cgroup hierarchy can be read: cannot open directory .*/memory: No such file", message)
+    end)
+
     local CONTROLLERS = { ["sys/fs/cgroup/cgroup.controllers"] = "pids\n", ["elsewhere/cgroup.controllers"] = "cpu\n" }
 
     it("are those that the host's first process sees, not a container's", function()

@@ -51,6 +51,8 @@ describe("the command line of moonwatch", function()
     { "an unknown option", { "check", "x", "--zzzzzz" }, "there is no option --zzzzzz" },
     { "a misspelt option", { "check", "x", "--fromat" }, "there is no option --fromat; did you mean --format?" },
     { "a misspelt option with a value", { "check", "x", "--cont=3" }, "no option --cont; did you mean --count?" },
+    { "a short option for help", { "check", "x", "-h" }, "there is no option -h; did you mean --help?" },
+    { "a short option for help of the program", { "-h" }, 'there is no option "-h"; did you mean "--help"?' },
     { "a short option", { "check", "x", "-c", "3" }, "there is no option -c" },
     { "short options in one word", { "check", "x", "-xy" }, "there is no option -x" },
     { "a value where none belongs", { "check", "x", "--list-reads=5" }, "option --list-reads takes no value" },
@@ -115,6 +117,17 @@ describe("the command line of moonwatch", function()
     local outcome = program.run { "check", "x", env = { MOONWATCH_SCRIPTS = "/nonexistent" } }
     assert.equal(1, outcome.code)
     assert.matches("MOONWATCH_SCRIPTS names /nonexistent, which is not a directory", outcome.err)
+  end)
+
+  it("says that it cannot find its own folder where /proc is hidden", function()
+    local hidden = "unshare -m sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh"
+    if program.shell(hidden .. " true").code ~= 0 then
+      pending "mounts cannot be made here"
+      return
+    end
+    local outcome = program.run { "check", "x", prefix = hidden }
+    assert.equal(1, outcome.code)
+    assert.matches("cannot read /proc/self/exe, .*: No such file or directory; set MOONWATCH_SCRIPTS", outcome.err)
   end)
 
   it("fails when its help cannot be written", function()

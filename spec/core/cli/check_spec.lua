@@ -1,6 +1,7 @@
 local cjson = require "cjson"
 local lfs = require "lfs"
 
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -24,17 +25,9 @@ local function container_rt(root, more)
   return call
 end
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    table.insert(lines, line)
-  end
-  return lines
-end
-
 local function decoded(text)
   local messages = {}
-  for i, line in ipairs(lines_of(text)) do
+  for i, line in ipairs(files.lines(text)) do
     messages[i] = cjson.decode(line)
   end
   return messages
@@ -45,7 +38,7 @@ describe("moonwatch check", function()
     it("prints one message a line, with sorted keys", function()
       local outcome = program.run(container_rt(NINE, { "--format", "json" }))
       assert.equal(0, outcome.code)
-      assert.equal(1, #lines_of(outcome.out))
+      assert.equal(1, #files.lines(outcome.out))
       local json = require "moonwatch.json"
       assert.equal(json.encode(json.decode(outcome.out)) .. "\n", outcome.out)
     end)
@@ -117,7 +110,7 @@ describe("moonwatch check", function()
         assert.equal(0, outcome.code)
         assert.matches("warn  container_rt: option max_per_message = " .. value:gsub("%-", "%%-")
           .. " is %l+ %d+: the default 100 is used\n", outcome.err)
-        assert.equal(1, #lines_of(outcome.out))
+        assert.equal(1, #files.lines(outcome.out))
       end)
     end
 
@@ -146,7 +139,7 @@ describe("moonwatch check", function()
       }))
       assert.equal(0, outcome.code)
       local seen, containers = {}, 0
-      for _, path in ipairs(lines_of(outcome.out)) do
+      for _, path in ipairs(files.lines(outcome.out)) do
         assert.is_nil(seen[path], path)
         seen[path] = true
         assert.equal("file", lfs.attributes(path, "mode"), path)
@@ -171,7 +164,7 @@ describe("moonwatch check", function()
 
   it("writes its log as JSON when asked", function()
     local outcome = program.run(container_rt(NINE, { "--set", "max_age_ms=-1", "--log-format", "json" }))
-    local entry = cjson.decode(lines_of(outcome.err)[1])
+    local entry = cjson.decode(files.lines(outcome.err)[1])
     assert.equal("container_rt", entry.component)
     assert.equal("warn", entry.level)
   end)
@@ -232,8 +225,8 @@ describe("moonwatch check", function()
         it("that " .. what .. " is a failure, said once, for " .. format, function()
           local outcome = program.run(container_rt(NINE, { "--format", format, redirect = case[1] }))
           assert.equal(1, outcome.code)
-          assert.equal("moonwatch: cannot write to standard output: " .. case[2], lines_of(outcome.err)[2])
-          assert.equal(2, #lines_of(outcome.err))
+          assert.equal("moonwatch: cannot write to standard output: " .. case[2], files.lines(outcome.err)[2])
+          assert.equal(2, #files.lines(outcome.err))
         end)
       end
     end
@@ -242,7 +235,7 @@ describe("moonwatch check", function()
       local outcome = program.run(container_rt(NINE, {
         "--format", "json", "--count", "100000", redirect = "| head -n 1",
       }))
-      assert.equal(1, #lines_of(outcome.out))
+      assert.equal(1, #files.lines(outcome.out))
     end)
   end)
 end)

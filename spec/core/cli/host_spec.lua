@@ -1,14 +1,8 @@
 local cjson = require "cjson"
 
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 describe("moonwatch host", function()
   it("shows what a recorded host says of itself", function()
@@ -16,7 +10,7 @@ describe("moonwatch host", function()
     local outcome = program.run { "host", "--host-root", root }
     assert.equal(0, outcome.code)
     assert.equal("", outcome.err)
-    assert.matches("\nkernel     " .. read(root .. "/proc/sys/kernel/osrelease"):gsub("%p", "%%%0"), outcome.out)
+    assert.matches("\nkernel     " .. files.read(root .. "/proc/sys/kernel/osrelease"):gsub("%p", "%%%0"), outcome.out)
     assert.matches("\nCPUs       2\n", outcome.out)
     assert.matches("\ncgroup cpu      version 1 at ", outcome.out)
     assert.matches("\ncgroup memory   version 2 at ", outcome.out)
@@ -26,8 +20,8 @@ describe("moonwatch host", function()
     local root = "spec/fixtures/v2/t0"
     local outcome = program.run { "host", "--format", "json", "--host-root", root }
     local facts = cjson.decode(outcome.out)
-    assert.equal(tonumber(read(root .. "/proc/meminfo"):match "MemTotal:%s+(%d+) kB") * 1024, facts.totalMemory)
-    assert.equal(tonumber(read(root .. "/proc/stat"):match "btime (%d+)"), facts.bootTime)
+    assert.equal(tonumber(files.read(root .. "/proc/meminfo"):match "MemTotal:%s+(%d+) kB") * 1024, facts.totalMemory)
+    assert.equal(tonumber(files.read(root .. "/proc/stat"):match "btime (%d+)"), facts.bootTime)
     assert.equal(2, facts.numCpus)
     assert.equal(2, facts.cgroupControllers.memory.version)
     assert.equal(1, select(2, outcome.out:gsub("\n", "")))
@@ -36,7 +30,7 @@ describe("moonwatch host", function()
 
   it("shows the host that it runs on", function()
     local facts = cjson.decode(program.run({ "host", "--format", "json" }).out)
-    assert.equal(read("/proc/sys/kernel/osrelease"):match "%S+", facts.kernelRelease)
+    assert.equal(files.read("/proc/sys/kernel/osrelease"):match "%S+", facts.kernelRelease)
   end)
 
   it("shows what there is when a part cannot be read, and fails", function()

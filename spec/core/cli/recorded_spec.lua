@@ -3,21 +3,12 @@
 local cjson = require "cjson"
 local lfs = require "lfs"
 
+local files = require "spec.support.files"
 local program = require "spec.support.program"
-
-local function read(path)
-  local file = io.open(path)
-  if not file then
-    return nil
-  end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 -- The number behind the key in a file of words, or the file's only number.
 local function number(dir, file, key)
-  local text = dir and read(dir .. "/" .. file)
+  local text = dir and files.read_if_there(dir .. "/" .. file)
   return text and tonumber(("\n" .. text):match("\n" .. (key and key .. " " or "") .. "(%d+)"))
 end
 

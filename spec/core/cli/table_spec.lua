@@ -1,23 +1,16 @@
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
 local NINE = "spec/fixtures/kubelet-1.20-v1"
 local SIX = "spec/fixtures/hybrid"
 
-local function lines_of(text)
-  local lines = {}
-  for line in text:gmatch "[^\n]+" do
-    table.insert(lines, line)
-  end
-  return lines
-end
-
 local function table_of(root, columns)
   local outcome = program.run {
     "check", "container_rt", "--host-root", root, "--interval", "0.01", env = { COLUMNS = columns },
   }
   assert(outcome.code == 0, outcome.err)
-  return lines_of(outcome.out)
+  return files.lines(outcome.out)
 end
 
 describe("the table of moonwatch check", function()
@@ -38,8 +31,22 @@ describe("the table of moonwatch check", function()
       "check", dir.path .. "/my_check.lua", "--host-root", SIX, "--interval", "0.01", env = { COLUMNS = columns },
     }
     assert(outcome.code == 0, outcome.err)
-    return lines_of(outcome.out), outcome.out
+    return files.lines(outcome.out), outcome.out
   end
+
+  it("shows a bounded number of containers, and counts the others", function()
+    local lines = printed_by([[
+      local stats = {}
+      for i = 1, 50005 do stats[i] = { id = i } end
+      context:emit("container_rt", { stats = stats })]], "40")
+    assert.equal(50003, #lines) -- title, header, last line
+    assert.equal("and 5 more containers", lines[50003])
+  end)
+
+  it("shows a message with a text as long as a message may be", function()
+    local lines = printed_by([[ context:emit("note", { text = ("x"):rep(2e6) }) ]], "80")
+    assert.equal(#"note             " + #'{"text":""}' + 2e6, #lines[2])
+  end)
 
   it("has the host above, one line for each container, and marks for what is absent", function()
     local lines = table_of(SIX, "200")
@@ -61,6 +68,16 @@ describe("the table of moonwatch check", function()
       "fd0da0d3f8b9      -      -       -          -  100.0 KiB          -    100.0 KiB   52.0 KiB    0 B      -"
         .. "      -     1           -",
     }, lines)
+  end)
+
+  it("stands apart from the next one", function()
+    local outcome = program.run {
+      "check", "container_rt", "--host-root", SIX, "--interval", "0.01", "--count", "3",
+    }
+    assert.matches("^recorded", outcome.out)
+    local _, gaps = outcome.out:gsub("\n\nrecorded%-hybrid  ", "")
+    assert.equal(2, gaps)
+    assert.not_matches("\n\n$", outcome.out)
   end)
 
   it("gives up the columns that matter least where there is no room", function()

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "support/tmptree.h"
+
 #define VARIABLES_MAX 3
 
 struct variable {
@@ -94,6 +96,27 @@ static void a_host_that_finds_no_memory_is_not_made_and_leaks_nothing(void **sta
   mw_host_free(host);
 }
 
+static void a_failure_has_its_code_without_an_error_to_fill(void **state)
+{
+  static const char *const files[] = {"proc/meminfo", "proc/stat", "proc/sys/kernel/hostname"};
+  char root[TMPTREE_ROOT_BYTES], path[TMPTREE_PATH_BYTES], name[MW_HOST_NAME_BYTES];
+  uint64_t bytes;
+  int64_t seconds;
+
+  (void)state;
+  tmptree_make(root);
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s", root, files[i]);
+    tmptree_write(path, "\n");
+  }
+  struct mw_host *host = mw_host_new(&(struct mw_host_config){.host_root = root}, NULL);
+  assert_int_equal(-EBADMSG, mw_host_memory_total_bytes(host, &bytes, NULL));
+  assert_int_equal(-EBADMSG, mw_host_boot_time_s(host, &seconds, NULL));
+  assert_int_equal(-EBADMSG, mw_host_name(host, name, NULL));
+  mw_host_free(host);
+  tmptree_remove(root);
+}
+
 static void freeing_nothing_is_fine(void **state)
 {
   (void)state;
@@ -106,6 +129,7 @@ int main(void)
       cmocka_unit_test(the_environment_tells_the_kind_of_container_host),
       cmocka_unit_test(numbers_are_those_of_the_payload),
       cmocka_unit_test(a_host_that_finds_no_memory_is_not_made_and_leaks_nothing),
+      cmocka_unit_test(a_failure_has_its_code_without_an_error_to_fill),
       cmocka_unit_test(freeing_nothing_is_fine),
   };
   return cmocka_run_group_tests_name("host/host", tests, NULL, NULL);

@@ -189,6 +189,8 @@ static void boot_time_is_the_number_behind_btime(void **state)
       {"no number", "btime soon\n", -EBADMSG, -7},
       {"no such line", "cpu  1\nxbtime 5\n", -EBADMSG, -7},
       {"nothing behind it", "btime\n", -EBADMSG, -7},
+      {"the end of the calendar", "btime 253402300799\n", 0, 253402300799},
+      {"a year that no calendar prints", "btime 253402300800\n", -EBADMSG, -7},
   };
   (void)state;
 
