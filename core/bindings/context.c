@@ -113,11 +113,12 @@ bool mw_context_inventory_wanted(struct mw_context *context)
 
 static void keep_problem(struct mw_problems *problems, const char *text)
 {
-  if (problems->count == MW_PROBLEMS_MAX)
-    return;
-  char *copy = strdup(text);
+  char *copy = problems->count < MW_PROBLEMS_MAX ? strdup(text) : NULL;
+
   if (copy)
     problems->texts[problems->count++] = copy;
+  else
+    problems->dropped_count++;
 }
 
 /* The collection goes on without a file that is missing; what is wrong with one that is there
@@ -148,7 +149,7 @@ void mw_problems_deinit(struct mw_problems *problems)
 {
   for (size_t i = 0; i < problems->count; i++)
     free(problems->texts[i]);
-  problems->count = 0;
+  *problems = (struct mw_problems){0};
 }
 
 /* ---- What is opened late ---- */

@@ -52,6 +52,7 @@ struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *e
 #define MW_PROBLEMS_MAX 64
 
 struct mw_problems {
+  uint64_t dropped_count; /**< those that found no room */
   size_t count;
   char *texts[MW_PROBLEMS_MAX];
 };

@@ -232,7 +232,8 @@ static int cgroup_problems(lua_State *L)
     lua_pushstring(L, problems->texts[i]);
     lua_rawseti(L, -2, (int)i + 1);
   }
-  return 1;
+  lua_pushnumber(L, (lua_Number)problems->dropped_count);
+  return 2;
 }
 
 const luaL_Reg mw_lua_cgroup_functions[] = {

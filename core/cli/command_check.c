@@ -43,30 +43,29 @@ struct session {
 
 static void print_help(void)
 {
-  puts(
-      "Usage: moonwatch check NAME [OPTION...]\n"
-      "\n"
-      "Run the check NAME (or the script at a path that ends in .lua) in the foreground, and show\n"
-      "what it emits. Rates need two readings, so a silent one comes first.\n"
-      "\n"
-      "Options:\n"
-      "  --count N            how often to run (default: 1)\n"
-      "  --interval S         seconds between runs, fractions allowed (default: the check's own)\n"
-      "  --format table|json  a table for eyes, or one message a line (default: table)\n"
-      "  --set KEY=VALUE      an option of the check; may be repeated\n"
-      "  --host-root DIR      the host below DIR: /host in a container, or a recorded one "
-      "(default: /)\n"
-      "  --list-reads         instead of messages, the cgroup files that the runs read, once "
-      "each;\n"
-      "                       limits are read first, and then once a minute\n"
-      "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
-      "  --log-format FORMAT  text or json (default: text)\n"
-      "  --help               show this\n"
-      "\n"
-      "Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 nothing to do: it looks at "
-      "containers,\n"
-      "and none runs.\n"
-      "Messages of the program itself go to standard error.");
+  puts("Usage: moonwatch check NAME [OPTION...]\n"
+       "\n"
+       "Run the check NAME (or the script at a path that ends in .lua) in the\n"
+       "foreground, and show what it emits. Rates need two readings, so a silent one\n"
+       "comes first.\n"
+       "\n"
+       "Options:\n"
+       "  --count N            how often to run (default: 1)\n"
+       "  --interval S         seconds between runs, fractions allowed\n"
+       "                       (default: the check's own)\n"
+       "  --format table|json  a table for eyes, or one message a line (default: table)\n"
+       "  --set KEY=VALUE      an option of the check; may be repeated\n"
+       "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
+       "                       one (default: /)\n"
+       "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
+       "                       once each; limits are read first, then once a minute\n"
+       "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
+       "  --log-format FORMAT  text or json (default: text)\n"
+       "  --help               show this\n"
+       "\n"
+       "Exit codes: 0 fine, 1 the check failed, 2 wrong usage, 3 nothing to do: it\n"
+       "looks at containers, and none runs.\n"
+       "Messages of the program itself go to standard error.");
 }
 
 /* ---- Arguments ---- */

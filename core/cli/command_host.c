@@ -15,9 +15,8 @@ static void print_help(void)
 {
   puts("Usage: moonwatch host [OPTION...]\n"
        "\n"
-       "Show what is known about this host: name, kernel, CPUs, memory, start, and which version "
-       "of\n"
-       "cgroups each controller has.\n"
+       "Show what is known about this host: name, kernel, CPUs, memory, start, and\n"
+       "which version of cgroups each controller has.\n"
        "\n"
        "Options:\n"
        "  --format table|json  how to print (default: table)\n"

@@ -150,10 +150,22 @@ static int unknown_command(const char *word)
   return mw_cli_usage("", "there is no %s \"%s\"", noun, word);
 }
 
+static int run_command(int argc, char **argv)
+{
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[0], commands[i].name) == 0)
+      return commands[i].run(argc, argv);
+  return unknown_command(argv[0]);
+}
+
 static int run(int argc, char **argv)
 {
   if (argc < 2)
     return mw_cli_usage("", "which command?");
+  if (strcmp(argv[1], "help") == 0 && argc == 3) {
+    char help[] = "--help", *words[] = {argv[2], help, NULL};
+    return run_command(2, words);
+  }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
     print_help();
     return MW_EXIT_FINE;
@@ -162,10 +174,7 @@ static int run(int argc, char **argv)
     puts("moonwatch " MW_VERSION);
     return MW_EXIT_FINE;
   }
-  for (size_t i = 0; i < COMMANDS; i++)
-    if (strcmp(argv[1], commands[i].name) == 0)
-      return commands[i].run(argc - 1, argv + 1);
-  return unknown_command(argv[1]);
+  return run_command(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

@@ -75,6 +75,7 @@ function M.figures() end
 
 --- What was wrong with files of containers since the last call; at most 64 lines.
 ---@return string[]
+---@return integer dropped_count  those that found no room
 function M.problems() end
 
 ---@return CgroupUsage? usage
