@@ -105,9 +105,8 @@ static void print_help(void)
        "  --version  show the version\n"
        "\n"
        "Environment:\n"
-       "  MOONWATCH_SCRIPTS  the folder with checks/, sources/ and moonwatch/, instead of the one "
-       "that\n"
-       "                     was installed with the program\n"
+       "  MOONWATCH_SCRIPTS  the folder with checks/, sources/ and moonwatch/, instead\n"
+       "                     of the one that was installed with the program\n"
        "  COLUMNS            how wide tables may be (default: as wide as the terminal)\n"
        "\n"
        "Exit codes: 0 fine, 1 something failed, 2 wrong usage, 3 nothing to do.");
