@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -92,6 +94,15 @@ static int find_mounts(struct mw_cgroups *cgroups, struct mw_cgroup_mounts *moun
   return rc;
 }
 
+/* What holds for the kernel's own file system need not be asked of it again and again. */
+static bool is_cgroup_file_system(int fd)
+{
+  struct statfs status;
+
+  return fstatfs(fd, &status) == 0 &&
+         (status.f_type == CGROUP_SUPER_MAGIC || status.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 /* @return the number of the hierarchy at @p path, opened if it is new, or -errno. */
 static int add_hierarchy(struct mw_cgroups *cgroups, int version, const char *path,
                          const char *controller, struct mw_error *err)
@@ -109,7 +120,12 @@ static int add_hierarchy(struct mw_cgroups *cgroups, int version, const char *pa
     return mw_error_set(err, ENOMEM, "out of memory for hierarchy %s", path);
   }
   cgroups->hierarchies[cgroups->hierarchies_count] = (struct mw_hierarchy){
-      .version = version, .mount_path = copy, .root_fd = fd, .controller = controller};
+      .version = version,
+      .mount_path = copy,
+      .root_fd = fd,
+      .controller = controller,
+      .is_kernels = is_cgroup_file_system(fd),
+  };
   return (int)cgroups->hierarchies_count++;
 }
 

@@ -39,6 +39,7 @@ struct mw_hierarchy {
   int root_fd;
   const char *controller; /**< one of its names, to find its line in /proc/PID/cgroup; "" for v2 */
   bool walked;            /**< containers are looked for here */
+  bool is_kernels;        /**< a real cgroup file system, not a recorded one */
   struct mw_cgroup_directory *directories; /**< those that are watched over, by path */
 };
 

@@ -96,6 +96,15 @@ static void tell_read(struct mw_cgroups *cgroups, const struct mw_plan_file *pla
     cgroups->config.on_read(cgroups->config.callback_data, cgroups->path.data);
 }
 
+/* The kernel has regular files only in its cgroups: no need to look, as mw_file_open does. */
+static int open_in(const struct mw_hierarchy *hierarchy, const char *path)
+{
+  if (!hierarchy->is_kernels)
+    return mw_file_open(hierarchy->root_fd, path, NULL);
+  int fd = openat(hierarchy->root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
 static int open_planned(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
                         const char *directory)
 {
@@ -103,7 +112,7 @@ static int open_planned(struct mw_cgroups *cgroups, const struct mw_plan_file *p
 
   if (!file_path(directory, planned->file->name, path))
     return -ENAMETOOLONG;
-  return mw_file_open(cgroups->hierarchies[planned->hierarchy].root_fd, path, NULL);
+  return open_in(&cgroups->hierarchies[planned->hierarchy], path);
 }
 
 static void keep_or_close(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,

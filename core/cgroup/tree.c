@@ -248,6 +248,7 @@ static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_di
 {
   /* what a directory of the v1 pids hierarchy holds is a few hundred bytes */
   _Alignas(struct dirent64) char buffer[16384];
+  struct mw_hierarchy *hierarchy = &cgroups->hierarchies[directory->hierarchy];
   ssize_t got;
 
   directory->has_children = false;
@@ -259,8 +260,11 @@ static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_di
           !is_directory(fd, child))
         continue;
       directory->has_children = true;
-      see_child(cgroups, &cgroups->hierarchies[directory->hierarchy], directory, child);
+      see_child(cgroups, hierarchy, directory, child);
     }
+    /* The kernel's cgroups fill the buffer as long as there is something left: no need to ask. */
+    if (hierarchy->is_kernels && (size_t)got + sizeof(struct dirent64) < sizeof buffer)
+      return 0;
   }
   return got < 0 ? -errno : 0;
 }
@@ -287,15 +291,24 @@ static void keep_below(struct mw_cgroups *cgroups, uint8_t hierarchy, const char
       entry->walk = cgroups->walk;
 }
 
+/* Would an event have told that @p directory is another one by now? Then its record holds. */
+static bool is_up_to_date(const struct mw_cgroups *cgroups,
+                          const struct mw_cgroup_directory *directory)
+{
+  return directory && directory->watch >= 0 && !cgroups->walk_deep &&
+         (directory->entry || !directory->is_container);
+}
+
 /* The record of the directory that is open as @p fd, made or brought up to date. NULL: no room. */
 static struct mw_cgroup_directory *note_directory(struct mw_cgroups *cgroups, uint8_t hierarchy,
                                                   const char *path, int fd,
-                                                  const struct stat *status)
+                                                  const struct stat *status,
+                                                  struct mw_cgroup_directory *known)
 {
-  struct mw_cgroup_directory *directory = directory_find(&cgroups->hierarchies[hierarchy], path);
+  struct mw_cgroup_directory *directory = known ? known : directory_add(cgroups, hierarchy, path);
   struct stat later = *status;
 
-  if (!directory && !(directory = directory_add(cgroups, hierarchy, path)))
+  if (!directory)
     return NULL;
   bool is_new = directory->inode != status->st_ino; /* 0 when it was just added */
   if (is_new)
@@ -317,12 +330,14 @@ static struct mw_cgroup_directory *note_directory(struct mw_cgroups *cgroups, ui
 static int visit(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path,
                  struct mw_error *err)
 {
-  const struct mw_hierarchy *tree = &cgroups->hierarchies[hierarchy];
+  struct mw_hierarchy *tree = &cgroups->hierarchies[hierarchy];
+  struct mw_cgroup_directory *directory = directory_find(tree, path);
+  bool up_to_date = is_up_to_date(cgroups, directory);
   struct stat status;
   MW_AUTO_CLOSE int fd = openat(tree->root_fd, *path ? path + 1 : ".",
                                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-  if (fd < 0 || fstat(fd, &status) < 0) {
+  if (fd < 0 || (!up_to_date && fstat(fd, &status) < 0)) {
     bool gone = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENODEV;
     if (gone && *path)
       return 0;
@@ -330,7 +345,10 @@ static int visit(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *path
     return mw_error_set(err, errno, "cannot list %s%s: %s", tree->mount_path, path,
                         strerror(errno));
   }
-  struct mw_cgroup_directory *directory = note_directory(cgroups, hierarchy, path, fd, &status);
+  if (up_to_date)
+    directory->walk = cgroups->walk;
+  else
+    directory = note_directory(cgroups, hierarchy, path, fd, &status, directory);
   if (!directory)
     return mw_error_set(err, ENOSPC, "%s%s is left out: over %d cgroups, or out of memory",
                         tree->mount_path, path, MW_CGROUP_DIRECTORIES_MAX);
