@@ -266,6 +266,25 @@ static int check_api(lua_State *L, struct mw_task *task)
                                 : "its table lacks api = 1");
 }
 
+/* A field that is not there, and another whose name is almost the same: a slip that would go
+ * unnoticed, since both fields may be left out. */
+static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
+{
+  char what[160] = "";
+
+  lua_pushstring(L, field);
+  lua_rawget(L, -2);
+  bool is_there = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (is_there)
+    return 1;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    if (lua_type(L, -2) == LUA_TSTRING && mw_edit_distance(lua_tostring(L, -2), field, 2) <= 2)
+      snprintf(what, sizeof what, "its table has a field \"%.64s\"; did you mean \"%s\"?",
+               lua_tostring(L, -2), field);
+  return *what ? fail(task, EBADMSG, what) : 1;
+}
+
 static int check_interval(lua_State *L, struct mw_task *task)
 {
   lua_getfield(L, -1, "interval_s");
@@ -312,7 +331,8 @@ static int start(lua_State *L)
   struct mw_task *task = lua_touserdata(L, 1);
 
   mw_script_push_table(task->script);
-  if (!check_api(L, task) || !check_interval(L, task) ||
+  if (!check_api(L, task) || !check_spelling(L, task, "interval_s") ||
+      !check_spelling(L, task, "options") || !check_interval(L, task) ||
       !check_function(L, task, kind_of(task)->function, true) ||
       !check_function(L, task, "init", false))
     return 0;
