@@ -252,6 +252,7 @@ static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_di
   ssize_t got;
 
   directory->has_children = false;
+  /* to the end: a pending signal cuts an answer short, however much room it leaves */
   while ((got = getdents64(fd, buffer, sizeof buffer)) > 0) {
     for (ssize_t at = 0; at < got;) {
       const struct dirent64 *child = (const struct dirent64 *)(buffer + at);
@@ -262,9 +263,6 @@ static int list_children(struct mw_cgroups *cgroups, int fd, struct mw_cgroup_di
       directory->has_children = true;
       see_child(cgroups, hierarchy, directory, child);
     }
-    /* The kernel's cgroups fill the buffer as long as there is something left: no need to ask. */
-    if (hierarchy->is_kernels && (size_t)got + sizeof(struct dirent64) < sizeof buffer)
-      return 0;
   }
   return got < 0 ? -errno : 0;
 }

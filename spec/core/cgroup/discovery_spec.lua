@@ -198,6 +198,14 @@ for name, new_place in pairs(PLACES) do
       assert.equal(1, cgroup.usage().walks_total)
     end)
 
+    it_where_possible("lists a directory that takes more than one answer", function()
+      for i = 1, 300 do
+        place.add("many/" .. id_of(i))
+      end
+      assert(cgroup.walk())
+      assert.equal(300, #ids_here())
+    end)
+
     it_where_possible("closes what it kept of a container that is gone", function()
       place.add("docker/" .. id_of(1))
       ids_here()

@@ -1,9 +1,12 @@
 /* Which cgroups exist: where events, link counts and walks disagree, and what cannot be read. */
 #include "test_host.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- inotify, that of the system or one that says nothing ---- */
 
@@ -19,6 +22,15 @@ int inotify_add_watch(int fd, const char *path, uint32_t mask)
   if (!real)
     *(void **)&real = dlsym(RTLD_NEXT, "inotify_add_watch");
   return real(fd, path, mask);
+}
+
+/* ---- getdents64, that of the system or one that a signal cuts short each time ---- */
+
+static bool answers_are_short;
+
+ssize_t getdents64(int fd, void *buffer, size_t size_bytes)
+{
+  return syscall(SYS_getdents64, fd, buffer, answers_are_short ? 128 : size_bytes);
 }
 
 /* ---- What was reported ---- */
@@ -41,7 +53,7 @@ static struct mw_cgroups *cgroups;
 static int set_up_v2(void **state)
 {
   (void)state;
-  inotify_is_silent = false;
+  inotify_is_silent = answers_are_short = false;
   problems[0] = '\0';
   mw_clock_manual_init(&clock_);
   clock_.now_monotonic_ns = 1;
@@ -405,6 +417,32 @@ static void what_is_no_directory_is_no_container(void **state)
   expect_ids_after_refresh("05 07 ");
 }
 
+static void reads_a_listing_to_its_end(void **state)
+{
+  (void)state;
+  for (char last = '1'; last <= '9'; last++) {
+    char path[128] = "docker/" TEST_ID("00");
+    path[strlen(path) - 1] = last;
+    add_container(path);
+  }
+  answers_are_short = true;
+  open_cgroups(false);
+  expect_ids_after_refresh("01 02 03 04 05 06 07 08 09 ");
+}
+
+static void rests_without_inotify_once_a_change_was_seen(void **state)
+{
+  (void)state;
+  open_cgroups(true);
+  expect_ids_after_refresh("");
+  add_container("docker/" TEST_ID("01"));
+  expect_ids_after_refresh("01 ");
+  uint64_t walks_total = usage().walks_total;
+  expect_ids_after_refresh("01 ");
+  expect_ids_after_refresh("01 ");
+  assert_int_equal(usage().walks_total, walks_total);
+}
+
 /* ---- Cgroups that vanish while they are walked ---- */
 
 static void remove_a_neighbour(const char *name)
@@ -489,6 +527,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(finds_what_comes_and_goes_by_link_counts_alone),
       TEST(no_walk_is_done_while_nothing_changes),
+      TEST(reads_a_listing_to_its_end),
+      TEST(rests_without_inotify_once_a_change_was_seen),
       TEST(a_new_cgroup_under_an_old_id_is_another_container),
       TEST(a_silent_inotify_is_found_out_and_not_trusted_any_more),
       TEST(a_change_that_inotify_tells_of_leaves_the_trust),
