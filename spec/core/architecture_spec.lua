@@ -19,7 +19,7 @@ local ALLOWED = {
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
-  export = "base", error = "base", clock = "base",
+  export = "base", error = "base", clock = "base", pids = "base",
   host = "host", cgroup = "cgroup", stats = "stats",
 }
 
