@@ -12,20 +12,42 @@
 #include "base/log.h"
 #include "base/suggest.h"
 
-enum type { TYPE_INTEGER, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_STRING };
+enum type { TYPE_INTEGER, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_STRING, TYPE_STRINGS };
 
-static const char *const type_names[] = {"integer", "number", "boolean", "string"};
+static const char *const type_names[] = {"integer", "number", "boolean", "string", "strings"};
 
 struct declaration {
   const char *key;
   enum type type;
-  double min, max;
+  double min, max; /* of a number itself, of the entries of a list */
 };
 
 static const char *const fields[] = {"type", "default", "min", "max", "doc"};
 
 #define KNOWN_MAX_BYTES 1024
 #define FIELDS (sizeof fields / sizeof fields[0])
+#define TYPES (sizeof type_names / sizeof type_names[0])
+#define WHITE_SPACE " \t\n\v\f\r"
+
+/* Entries 1, 2, ... n, each a string, and nothing else. */
+static bool is_list_of_strings(lua_State *L, int index)
+{
+  size_t count = 0;
+
+  if (!lua_istable(L, index))
+    return false;
+  lua_pushvalue(L, index);
+  for (size_t i = lua_objlen(L, -1); i > 0; i--) {
+    lua_rawgeti(L, -1, (int)i);
+    count += lua_type(L, -1) == LUA_TSTRING;
+    lua_pop(L, 1);
+  }
+  bool fine = count == lua_objlen(L, -1);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    count--; /* wraps where there is more than the list */
+  lua_pop(L, 1);
+  return fine && count == 0;
+}
 
 static bool has_type(lua_State *L, int index, enum type type)
 {
@@ -39,6 +61,8 @@ static bool has_type(lua_State *L, int index, enum type type)
     return lua_isboolean(L, index);
   case TYPE_STRING:
     return lua_type(L, index) == LUA_TSTRING;
+  case TYPE_STRINGS:
+    return is_list_of_strings(L, index);
   }
   return false;
 }
@@ -72,7 +96,7 @@ static bool read_type(lua_State *L, enum type *type)
   bool known = false;
 
   push_field(L, "type");
-  for (int i = 0; i < 4 && lua_type(L, -1) == LUA_TSTRING; i++) {
+  for (size_t i = 0; i < TYPES && lua_type(L, -1) == LUA_TSTRING; i++) {
     if (strcmp(lua_tostring(L, -1), type_names[i]) == 0) {
       *type = (enum type)i;
       known = true;
@@ -99,8 +123,17 @@ static int check_fields(lua_State *L, const char *script, const char *key, struc
   return 0;
 }
 
-static bool within_bounds(const struct declaration *declaration, double value)
+/* What the bounds of a declaration are about: the value at @p index, or how long it is. */
+static bool within_bounds(lua_State *L, int index, const struct declaration *declaration)
 {
+  double value;
+
+  if (lua_type(L, index) == LUA_TNUMBER)
+    value = lua_tonumber(L, index);
+  else if (lua_istable(L, index))
+    value = (double)lua_objlen(L, index);
+  else
+    return true;
   return value >= declaration->min && value <= declaration->max;
 }
 
@@ -111,7 +144,7 @@ static int check_default(lua_State *L, const char *script, const struct declarat
   push_field(L, "default");
   bool missing = lua_isnil(L, -1);
   bool typed = has_type(L, -1, declaration->type);
-  bool within = lua_type(L, -1) != LUA_TNUMBER || within_bounds(declaration, lua_tonumber(L, -1));
+  bool within = within_bounds(L, -1, declaration);
   lua_pop(L, 1);
   if (missing)
     return bad_declaration(script, declaration->key, "has no default", err);
@@ -132,13 +165,30 @@ static int read_declaration(lua_State *L, const char *script, struct declaration
     return rc;
   if (!read_type(L, &out->type))
     return bad_declaration(script, out->key,
-                           "has no type: it is \"integer\", \"number\", \"boolean\" or \"string\"",
+                           "has no type: it is \"integer\", \"number\", \"boolean\", \"string\" or "
+                           "\"strings\"",
                            err);
   if (!read_bound(L, "min", -HUGE_VAL, &out->min) || !read_bound(L, "max", HUGE_VAL, &out->max) ||
       !(out->min <= out->max))
     return bad_declaration(script, out->key, "has bounds (min, max) that are not numbers in order",
                            err);
   return check_default(L, script, out, err);
+}
+
+/* Push the default of the declaration on top of the stack. A list is copied: what a script does to
+ * its options is not done to its declarations. */
+static void push_default(lua_State *L)
+{
+  push_field(L, "default");
+  if (!lua_istable(L, -1))
+    return;
+  int count = (int)lua_objlen(L, -1);
+  lua_createtable(L, count, 0);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, -2, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_remove(L, -2);
 }
 
 /* Fill the table @p values with the defaults of the table @p declared. */
@@ -152,7 +202,7 @@ static int set_defaults(lua_State *L, int declared, int values, const char *scri
     int rc = read_declaration(L, script, &declaration, err);
     if (rc < 0)
       return rc;
-    push_field(L, "default");
+    push_default(L);
     lua_pushvalue(L, -3);
     lua_insert(L, -2);
     lua_rawset(L, values);
@@ -221,39 +271,96 @@ static bool push_value(lua_State *L, const struct declaration *declaration, cons
   return true;
 }
 
-/* Replace the number on top of the stack, which is out of bounds, by the default
- * of the declaration below it. */
+/* Replace the value on top of the stack, which is out of bounds, by the default of the declaration
+ * below it. */
 static void use_default(lua_State *L, const struct declaration *declaration, const char *script,
                         const char *text)
 {
+  if (declaration->type == TYPE_STRINGS) {
+    double count = (double)lua_objlen(L, -1);
+    bool few = count < declaration->min;
+    mw_log(MW_LOG_WARN, script, "option %s has %g words, %s %.14g: its default is used",
+           declaration->key, count, few ? "below" : "above",
+           few ? declaration->min : declaration->max);
+    lua_pop(L, 1);
+    push_default(L);
+    return;
+  }
   bool below = lua_tonumber(L, -1) < declaration->min;
-
   lua_pop(L, 1);
-  push_field(L, "default");
+  push_default(L);
   mw_log(MW_LOG_WARN, script, "option %s = %s is %s %.14g: the default %.14g is used",
          declaration->key, text, below ? "below" : "above",
          below ? declaration->min : declaration->max, lua_tonumber(L, -1));
 }
 
-static int set_given(lua_State *L, int declared, int values, const char *script,
-                     const struct mw_option *given, struct mw_error *err)
-{
-  struct declaration declaration = {.key = given->key};
+/* What an operator gave, in order; `at` is the one that is being set. */
+struct given {
+  const struct mw_option *options;
+  size_t count, at;
+};
 
-  lua_pushstring(L, given->key);
+static bool is_given_before(const struct given *given)
+{
+  for (size_t i = 0; i < given->at; i++)
+    if (strcmp(given->options[i].key, given->options[given->at].key) == 0)
+      return true;
+  return false;
+}
+
+static bool is_given_again(const struct given *given)
+{
+  for (size_t i = given->at + 1; i < given->count; i++)
+    if (strcmp(given->options[i].key, given->options[given->at].key) == 0)
+      return true;
+  return false;
+}
+
+/* Push the list of the option: empty the first time, for the default is replaced, and then with
+ * the words of @p text behind what it has. */
+static void push_longer_list(lua_State *L, int values, const struct given *given)
+{
+  const char *text = given->options[given->at].text;
+  int count = 0;
+
+  if (is_given_before(given)) {
+    lua_getfield(L, values, given->options[given->at].key);
+    count = (int)lua_objlen(L, -1);
+  } else {
+    lua_newtable(L);
+  }
+  for (text += strspn(text, WHITE_SPACE); *text; text += strspn(text, WHITE_SPACE)) {
+    size_t word_bytes = strcspn(text, WHITE_SPACE);
+    lua_pushlstring(L, text, word_bytes);
+    lua_rawseti(L, -2, ++count);
+    text += word_bytes;
+  }
+}
+
+static int set_given(lua_State *L, int declared, int values, const char *script,
+                     const struct given *given, struct mw_error *err)
+{
+  const struct mw_option *option = &given->options[given->at];
+  struct declaration declaration = {.key = option->key};
+
+  lua_pushstring(L, option->key);
   lua_rawget(L, declared);
   if (lua_isnil(L, -1))
-    return unknown_option(L, declared, script, given->key, err);
+    return unknown_option(L, declared, script, option->key, err);
   int rc = read_declaration(L, script, &declaration, err);
   if (rc < 0)
     return rc;
-  if (!push_value(L, &declaration, given->text))
-    return mw_error_set(err, EINVAL, "option %s of script %s: \"%s\" is not %s %s", given->key,
-                        script, given->text, declaration.type == TYPE_INTEGER ? "an" : "a",
+  if (declaration.type == TYPE_STRINGS)
+    push_longer_list(L, values, given);
+  else if (!push_value(L, &declaration, option->text))
+    return mw_error_set(err, EINVAL, "option %s of script %s: \"%s\" is not %s %s", option->key,
+                        script, option->text, declaration.type == TYPE_INTEGER ? "an" : "a",
                         type_names[declaration.type]);
-  if (lua_type(L, -1) == LUA_TNUMBER && !within_bounds(&declaration, lua_tonumber(L, -1)))
-    use_default(L, &declaration, script, given->text);
-  lua_setfield(L, values, given->key);
+  /* a list is complete with its last part */
+  if (!within_bounds(L, -1, &declaration) &&
+      (declaration.type != TYPE_STRINGS || !is_given_again(given)))
+    use_default(L, &declaration, script, option->text);
+  lua_setfield(L, values, option->key);
   lua_pop(L, 1);
   return 0;
 }
@@ -273,8 +380,9 @@ int mw_options_push(lua_State *L, int declared, const char *script, const struct
   }
   if (rc == 0)
     rc = set_defaults(L, declared, top + 1, script, err);
-  for (size_t i = 0; rc == 0 && i < given_count; i++)
-    rc = set_given(L, declared, top + 1, script, &given[i], err);
+  struct given all = {given, given_count, 0};
+  for (; rc == 0 && all.at < given_count; all.at++)
+    rc = set_given(L, declared, top + 1, script, &all, err);
   lua_settop(L, rc == 0 ? top + 1 : top);
   return rc;
 }

@@ -5,6 +5,10 @@
  *   options = { max_per_message = { type = "integer", default = 100, min = 1, max = 10000,
  *                                   doc = "containers in one message" } }
  *
+ * Types: "integer", "number", "boolean", "string", and "strings", a list of words: each text that
+ * is given adds its words, split at white space, and the first one replaces the default. Bounds are
+ * those of a number, or of how many words a list has.
+ *
  * Thread-safety: that of the Lua state.
  */
 #ifndef MW_OPTIONS_H
@@ -23,8 +27,8 @@ struct mw_option {
 
 /**
  * Push a table with a value for each option that the table at @p declared (nil: none) declares:
- * its default, or what @p given says. A number out of bounds becomes the default, with a warning
- * in the log. To be called protected; raises only when Lua is out of memory.
+ * its default (of a list: a copy), or what @p given says. A number out of bounds, and a list that is
+ * too short or too long, becomes the default, with a warning in the log. To be called protected; raises only when Lua is out of memory.
  * @return 0; -EINVAL: an unknown key, or a text that is not of the declared type;
  * -EBADMSG: the declaration itself is wrong. On failure nothing is pushed.
  */

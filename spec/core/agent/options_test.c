@@ -22,6 +22,8 @@
   "  deep = { type = 'boolean', default = false },"                                                \
   "  name = { type = 'string', default = 'none' } }"
 
+#define LIST "{ rules = { type = 'strings', default = { 'a', 'b' }, min = 1, max = 3 } }"
+
 struct outcome {
   int rc;
   int stack_growth;
@@ -32,7 +34,10 @@ struct outcome {
 
 static const char print_values[] =
     "local values, lines = ..., {}\n"
-    "for key, value in pairs(values) do lines[#lines + 1] = key .. '=' .. tostring(value) end\n"
+    "for key, value in pairs(values) do\n"
+    "  value = type(value) == 'table' and '[' .. table.concat(value, '|') .. ']' or value\n"
+    "  lines[#lines + 1] = key .. '=' .. tostring(value)\n"
+    "end\n"
     "table.sort(lines)\n"
     "return table.concat(lines, ' ')\n";
 
@@ -86,6 +91,15 @@ static struct outcome outcome_of(const char *declared, const char *given)
   close(log_fd);
   lua_close(L);
   return outcome;
+}
+
+/* push(declared, rules): the values. */
+static int push_again(lua_State *L)
+{
+  struct mw_option too_many = {.key = "rules", .text = lua_tostring(L, 2)};
+
+  assert_int_equal(0, mw_options_push(L, 1, "demo", &too_many, lua_isstring(L, 2), NULL));
+  return 1;
 }
 
 static void takes_the_defaults(void **state)
@@ -159,6 +173,77 @@ static void out_of_bounds_means_the_default_also_behind_a_good_value(void **stat
   assert_string_equal("deep=false name=none ratio=1.5 size=100", outcome.values);
 }
 
+static void a_list_is_made_of_words(void **state)
+{
+  static const struct {
+    const char *given, *values;
+  } examples[] = {
+      {"", "rules=[a|b]"},
+      {"rules=name:x", "rules=[name:x]"},
+      {"rules=\t image:a=b\n name:c ", "rules=[image:a=b|name:c]"},
+      {"rules=a;rules=b c", "rules=[a|b|c]"},
+      {"rules=;rules=z", "rules=[z]"},
+      {"rules=z;rules=", "rules=[z]"},
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+    struct outcome outcome = outcome_of(LIST, examples[i].given);
+    assert_int_equal(0, outcome.rc);
+    assert_int_equal(1, outcome.stack_growth);
+    assert_string_equal(examples[i].values, outcome.values);
+    assert_string_equal("", outcome.log);
+  }
+}
+
+static void a_list_that_is_too_short_or_too_long_becomes_the_default_with_a_warning(void **state)
+{
+  static const struct {
+    const char *given, *warning;
+  } examples[] = {
+      {"rules=", "option rules has 0 words, below 1: its default is used\n"},
+      {"rules=1 2 3 4", "option rules has 4 words, above 3: its default is used\n"},
+      {"rules=1 2;rules=3 4", "option rules has 4 words, above 3: its default is used\n"},
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+    struct outcome outcome = outcome_of(LIST, examples[i].given);
+    assert_string_equal("rules=[a|b]", outcome.values);
+    assert_non_null(strstr(outcome.log, examples[i].warning));
+  }
+}
+
+/* A list that is too long half way is not yet the list. */
+static void the_parts_of_a_list_count_together(void **state)
+{
+  struct outcome outcome =
+      outcome_of("{ l = { type = 'strings', default = { 'a', 'b' }, min = 2 } }", "l=1;l=2");
+  (void)state;
+
+  assert_string_equal("l=[1|2]", outcome.values);
+  assert_string_equal("", outcome.log);
+}
+
+static void a_list_is_a_copy_of_its_default(void **state)
+{
+  static const char text[] =
+      "local declared, push = ...\n"
+      "table.insert(push(declared).rules, 'more')\n"
+      "table.insert(push(declared, 'one two three four').rules, 'more')\n"
+      "return #declared.rules.default\n";
+  lua_State *L = luaL_newstate();
+  (void)state;
+
+  luaL_openlibs(L);
+  assert_int_equal(0, luaL_loadstring(L, text));
+  assert_int_equal(0, luaL_dostring(L, "return " LIST));
+  lua_pushcfunction(L, push_again);
+  assert_int_equal(0, lua_pcall(L, 2, 1, 0));
+  assert_int_equal(2, lua_tointeger(L, -1));
+  lua_close(L);
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
   static const struct {
@@ -226,7 +311,7 @@ static void refuses_declarations_that_are_wrong(void **state)
       {"7", "script demo: options is not a table"},
       {"{ 5 }", "script demo: options has a key that is not a name"},
       {"{ a = 5 }", "options.a is not a table with type, default and doc"},
-      {"{ a = {} }", "options.a has no type: it is \"integer\", \"number\", \"boolean\" or "},
+      {"{ a = {} }", "options.a has no type: it is \"integer\", \"number\", \"boolean\", "},
       {"{ a = { type = 'int', default = 1 } }", "options.a has no type"},
       {"{ a = { type = 5, default = 1 } }", "options.a has no type"},
       {"{ a = { type = 'integer' } }", "options.a has no default"},
@@ -236,6 +321,11 @@ static void refuses_declarations_that_are_wrong(void **state)
       {"{ a = { type = 'number', default = '1' } }", "not of its type"},
       {"{ a = { type = 'boolean', default = 1 } }", "not of its type"},
       {"{ a = { type = 'string', default = 1 } }", "not of its type"},
+      {"{ a = { type = 'strings', default = 'x' } }", "not of its type"},
+      {"{ a = { type = 'strings', default = { 'x', 1 } } }", "not of its type"},
+      {"{ a = { type = 'strings', default = { 'x', y = 'z' } } }", "not of its type"},
+      {"{ a = { type = 'strings', default = { [2] = 'x' } } }", "not of its type"},
+      {"{ a = { type = 'strings', default = {}, min = 1 } }", "has a default out of its bounds"},
       {"{ a = { type = 'integer', default = 5, min = 6 } }", "has a default out of its bounds"},
       {"{ a = { type = 'integer', default = 5, max = 4 } }", "has a default out of its bounds"},
       {"{ a = { type = 'integer', default = 5, min = 9, max = 1 } }", "are not numbers in order"},
@@ -265,6 +355,10 @@ int main(void)
       cmocka_unit_test(nothing_is_declared_and_nothing_given),
       cmocka_unit_test(a_number_out_of_bounds_becomes_the_default_with_a_warning),
       cmocka_unit_test(out_of_bounds_means_the_default_also_behind_a_good_value),
+      cmocka_unit_test(a_list_is_made_of_words),
+      cmocka_unit_test(a_list_that_is_too_short_or_too_long_becomes_the_default_with_a_warning),
+      cmocka_unit_test(the_parts_of_a_list_count_together),
+      cmocka_unit_test(a_list_is_a_copy_of_its_default),
       cmocka_unit_test(refuses_what_does_not_fit),
       cmocka_unit_test(refuses_an_option_of_a_script_that_has_none),
       cmocka_unit_test(declarations_are_read_without_running_the_scripts_code),
