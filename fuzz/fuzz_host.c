@@ -41,6 +41,19 @@ static void check_name(int (*parse)(struct mw_slice text, char name[static MW_HO
     assert(*c >= 0x20 && *c < 0x7F);
 }
 
+static void check_os_release(struct mw_slice text)
+{
+  static const char *const keys[] = {"ID", "ID_LIKE", "VERSION_ID"};
+
+  for (size_t i = 0; i < 3; i++) {
+    char value[MW_HOST_NAME_BYTES] = "";
+    assert(mw_host_parse_os_release(text, keys[i], value) == (value[0] != '\0'));
+    for (const char *c = value; *c; c++)
+      assert(*c >= 0x20 && *c < 0x7F);
+    assert(mw_host_platform_family("none", value)[0] != '\0');
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
   const char *text = (const char *)data;
@@ -52,5 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
   check_numbers(slice);
   check_name(mw_host_parse_name, slice);
   check_name(mw_host_parse_version, slice);
+  check_name(mw_host_parse_product_uuid, slice);
+  check_name(mw_host_parse_machine_id, slice);
+  check_os_release(slice);
   return 0;
 }

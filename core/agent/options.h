@@ -27,8 +27,9 @@ struct mw_option {
 
 /**
  * Push a table with a value for each option that the table at @p declared (nil: none) declares:
- * its default (of a list: a copy), or what @p given says. A number out of bounds, and a list that is
- * too short or too long, becomes the default, with a warning in the log. To be called protected; raises only when Lua is out of memory.
+ * its default (of a list: a copy), or what @p given says. A number out of bounds, and a list that
+ * is too short or too long, becomes the default, with a warning in the log. To be called protected;
+ * raises only when Lua is out of memory.
  * @return 0; -EINVAL: an unknown key, or a text that is not of the declared type;
  * -EBADMSG: the declaration itself is wrong. On failure nothing is pushed.
  */

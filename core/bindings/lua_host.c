@@ -59,6 +59,28 @@ static int host_kernel_release(lua_State *L)
   return 1;
 }
 
+static void set_known(lua_State *L, const char *key, const char *text)
+{
+  if (!*text)
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+static int host_system_info(lua_State *L)
+{
+  struct mw_host_system_info info;
+
+  mw_host_system_info(own_host(L), &info);
+  lua_createtable(L, 0, 5);
+  set_known(L, "kernel_release", info.kernel_release);
+  set_known(L, "platform", info.platform);
+  set_known(L, "platform_family", info.platform_family);
+  set_known(L, "platform_version", info.platform_version);
+  set_known(L, "uuid", info.uuid);
+  return 1;
+}
+
 static int host_container_host_type(lua_State *L)
 {
   enum mw_container_host_type type = mw_host_container_host_type(own_host(L));
@@ -69,11 +91,8 @@ static int host_container_host_type(lua_State *L)
 }
 
 const luaL_Reg mw_lua_host_functions[] = {
-    {"boot_time_s", host_boot_time_s},
-    {"container_host_type", host_container_host_type},
-    {"cpu_count", host_cpu_count},
-    {"hostname", host_hostname},
-    {"kernel_release", host_kernel_release},
-    {"memory_total_bytes", host_memory_total_bytes},
-    {NULL, NULL},
+    {"boot_time_s", host_boot_time_s},       {"container_host_type", host_container_host_type},
+    {"cpu_count", host_cpu_count},           {"hostname", host_hostname},
+    {"kernel_release", host_kernel_release}, {"memory_total_bytes", host_memory_total_bytes},
+    {"system_info", host_system_info},       {NULL, NULL},
 };

@@ -252,6 +252,40 @@ int mw_host_kernel_release(struct mw_host *host, char release[static MW_HOST_NAM
              : mw_error_set(err, -rc, "no kernel release: %s; %s", osrelease.text, version.text);
 }
 
+/* ---- What identifies the system ---- */
+
+static void find_uuid(struct mw_host *host, char uuid[static MW_HOST_NAME_BYTES])
+{
+  if (name_in_file(host->sys_root, "class/dmi/id/product_uuid", mw_host_parse_product_uuid, uuid,
+                   NULL) < 0 &&
+      name_in_file(host->host_root, "etc/machine-id", mw_host_parse_machine_id, uuid, NULL) < 0)
+    name_in_file(host->proc_root, "sys/kernel/random/boot_id", mw_host_parse_name, uuid, NULL);
+}
+
+static void find_platform(struct mw_host *host, struct mw_host_system_info *out)
+{
+  char id_like[MW_HOST_NAME_BYTES] = "";
+  AUTO_HOST_FILE file;
+
+  if (read_file(&file, host->host_root, "etc/os-release", SMALL_FILE_MAX_BYTES, NULL) < 0) {
+    host_file_deinit(&file);
+    if (read_file(&file, host->host_root, "usr/lib/os-release", SMALL_FILE_MAX_BYTES, NULL) < 0)
+      return;
+  }
+  mw_host_parse_os_release(slice_of(&file), "VERSION_ID", out->platform_version);
+  mw_host_parse_os_release(slice_of(&file), "ID_LIKE", id_like);
+  if (mw_host_parse_os_release(slice_of(&file), "ID", out->platform))
+    strcpy(out->platform_family, mw_host_platform_family(out->platform, id_like));
+}
+
+void mw_host_system_info(struct mw_host *host, struct mw_host_system_info *out)
+{
+  *out = (struct mw_host_system_info){.uuid = ""};
+  find_uuid(host, out->uuid);
+  find_platform(host, out);
+  mw_host_kernel_release(host, out->kernel_release, NULL);
+}
+
 /* ---- Kind of container host ---- */
 
 static bool env_is(const struct mw_host *host, const char *name, const char *value)

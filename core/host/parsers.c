@@ -200,3 +200,31 @@ int mw_host_parse_version(struct mw_slice text, char release[static MW_HOST_NAME
     return mw_error_set(err, EBADMSG, "does not begin like \"Linux version 6.1.0\"");
   return copy_printable(word, release, err);
 }
+
+int mw_host_parse_product_uuid(struct mw_slice text, char uuid[static MW_HOST_NAME_BYTES],
+                               struct mw_error *err)
+{
+  char name[MW_HOST_NAME_BYTES];
+
+  int rc = mw_host_parse_name(text, name, err);
+  if (rc < 0)
+    return rc;
+  if (strspn(name, "0-") == strlen(name) || strspn(name, "Ff-") == strlen(name))
+    return mw_error_set(err, EBADMSG, "is not the UUID of one machine: %s", name);
+  strcpy(uuid, name);
+  return 0;
+}
+
+int mw_host_parse_machine_id(struct mw_slice text, char id[static MW_HOST_NAME_BYTES],
+                             struct mw_error *err)
+{
+  char name[MW_HOST_NAME_BYTES];
+
+  int rc = mw_host_parse_name(text, name, err);
+  if (rc < 0)
+    return rc;
+  if (strlen(name) != 32 || strspn(name, "0123456789abcdef") != 32)
+    return mw_error_set(err, EBADMSG, "is not 32 hexadecimal digits: %s", name);
+  strcpy(id, name);
+  return 0;
+}

@@ -3,8 +3,8 @@
  * Facts about the host: CPUs, memory, name, start, kernel, kind of container host.
  *
  * Source: /proc/cpuinfo, /proc/stat, /sys/devices/system/cpu/online, sched_getaffinity(2),
- * /proc/meminfo, uname(2), /proc/sys/kernel/, environment variables of ECS and EKS.
- * Thread-safety: a struct mw_host may be shared by all threads.
+ * /proc/meminfo, uname(2), /proc/sys/kernel/, machine-id(5), os-release(5), environment variables
+ * of ECS and EKS. Thread-safety: a struct mw_host may be shared by all threads.
  */
 #ifndef MW_HOST_H
 #define MW_HOST_H
@@ -62,6 +62,25 @@ MW_API int mw_host_name(struct mw_host *host, char name[static MW_HOST_NAME_BYTE
  */
 MW_API int mw_host_kernel_release(struct mw_host *host, char release[static MW_HOST_NAME_BYTES],
                                   struct mw_error *err);
+
+/** What identifies a host and its system; "" stands for what is not known. Printable ASCII. */
+struct mw_host_system_info {
+  char uuid[MW_HOST_NAME_BYTES];             /**< see mw_host_system_info */
+  char platform[MW_HOST_NAME_BYTES];         /**< "ubuntu": ID of os-release */
+  char platform_family[MW_HOST_NAME_BYTES];  /**< "debian", "rhel", "suse", ... */
+  char platform_version[MW_HOST_NAME_BYTES]; /**< "22.04": VERSION_ID of os-release */
+  char kernel_release[MW_HOST_NAME_BYTES];   /**< as mw_host_kernel_release */
+};
+
+/**
+ * Fill @p out with what is known. Never fails.
+ *
+ * uuid is <sys>/class/dmi/id/product_uuid, which root alone can read and some firmware leaves
+ * blank, else <host>/etc/machine-id, else <proc>/sys/kernel/random/boot_id, which changes with each
+ * start. The platform is read from <host>/etc/os-release, else <host>/usr/lib/os-release; its
+ * family is the one that ID, else a word of ID_LIKE, belongs to, else ID itself.
+ */
+MW_API void mw_host_system_info(struct mw_host *host, struct mw_host_system_info *out);
 
 /** Numbers of the reference's payload. */
 enum mw_container_host_type {

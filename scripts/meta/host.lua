@@ -29,6 +29,17 @@ function M.hostname() end
 ---@return integer? errno
 function M.kernel_release() end
 
+---@class SystemInfo  what is not known is absent
+---@field uuid string?  the firmware's product UUID, else /etc/machine-id, else the id of this start
+---@field platform string?  "ubuntu": ID of os-release(5)
+---@field platform_family string?  "debian", "rhel", "suse", "alpine", ...
+---@field platform_version string?  "22.04": VERSION_ID of os-release(5)
+---@field kernel_release string?  as kernel_release()
+
+--- What identifies the host and its system. Reads files: call it in init, not in every run.
+---@return SystemInfo info
+function M.system_info() end
+
 ---@return integer number  the payload's: 0, 1 or 2
 ---@return "notSpecified"|"fargateECS"|"fargateEKS" name
 function M.container_host_type() end

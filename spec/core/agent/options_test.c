@@ -227,11 +227,10 @@ static void the_parts_of_a_list_count_together(void **state)
 
 static void a_list_is_a_copy_of_its_default(void **state)
 {
-  static const char text[] =
-      "local declared, push = ...\n"
-      "table.insert(push(declared).rules, 'more')\n"
-      "table.insert(push(declared, 'one two three four').rules, 'more')\n"
-      "return #declared.rules.default\n";
+  static const char text[] = "local declared, push = ...\n"
+                             "table.insert(push(declared).rules, 'more')\n"
+                             "table.insert(push(declared, 'one two three four').rules, 'more')\n"
+                             "return #declared.rules.default\n";
   lua_State *L = luaL_newstate();
   (void)state;
 

@@ -197,6 +197,59 @@ describe("moonwatch.host", function()
     end)
   end)
 
+  describe("system_info", function()
+    local UUID = "4C4C4544-0039-4A10-8052-B7C04F4E5231"
+    local MACHINE_ID = "0123456789abcdef0123456789abcdef"
+    local ALL = {
+      ["sys/class/dmi/id/product_uuid"] = UUID .. "\n",
+      ["etc/machine-id"] = MACHINE_ID .. "\n",
+      ["proc/sys/kernel/random/boot_id"] = "fb4bb7f5-1b4b-4e3f-8b1e-3f5a6e1d2c3b\n",
+      ["proc/sys/kernel/osrelease"] = "5.15.0-91-generic\n",
+      ["etc/os-release"] = 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"\n',
+      ["usr/lib/os-release"] = "ID=alpine\n",
+    }
+
+    it("tells machine, platform and kernel", function()
+      dir:write(ALL)
+      assert.same({
+        uuid = UUID, platform = "ubuntu", platform_family = "debian", platform_version = "22.04",
+        kernel_release = "5.15.0-91-generic",
+      }, host.system_info())
+    end)
+
+    it("takes the machine's id without a UUID of its own, and that of the start without either", function()
+      dir:write(ALL)
+      dir:write { ["sys/class/dmi/id/product_uuid"] = "00000000-0000-0000-0000-000000000000\n" }
+      assert.equal(MACHINE_ID, host.system_info().uuid)
+      dir:write { ["etc/machine-id"] = "uninitialized\n" }
+      assert.equal("fb4bb7f5-1b4b-4e3f-8b1e-3f5a6e1d2c3b", host.system_info().uuid)
+    end)
+
+    it("looks for the platform in a second place", function()
+      dir:write(ALL)
+      dir:remove_file "etc/os-release"
+      local info = host.system_info()
+      assert.equal("alpine", info.platform)
+      assert.equal("alpine", info.platform_family)
+      assert.is_nil(info.platform_version)
+    end)
+
+    it("is empty where nothing is known", function()
+      assert.same({}, host.system_info())
+    end)
+
+    it("has no family of a platform that has no name", function()
+      dir:write { ["etc/os-release"] = "ID_LIKE=debian\nVERSION_ID=12\n" }
+      assert.same({ platform_version = "12" }, host.system_info())
+    end)
+
+    it("is that of this machine by default", function()
+      local own = require("moonwatch.host")
+      assert.equal(own.kernel_release(), own.system_info().kernel_release)
+      assert.is_string(own.system_info().uuid)
+    end)
+  end)
+
   it("gives the kind of container host as the payload's number and its name", function()
     local number, name = host.container_host_type()
     assert.equal(({ notSpecified = 0, fargateECS = 1, fargateEKS = 2 })[name], number)

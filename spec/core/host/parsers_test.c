@@ -269,6 +269,33 @@ static void a_release_is_the_third_word_of_the_version(void **state)
   check_names(mw_host_parse_version, examples, COUNT(examples));
 }
 
+static void a_product_uuid_is_the_firmwares_own(void **state)
+{
+  static const struct name_example examples[] = {
+      {"upper case", "4C4C4544-0039-4A10-8052-B7C04F4E5231\n",
+       "4C4C4544-0039-4A10-8052-B7C04F4E5231"},
+      {"all zero", "00000000-0000-0000-0000-000000000000\n", NULL},
+      {"all F", "FFFFFFFF-FFFF-FFFF-FFFF-ffffffffffff\n", NULL},
+      {"blank", "  \n", NULL},
+  };
+  (void)state;
+  check_names(mw_host_parse_product_uuid, examples, COUNT(examples));
+}
+
+static void a_machine_id_is_32_digits(void **state)
+{
+  static const struct name_example examples[] = {
+      {"one line", "0123456789abcdef0123456789abcdef\n", "0123456789abcdef0123456789abcdef"},
+      {"before the first boot", "uninitialized\n", NULL},
+      {"too short", "0123456789abcdef\n", NULL},
+      {"too long", "0123456789abcdef0123456789abcdef0\n", NULL},
+      {"another digit", "0123456789abcdef0123456789abcdeg\n", NULL},
+      {"empty", "", NULL},
+  };
+  (void)state;
+  check_names(mw_host_parse_machine_id, examples, COUNT(examples));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -282,6 +309,8 @@ int main(void)
       cmocka_unit_test(a_name_is_the_first_line_that_says_something),
       cmocka_unit_test(a_name_fits_into_its_room_or_is_refused),
       cmocka_unit_test(a_release_is_the_third_word_of_the_version),
+      cmocka_unit_test(a_product_uuid_is_the_firmwares_own),
+      cmocka_unit_test(a_machine_id_is_32_digits),
   };
   return cmocka_run_group_tests_name("host/parsers", tests, NULL, NULL);
 }
