@@ -1,4 +1,4 @@
-#include "moonwatch/host.h"
+#include "host/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,21 +13,12 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "host/cpu.h"
 #include "host/parsers.h"
 
 /* /proc/cpuinfo of 1,024 CPUs has about 1.5 MB, the interrupts in /proc/stat add up likewise. */
 #define PER_CPU_FILE_MAX_BYTES ((size_t)16 << 20)
 #define MEMINFO_HEAD_BYTES 1024 /* MemTotal is its first line */
 #define SMALL_FILE_MAX_BYTES ((size_t)64 << 10)
-
-struct mw_host {
-  char *host_root; /* without the '/' at its end, so "" for this machine */
-  char *proc_root;
-  char *sys_root;
-  const char *(*env)(const char *name);
-  struct mw_cpu_counter cpus;
-};
 
 /* ---- Life cycle ---- */
 

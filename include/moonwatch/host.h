@@ -9,6 +9,7 @@
 #ifndef MW_HOST_H
 #define MW_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,6 +82,35 @@ struct mw_host_system_info {
  * family is the one that ID, else a word of ID_LIKE, belongs to, else ID itself.
  */
 MW_API void mw_host_system_info(struct mw_host *host, struct mw_host_system_info *out);
+
+/* ---- What this process may see of the host ---- */
+
+enum mw_permit { MW_PERMIT_UNKNOWN, MW_PERMIT_NO, MW_PERMIT_YES };
+
+struct mw_host_permits {
+  /** <proc> is a kernel's file system; no: a recording, about which the rest says nothing but
+   *  `pressure` and the limits of inotify. */
+  bool is_live;
+
+  bool capabilities_known;
+  uint64_t capabilities; /**< in effect: bit 1 << CAP_... of linux/capability.h */
+
+  enum mw_permit sees_host_processes;      /**< <proc> is of the host's own pid namespace */
+  enum mw_permit sees_foreign_processes;   /**< not only its own user's, where hidepid= is set */
+  enum mw_permit follows_foreign_links;    /**< /proc/PID/ns/net and /proc/PID/fd of any process */
+  enum mw_permit in_host_cgroup_namespace; /**< paths in /proc/PID/cgroup begin at the root */
+  enum mw_permit pressure;                 /**< <proc>/pressure can be read: PSI is on */
+
+  uint64_t descriptors_max;       /**< RLIMIT_NOFILE */
+  uint64_t inotify_watches_max;   /**< of this user; 0: not known */
+  uint64_t inotify_instances_max; /**< likewise */
+};
+
+/**
+ * Look, by trying it, what this process may see: nothing is derived from its user. Never fails.
+ * Source: capget(2), namespaces(7), proc(5), inotify(7), getrlimit(2).
+ */
+MW_API void mw_host_permits(struct mw_host *host, struct mw_host_permits *out);
 
 /** Numbers of the reference's payload. */
 enum mw_container_host_type {
