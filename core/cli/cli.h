@@ -22,6 +22,7 @@ enum mw_exit {
 
 /* The commands: argv[0] is the name of the command. */
 int mw_command_check(int argc, char **argv);
+int mw_command_doctor(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */

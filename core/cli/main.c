@@ -15,6 +15,7 @@ static const struct command {
   const char *text;
 } commands[] = {
     {"check", mw_command_check, "run one check in the foreground"},
+    {"doctor", mw_command_doctor, "tell what this host permits, and how to get the rest"},
     {"host", mw_command_host, "show what is known about this host"},
 };
 
@@ -96,7 +97,7 @@ static void print_help(void)
        "\n"
        "Commands:");
   for (size_t i = 0; i < COMMANDS; i++)
-    printf("  %-8s %s\n", commands[i].name, commands[i].text);
+    printf("  %-9s %s\n", commands[i].name, commands[i].text);
   puts("\n"
        "\"moonwatch COMMAND --help\" tells more of each.\n"
        "\n"

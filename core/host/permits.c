@@ -91,8 +91,8 @@ static enum mw_permit sees_host_processes(const struct mw_host *host)
   return is_initial(host, "1/ns/pid", INITIAL_PID_NAMESPACE);
 }
 
-/* Process 1 belongs to root, and to nobody else who is limited. */
-static enum mw_permit try_process_1(const struct mw_host *host, const char *name)
+/* Processes 1 and 2 belong to root: who may look into them may look into all. */
+static enum mw_permit try_link(const struct mw_host *host, const char *name)
 {
   char path[PATH_MAX];
   struct stat status;
@@ -128,7 +128,10 @@ void mw_host_permits(struct mw_host *host, struct mw_host_permits *out)
   if (!out->is_live)
     return;
   out->sees_host_processes = sees_host_processes(host);
-  out->sees_foreign_processes = try_process_1(host, "1/stat");
-  out->follows_foreign_links = try_process_1(host, "1/ns/net");
+  out->sees_foreign_processes = try_link(host, "1/stat");
+  out->follows_link_of_first = try_link(host, "1/ns/net");
+  out->follows_foreign_links = out->follows_link_of_first;
+  if (out->follows_foreign_links != MW_PERMIT_YES && try_link(host, "2/ns/net") == MW_PERMIT_YES)
+    out->follows_foreign_links = MW_PERMIT_YES;
   out->in_host_cgroup_namespace = is_initial(host, "self/ns/cgroup", INITIAL_CGROUP_NAMESPACE);
 }

@@ -95,9 +95,10 @@ struct mw_host_permits {
   bool capabilities_known;
   uint64_t capabilities; /**< in effect: bit 1 << CAP_... of linux/capability.h */
 
-  enum mw_permit sees_host_processes;      /**< <proc> is of the host's own pid namespace */
-  enum mw_permit sees_foreign_processes;   /**< not only its own user's, where hidepid= is set */
-  enum mw_permit follows_foreign_links;    /**< /proc/PID/ns/net and /proc/PID/fd of any process */
+  enum mw_permit sees_host_processes;    /**< <proc> is of the host's own pid namespace */
+  enum mw_permit sees_foreign_processes; /**< not only its own user's, where hidepid= is set */
+  enum mw_permit follows_foreign_links;  /**< /proc/PID/ns/net and /proc/PID/fd of others */
+  enum mw_permit follows_link_of_first;  /**< the same of process 1, whose network is the host's */
   enum mw_permit in_host_cgroup_namespace; /**< paths in /proc/PID/cgroup begin at the root */
   enum mw_permit pressure;                 /**< <proc>/pressure can be read: PSI is on */
 

@@ -9,6 +9,7 @@ describe("the command line of moonwatch", function()
     ["check"] = { "check", "--help" },
     ["check, whatever else is given"] = { "check", "container_rt", "--count", "3", "--help", "--nonsense" },
     ["host"] = { "host", "--help" },
+    ["doctor"] = { "doctor", "--help" },
     ["check, asked as a topic"] = { "help", "check" },
   } do
     it("has a help for " .. what, function()
@@ -84,6 +85,11 @@ describe("the command line of moonwatch", function()
     { "an argument of host", { "host", "name" }, 'what is "name" for?' },
     { "a misspelt option of host", { "host", "--formt=json" }, "there is no option --formt; did you mean --format?" },
     { "an unknown format of host", { "host", "--format", "xml" }, "--format xml is neither table nor json" },
+    { "an argument of doctor", { "doctor", "name" }, 'what is "name" for?' },
+    { "a misspelt option of doctor", { "doctor", "--hostroot=/" },
+      "there is no option --hostroot; did you mean --host-root?" },
+    { "an unknown format of doctor", { "doctor", "--format", "xml" }, "--format xml is neither table nor json" },
+    { "a host root without a host for doctor", { "doctor", "--host-root", "/nonexistent" }, "is not a directory" },
     { "a host root without a host", { "host", "--host-root", "/nonexistent" }, "is not a directory" },
   } do
     local what, call, message = case[1], case[2], case[3]
