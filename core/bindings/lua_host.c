@@ -72,11 +72,12 @@ static int host_system_info(lua_State *L)
   struct mw_host_system_info info;
 
   mw_host_system_info(own_host(L), &info);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
+  set_known(L, "family", info.platform_family);
   set_known(L, "kernel_release", info.kernel_release);
+  set_known(L, "os_name", "linux");
   set_known(L, "platform", info.platform);
-  set_known(L, "platform_family", info.platform_family);
-  set_known(L, "platform_version", info.platform_version);
+  set_known(L, "version", info.platform_version);
   set_known(L, "uuid", info.uuid);
   return 1;
 }

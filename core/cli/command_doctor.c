@@ -25,10 +25,9 @@ static void print_help(void)
        "  --host-root DIR      look at the host below DIR (default: /)\n"
        "  --help               show this\n"
        "\n"
-       "Status: ok; info, good to know, with nothing to be done; warn, some figures are\n"
-       "lost; fail, no container can be seen.\n"
-       "Exit codes: 0 fine, all is ok or info; 1 something warns or fails; 2 wrong\n"
-       "usage.");
+       "Status: ok; info, good to know, and fine; warn, some figures are lost; fail, no\n"
+       "container can be seen.\n"
+       "Exit codes: 0 fine, 1 something warns or fails, 2 wrong usage.");
 }
 
 int mw_doctor_read(const struct mw_doctor *doctor, const char *name, struct mw_buf *out)

@@ -31,9 +31,10 @@ function M.kernel_release() end
 
 ---@class SystemInfo  what is not known is absent
 ---@field uuid string?  the firmware's product UUID, else /etc/machine-id, else the id of this start
+---@field os_name "linux"
 ---@field platform string?  "ubuntu": ID of os-release(5)
----@field platform_family string?  "debian", "rhel", "suse", "alpine", ...
----@field platform_version string?  "22.04": VERSION_ID of os-release(5)
+---@field family string?  of platforms: "debian", "rhel", "suse", "alpine", ...
+---@field version string?  "22.04": VERSION_ID of os-release(5)
 ---@field kernel_release string?  as kernel_release()
 
 --- What identifies the host and its system. Reads files: call it in init, not in every run.

@@ -212,7 +212,7 @@ describe("moonwatch.host", function()
     it("tells machine, platform and kernel", function()
       dir:write(ALL)
       assert.same({
-        uuid = UUID, platform = "ubuntu", platform_family = "debian", platform_version = "22.04",
+        uuid = UUID, os_name = "linux", platform = "ubuntu", family = "debian", version = "22.04",
         kernel_release = "5.15.0-91-generic",
       }, host.system_info())
     end)
@@ -230,17 +230,17 @@ describe("moonwatch.host", function()
       dir:remove_file "etc/os-release"
       local info = host.system_info()
       assert.equal("alpine", info.platform)
-      assert.equal("alpine", info.platform_family)
-      assert.is_nil(info.platform_version)
+      assert.equal("alpine", info.family)
+      assert.is_nil(info.version)
     end)
 
-    it("is empty where nothing is known", function()
-      assert.same({}, host.system_info())
+    it("has nothing else where nothing is known", function()
+      assert.same({ os_name = "linux" }, host.system_info())
     end)
 
     it("has no family of a platform that has no name", function()
       dir:write { ["etc/os-release"] = "ID_LIKE=debian\nVERSION_ID=12\n" }
-      assert.same({ platform_version = "12" }, host.system_info())
+      assert.same({ os_name = "linux", version = "12" }, host.system_info())
     end)
 
     it("is that of this machine by default", function()
