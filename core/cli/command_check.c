@@ -14,12 +14,14 @@
 #include "cli/cli.h"
 #include "cli/container_table.h"
 #include "cli/read_list.h"
+#include "cli/session.h"
 #include "moonwatch/stats.h"
 
 #define OPTIONS_MAX 64
 
 struct arguments {
-  const char *name, *host_root;
+  const char *name;
+  struct mw_session_config session;
   uint64_t count;
   double interval_s; /* 0: the check's own */
   enum mw_cli_format format;
@@ -29,10 +31,11 @@ struct arguments {
   struct mw_log_config log;
 };
 
-struct session {
+/* A check at work, and where its messages go. */
+struct run {
   const struct arguments *arguments;
-  struct mw_context *context;
-  struct mw_task *source, *check;
+  struct mw_session session;
+  struct mw_task *check;
   struct mw_group_ids group_ids;
   struct mw_container_table *table;
   struct mw_read_list reads;
@@ -55,6 +58,8 @@ static void print_help(void)
        "                       (default: the check's own)\n"
        "  --format table|json  a table for eyes, or one message a line (default: table)\n"
        "  --set KEY=VALUE      an option of the check; may be repeated\n"
+       "  --source NAME        a source of containers, or the script at a path that ends\n"
+       "                       in .lua; may be repeated (default: cgroup)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
        "                       one (default: /)\n"
        "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
@@ -122,6 +127,7 @@ enum option_code {
   OPTION_LOG_FORMAT,
   OPTION_LOG_LEVEL,
   OPTION_SET,
+  OPTION_SOURCE,
 };
 
 static const struct option long_options[] = {
@@ -134,6 +140,7 @@ static const struct option long_options[] = {
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"set", required_argument, NULL, OPTION_SET},
+    {"source", required_argument, NULL, OPTION_SOURCE},
     {0},
 };
 
@@ -157,13 +164,15 @@ static int parse_option(int option, char **argv, struct arguments *out)
   case OPTION_LOG_FORMAT:
     return parse_log_format(optarg, out);
   case OPTION_HOST_ROOT:
-    out->host_root = optarg;
+    out->session.host_root = optarg;
     return 0;
   case OPTION_LIST_READS:
     out->list_reads = true;
     return 0;
   case OPTION_SET:
     return parse_set(optarg, out);
+  case OPTION_SOURCE:
+    return mw_session_take_source(&out->session, "check", optarg);
   default:
     return mw_cli_bad_option("check", option, argv, long_options);
   }
@@ -197,7 +206,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
     return mw_cli_usage("check", "what is \"%s\" for?", argv[optind]);
   if (!out->name)
     return mw_cli_usage("check", "which check? For example: moonwatch check container_rt");
-  if (out->host_root && mw_cli_check_host_root(out->host_root, &err) < 0)
+  if (out->session.host_root && mw_cli_check_host_root(out->session.host_root, &err) < 0)
     return mw_cli_usage("check", "%s", err.text);
   return 0;
 }
@@ -206,35 +215,25 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 
 static int take_message(void *data, const struct mw_message *message, struct mw_error *err)
 {
-  struct session *session = data;
+  struct run *run = data;
 
-  session->messages_total++;
-  if (session->silent || session->arguments->list_reads)
+  run->messages_total++;
+  if (run->silent || run->arguments->list_reads)
     return 0;
-  if (session->arguments->format == MW_CLI_TABLE)
-    return mw_container_table_add(session->table, message, err);
+  if (run->arguments->format == MW_CLI_TABLE)
+    return mw_container_table_add(run->table, message, err);
   fwrite(message->body.data, 1, message->body.len_bytes, stdout);
   putchar('\n');
   return 0;
 }
 
-static size_t containers_count(struct session *session)
-{
-  struct mw_inventory_snapshot *snapshot =
-      mw_inventory_acquire(mw_context_inventory(session->context));
-  size_t count = mw_inventory_snapshot_count(snapshot);
-
-  mw_inventory_release(snapshot);
-  return count;
-}
-
-static void print_title_and_table(struct session *session)
+static void print_title_and_table(struct run *run)
 {
   char title[512], name[MW_HOST_NAME_BYTES] = "?", memory[MW_CLI_UNIT_BYTES] = "?", clock[32];
-  struct mw_host *host = mw_context_host(session->context);
-  const char *host_root = mw_context_host_root(session->context);
+  struct mw_host *host = mw_context_host(run->session.context);
+  const char *host_root = mw_context_host_root(run->session.context);
   uint64_t memory_bytes;
-  time_t now = (time_t)(mw_clock_wall_ns(mw_context_clock(session->context)) / MW_NS_PER_S);
+  time_t now = (time_t)(mw_clock_wall_ns(mw_context_clock(run->session.context)) / MW_NS_PER_S);
   struct tm local;
 
   mw_host_name(host, name, NULL);
@@ -244,58 +243,57 @@ static void print_title_and_table(struct session *session)
   strftime(clock, sizeof clock, "%H:%M:%S", &local);
   bool elsewhere = strcmp(host_root, "/") != 0;
   snprintf(title, sizeof title, "%s  %u CPUs  %s  %zu containers  %s%s%s", name,
-           mw_host_cpu_count(host), memory, containers_count(session), clock,
+           mw_host_cpu_count(host), memory, mw_session_containers_count(&run->session), clock,
            elsewhere ? "  host root " : "", elsewhere ? host_root : "");
-  if (session->table_printed)
+  if (run->table_printed)
     putchar('\n');
-  session->table_printed = true;
-  mw_container_table_print(session->table, title, mw_cli_terminal_columns());
-  mw_container_table_clear(session->table);
+  run->table_printed = true;
+  mw_container_table_print(run->table, title, mw_cli_terminal_columns());
+  mw_container_table_clear(run->table);
 }
 
 /* @return 0, or MW_EXIT_FAILED when it was said why. */
-static int run_tasks(struct session *session)
+static int run_tasks(struct run *run)
 {
-  struct mw_error source_err, err;
-  int source_rc = mw_task_run(session->source, &source_err);
-  int rc = mw_task_run(session->check, &err);
+  struct mw_error err;
+  size_t failed = mw_session_run_sources(&run->session);
+  int rc = mw_task_run(run->check, &err);
 
   /* that containers cannot be listed is nothing to a check that does not ask for them */
-  if (source_rc < 0 && mw_context_inventory_wanted(session->context))
-    mw_cli_say("%s", source_err.text);
-  else
-    source_rc = 0;
+  if (!mw_context_inventory_wanted(run->session.context))
+    failed = 0;
+  if (failed > 0)
+    mw_session_say_failures(&run->session);
   if (rc < 0)
     mw_cli_say("%s", err.text);
-  return source_rc < 0 || rc < 0 ? MW_EXIT_FAILED : 0;
+  return failed > 0 || rc < 0 ? MW_EXIT_FAILED : 0;
 }
 
 /* @return 0, or MW_EXIT_FAILED when it was said why. */
-static int run_once(struct session *session)
+static int run_once(struct run *run)
 {
-  uint64_t messages_before = session->messages_total;
-  int rc = run_tasks(session);
+  uint64_t messages_before = run->messages_total;
+  int rc = run_tasks(run);
 
-  if (session->silent || session->arguments->list_reads)
+  if (run->silent || run->arguments->list_reads)
     return rc;
   /* what was emitted before a failure is shown as well */
-  if (session->arguments->format == MW_CLI_TABLE &&
-      (rc == 0 || session->messages_total > messages_before))
-    print_title_and_table(session);
+  if (run->arguments->format == MW_CLI_TABLE && (rc == 0 || run->messages_total > messages_before))
+    print_title_and_table(run);
   int flushed = mw_cli_flush();
   return rc != 0 ? rc : flushed;
 }
 
 /* No container was there in any run, for a check that looks at containers. */
-static bool nothing_to_do(struct session *session)
+static bool nothing_to_do(struct run *run)
 {
-  return session->messages_total == 0 && containers_count(session) == 0 &&
-         mw_context_inventory_wanted(session->context);
+  return run->messages_total == 0 && mw_session_containers_count(&run->session) == 0 &&
+         mw_context_inventory_wanted(run->session.context);
 }
 
-static int say_nothing_to_do(struct session *session)
+static int say_nothing_to_do(struct run *run)
 {
-  mw_cli_say("no container runs on the host at %s", mw_context_host_root(session->context));
+  mw_cli_say("no container runs on the host at %s", mw_context_host_root(run->session.context));
   return MW_EXIT_NOTHING;
 }
 
@@ -334,109 +332,93 @@ static int64_t next_run_ns(int64_t last_ns, int64_t interval_ns)
 }
 
 /* The runs that are shown. A run that fails is said to have failed, and the next one is tried. */
-static int run_and_show(struct session *session, int64_t interval_ns)
+static int run_and_show(struct run *run, int64_t interval_ns)
 {
   int64_t due_ns = mw_clock_monotonic_ns(mw_clock_system());
   int rc = 0;
 
-  for (uint64_t i = 0; i < session->arguments->count; i++) {
+  for (uint64_t i = 0; i < run->arguments->count; i++) {
     due_ns = next_run_ns(due_ns, interval_ns);
     if (!sleep_until(due_ns))
       return rc;
-    if (run_once(session) != 0)
+    if (run_once(run) != 0)
       rc = MW_EXIT_FAILED;
   }
-  return rc == 0 && nothing_to_do(session) ? say_nothing_to_do(session) : rc;
+  return rc == 0 && nothing_to_do(run) ? say_nothing_to_do(run) : rc;
 }
 
-static int run_all(struct session *session)
+static int run_all(struct run *run)
 {
-  double interval_s = mw_task_interval_s(session->check);
+  double interval_s = mw_task_interval_s(run->check);
 
-  session->silent = true;
-  if (run_once(session) != 0)
+  run->silent = true;
+  if (run_once(run) != 0)
     return MW_EXIT_FAILED;
-  if (nothing_to_do(session))
-    return say_nothing_to_do(session);
+  if (nothing_to_do(run))
+    return say_nothing_to_do(run);
   mw_cli_say("took a first reading; rates follow in %g s", interval_s);
-  session->silent = false;
-  mw_group_ids_init(&session->group_ids, 1); /* the same input gives the same output */
-  session->reads.recording = true;
-  int rc = run_and_show(session, (int64_t)(interval_s * (double)MW_NS_PER_S));
-  if (session->arguments->list_reads)
-    mw_read_list_print(&session->reads);
+  run->silent = false;
+  mw_group_ids_init(&run->group_ids, 1); /* the same input gives the same output */
+  run->reads.recording = true;
+  int rc = run_and_show(run, (int64_t)(interval_s * (double)MW_NS_PER_S));
+  if (run->arguments->list_reads)
+    mw_read_list_print(&run->reads);
   return rc;
 }
 
-static int open_tasks(struct session *session, const char *const *script_dirs, struct mw_error *err)
+static int open_check(struct run *run)
 {
-  const struct arguments *arguments = session->arguments;
-  struct mw_task_config source = {.kind = MW_TASK_SOURCE,
-                                  .name = "cgroup",
-                                  .script_dirs = script_dirs,
-                                  .context = session->context};
-  struct mw_task_config check = {.kind = MW_TASK_CHECK,
-                                 .name = arguments->name,
-                                 .script_dirs = script_dirs,
-                                 .context = session->context,
-                                 .options = arguments->options,
-                                 .options_count = arguments->options_count,
-                                 .interval_s = arguments->interval_s,
-                                 .emit = take_message,
-                                 .emit_data = session,
-                                 .group_ids = &session->group_ids};
-
-  session->check = mw_task_open(&check, err);
-  if (!session->check)
-    return err->code == EINVAL || err->code == ENOENT ? MW_EXIT_USAGE : MW_EXIT_FAILED;
-  session->source = mw_task_open(&source, err);
-  return session->source ? 0 : MW_EXIT_FAILED;
-}
-
-static int run_session(struct session *session, const char *const *script_dirs)
-{
+  const struct arguments *arguments = run->arguments;
+  struct mw_task_config config = {.kind = MW_TASK_CHECK,
+                                  .name = arguments->name,
+                                  .script_dirs = run->session.script_dirs,
+                                  .context = run->session.context,
+                                  .options = arguments->options,
+                                  .options_count = arguments->options_count,
+                                  .interval_s = arguments->interval_s,
+                                  .emit = take_message,
+                                  .emit_data = run,
+                                  .group_ids = &run->group_ids};
   struct mw_error err;
 
-  session->table = mw_container_table_new(&err);
-  if (!session->table) {
+  run->check = mw_task_open(&config, &err);
+  if (run->check)
+    return 0;
+  mw_cli_say("%s", err.text);
+  return err.code == EINVAL || err.code == ENOENT ? MW_EXIT_USAGE : MW_EXIT_FAILED;
+}
+
+static int open_and_run(struct run *run, const struct mw_session_config *config)
+{
+  struct mw_error err;
+  int rc;
+
+  run->table = mw_container_table_new(&err);
+  if (!run->table) {
     mw_cli_say("%s", err.text);
     return MW_EXIT_FAILED;
   }
-  int rc = open_tasks(session, script_dirs, &err);
-  if (rc != 0) {
-    mw_cli_say("%s", err.text);
+  if ((rc = mw_session_open(&run->session, config)) != 0 || (rc = open_check(run)) != 0 ||
+      (rc = mw_session_open_sources(&run->session, config)) != 0)
     return rc;
-  }
-  return run_all(session);
+  return run_all(run);
 }
 
 static int run_check(const struct arguments *arguments)
 {
-  struct session session = {.arguments = arguments};
-  struct mw_context_config config = {.host_root = arguments->host_root};
-  const char *script_dirs[2] = {NULL, NULL};
-  int rc = MW_EXIT_FAILED;
-  struct mw_error err;
+  struct run run = {.arguments = arguments};
+  struct mw_session_config config = arguments->session;
 
   if (arguments->list_reads) {
     config.on_read = mw_read_list_add;
-    config.on_read_data = &session.reads;
+    config.on_read_data = &run.reads;
   }
-  mw_group_ids_init(&session.group_ids, 1);
-  char *scripts_dir = mw_cli_scripts_dir(&err);
-  session.context = scripts_dir ? mw_context_new(&config, &err) : NULL;
-  if (session.context) {
-    script_dirs[0] = scripts_dir;
-    rc = run_session(&session, script_dirs);
-  } else {
-    mw_cli_say("%s", err.text);
-  }
-  mw_task_close(session.check);
-  mw_task_close(session.source);
-  mw_container_table_free(session.table);
-  mw_context_free(session.context);
-  mw_read_list_deinit(&session.reads);
-  free(scripts_dir);
+  mw_group_ids_init(&run.group_ids, 1);
+  int rc = open_and_run(&run, &config);
+  mw_task_close(run.check);
+  mw_session_close(&run.session);
+  mw_container_table_free(run.table);
+  mw_read_list_deinit(&run.reads);
   return rc;
 }
 

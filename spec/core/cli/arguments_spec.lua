@@ -27,7 +27,8 @@ describe("the command line of moonwatch", function()
   it("names every option in its help", function()
     local help = program.run({ "check", "--help" }).out
     for _, option in ipairs {
-      "count", "interval", "format", "set", "host-root", "list-reads", "log-level", "log-format", "help",
+      "count", "interval", "format", "set", "source", "host-root", "list-reads", "log-level", "log-format",
+      "help",
     } do
       assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
     end

@@ -1,0 +1,106 @@
+#include "cli/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define FAILURES_MAX_BYTES (MW_SESSION_SOURCES_MAX * (size_t)MW_ERROR_TEXT_BYTES)
+
+int mw_session_take_source(struct mw_session_config *config, const char *command, const char *text)
+{
+  if (config->sources_count == MW_SESSION_SOURCES_MAX)
+    return mw_cli_usage(command, "--source is given more than %d times", MW_SESSION_SOURCES_MAX);
+  config->sources[config->sources_count++] = text;
+  return 0;
+}
+
+int mw_session_open(struct mw_session *session, const struct mw_session_config *config)
+{
+  struct mw_context_config context_config = {.host_root = config->host_root,
+                                             .on_read = config->on_read,
+                                             .on_read_data = config->on_read_data};
+  struct mw_error err;
+
+  mw_buf_init(&session->failures, FAILURES_MAX_BYTES);
+  session->scripts_dir = mw_cli_scripts_dir(&err);
+  if (session->scripts_dir)
+    session->context = mw_context_new(&context_config, &err);
+  if (!session->context) {
+    mw_cli_say("%s", err.text);
+    return MW_EXIT_FAILED;
+  }
+  session->script_dirs[0] = session->scripts_dir;
+  return 0;
+}
+
+static int open_source(struct mw_session *session, const char *name)
+{
+  struct mw_task_config config = {.kind = MW_TASK_SOURCE,
+                                  .name = name,
+                                  .script_dirs = session->script_dirs,
+                                  .context = session->context};
+  struct mw_error err;
+  struct mw_task *source = mw_task_open(&config, &err);
+
+  if (!source) {
+    mw_cli_say("%s", err.text);
+    return err.code == ENOENT ? MW_EXIT_USAGE : MW_EXIT_FAILED;
+  }
+  session->sources[session->sources_count++] = source;
+  return 0;
+}
+
+int mw_session_open_sources(struct mw_session *session, const struct mw_session_config *config)
+{
+  int rc = 0;
+
+  if (config->sources_count == 0)
+    return open_source(session, "cgroup");
+  for (size_t i = 0; rc == 0 && i < config->sources_count; i++)
+    rc = open_source(session, config->sources[i]);
+  return rc;
+}
+
+size_t mw_session_run_sources(struct mw_session *session)
+{
+  struct mw_error err;
+  size_t failed = 0;
+
+  mw_buf_clear(&session->failures);
+  for (size_t i = 0; i < session->sources_count; i++) {
+    if (mw_task_run(session->sources[i], &err) == 0)
+      continue;
+    mw_buf_append(&session->failures, err.text, strlen(err.text) + 1, NULL);
+    failed++;
+  }
+  return failed;
+}
+
+void mw_session_say_failures(const struct mw_session *session)
+{
+  for (size_t at = 0; at < session->failures.len_bytes;
+       at += strlen(session->failures.data + at) + 1)
+    mw_cli_say("%s", session->failures.data + at);
+}
+
+size_t mw_session_containers_count(struct mw_session *session)
+{
+  struct mw_inventory_snapshot *snapshot =
+      mw_inventory_acquire(mw_context_inventory(session->context));
+  size_t count = mw_inventory_snapshot_count(snapshot);
+
+  mw_inventory_release(snapshot);
+  return count;
+}
+
+void mw_session_close(struct mw_session *session)
+{
+  for (size_t i = 0; i < session->sources_count; i++)
+    mw_task_close(session->sources[i]);
+  mw_context_free(session->context);
+  mw_buf_deinit(&session->failures);
+  free(session->scripts_dir);
+  *session = (struct mw_session){0};
+}

@@ -1,0 +1,55 @@
+/**
+ * @file session.h
+ * The sources of containers and what they work on, for the commands that look at containers.
+ *
+ * Thread-safety: none; a session belongs to one thread.
+ */
+#ifndef MW_SESSION_H
+#define MW_SESSION_H
+
+#include "agent/task.h"
+#include "base/buf.h"
+#include "bindings/context.h"
+#include "moonwatch/error.h"
+
+#define MW_SESSION_SOURCES_MAX 16
+
+/** What the command line says of it; zeroed: this host, and what bare cgroups show. */
+struct mw_session_config {
+  const char *host_root; /**< NULL: "/" */
+  const char *sources[MW_SESSION_SOURCES_MAX];
+  size_t sources_count;                          /**< 0: the source cgroup alone */
+  void (*on_read)(void *data, const char *path); /**< as in struct mw_context_config */
+  void *on_read_data;
+};
+
+struct mw_session {
+  struct mw_context *context;
+  char *scripts_dir;
+  const char *script_dirs[2]; /**< for tasks; ends with NULL */
+  struct mw_task *sources[MW_SESSION_SOURCES_MAX];
+  size_t sources_count;
+  struct mw_buf failures; /**< of the last run of the sources: texts, each ends with a '\0' */
+};
+
+/** --source @p text. @return 0, or what mw_cli_usage returns. */
+int mw_session_take_source(struct mw_session_config *config, const char *command, const char *text);
+
+/** Find the scripts and make the context. @return 0, or an exit code when it was said why. */
+int mw_session_open(struct mw_session *session, const struct mw_session_config *config);
+
+/** Open the sources. @return 0, or an exit code when it was said why. */
+int mw_session_open_sources(struct mw_session *session, const struct mw_session_config *config);
+
+/**
+ * Run all sources, in their order. The last list of one that fails stays, and the others are run
+ * all the same. @return how many failed; mw_session_say_failures says why.
+ */
+size_t mw_session_run_sources(struct mw_session *session);
+void mw_session_say_failures(const struct mw_session *session);
+
+size_t mw_session_containers_count(struct mw_session *session);
+
+void mw_session_close(struct mw_session *session); /**< accepts a zeroed one */
+
+#endif
