@@ -9,6 +9,7 @@ local ALLOWED = {
   json = { "base" },
   host = { "base" },
   cgroup = { "base" },
+  proc = { "base" },
   inventory = { "base" },
   stats = { "cgroup", "host", "base" },
   script = { "base" },
@@ -20,7 +21,7 @@ local ALLOWED = {
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base",
-  host = "host", cgroup = "cgroup", stats = "stats",
+  host = "host", cgroup = "cgroup", proc = "proc", stats = "stats",
 }
 
 -- Libraries that only some folders may see, by their headers.
