@@ -187,6 +187,8 @@ static int try_pid(struct mw_proc *proc, const char *id, int32_t pid, int64_t ma
   if (!witness && !(witness = mw_witness_add(proc, id, pid, err)))
     return -ENOMEM;
   int rc = examine(proc, witness, max_age_ns, err);
+  if (rc < 0 && !mw_is_gone(rc) && mw_is_gone(mw_witness_check(proc, witness, NULL)))
+    rc = -ENOENT; /* files of a process that is ending fail in many ways */
   if (rc < 0)
     mw_witness_remove(proc, witness);
   else

@@ -97,7 +97,9 @@ static void unwatch(struct mw_proc *proc, struct mw_witness *witness)
 {
   if (witness->pidfd < 0)
     return;
-  mw_proc_release(proc, witness->pidfd); /* leaves the epoll set with its only descriptor */
+  /* closing is not enough: a child that this process has forked may hold the pidfd, too */
+  epoll_ctl(proc->epoll_fd, EPOLL_CTL_DEL, witness->pidfd, NULL);
+  mw_proc_release(proc, witness->pidfd);
   witness->pidfd = -1;
   proc->usage.pidfds--;
 }
