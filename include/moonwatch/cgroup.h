@@ -294,4 +294,33 @@ struct mw_cgroups_usage {
 
 MW_API void mw_cgroups_usage(struct mw_cgroups *cgroups, struct mw_cgroups_usage *out);
 
+/* ---- Who belongs to a container ----------------------------------------------------------- */
+
+/**
+ * The container that the text of /proc/PID/cgroup names: the elements of its paths are taken from
+ * right to left, so that the innermost container counts, and a sub-cgroup belongs to it. The
+ * hierarchies of memory and of version 2 come first. In @p out path is NULL and inode is 0.
+ * @param recognizers as in struct mw_cgroups_config; NULL: all that ship.
+ * @return false, and @p out is untouched, when it names none.
+ */
+MW_API bool mw_cgroup_identify_process(mw_cgroup_recognizer *const *recognizers, const char *text,
+                                       size_t len_bytes, struct mw_cgroup_container *out);
+
+/**
+ * The container whose cgroup has the number @p inode: of version 2, or of memory under version 1.
+ * An inode that is not known is looked for once (mw_cgroups_refresh).
+ * @return 0; -ENOENT: none.
+ */
+MW_API int mw_cgroups_id_of_inode(struct mw_cgroups *cgroups, uint64_t inode,
+                                  char id[static MW_CGROUP_ID_BYTES], struct mw_error *err);
+
+/**
+ * The container that this process runs in: by the inode of its own cgroup, as it is mounted below
+ * /sys, else by its /proc/self/cgroup, else by the files that a runtime mounts into a container.
+ * The last two work where the containers of the host cannot be seen.
+ * @return 0; -ENOENT: none; -errno when a file could not be read for a reason that passes.
+ */
+MW_API int mw_cgroups_own_container_id(struct mw_cgroups *cgroups,
+                                       char id[static MW_CGROUP_ID_BYTES], struct mw_error *err);
+
 #endif
