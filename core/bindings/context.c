@@ -53,7 +53,7 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
   context->host = mw_host_new(&host_config, err);
   if (!context->host)
     goto fail;
-  context->inventory = mw_inventory_new(err);
+  context->inventory = mw_inventory_new(config->clock, err);
   if (!context->inventory)
     goto fail;
   return context;

@@ -7,10 +7,11 @@
 #include "inventory/inventory.h"
 
 /**
- * Replace what @p source said by the list of tables at @p index (its fields:
+ * Replace what @p source said by the table at @p index (a positive index): a list of containers, or
+ * {containers = list, pods = list}, of which either may be nil for an empty one (their fields:
  * scripts/meta/inventory.lua). Raises only when Lua is out of memory.
- * @return 0; -EINVAL: an element that is not a container, which @p err names; or as
- * mw_inventory_replace. On failure the last list stays.
+ * @return 0; -EINVAL: something that is not a container or a pod, which @p err names; or as
+ * mw_inventory_report_new, _report_container and _replace. On failure the last list stays.
  */
 int mw_lua_inventory_replace(lua_State *L, int index, struct mw_inventory *inventory,
                              const char *source, struct mw_error *err);

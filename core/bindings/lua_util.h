@@ -50,6 +50,20 @@ static inline const char *mw_lua_text_field(lua_State *L, int table, const char 
   return text;
 }
 
+/** Has the table at @p index (a positive index) nothing beside its places 1 to @p count? */
+static inline bool mw_lua_is_list(lua_State *L, int index, size_t count)
+{
+  size_t entries = 0;
+
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    if (++entries > count) {
+      lua_pop(L, 2);
+      return false;
+    }
+  }
+  return true;
+}
+
 /**
  * Push a zeroed userdata of @p bytes that @p gc releases. The box comes first and is filled by the
  * caller afterwards, and its metatable is its own: so running out of memory at any point leaks

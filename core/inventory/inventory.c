@@ -3,253 +3,64 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "inventory/report.h"
+#include "inventory/snapshot.h"
 
-/* A container with all its texts in one allocation; counted by the lists that hold it. */
-struct entity {
-  atomic_uint references;
-  struct mw_container container;
-  char texts[];
+enum standing {
+  FRESH,
+  STALE,    /* it failed, or fell silent: its list still counts */
+  DISMISSED /* its list counts no more, but is kept: the source may say that it still holds */
 };
 
-/* A list sorted by id, without the same id twice. What one source said has this shape too. */
-struct mw_inventory_snapshot {
-  atomic_uint references;
-  uint64_t generation;
-  size_t count;
-  struct entity *entities[];
+/* What a snapshot is made of. */
+struct said {
+  int priority;
+  enum standing standing;
+  int64_t stale_since_ns;
+  struct mw_record_list *containers, *pods; /* NULL: it has not spoken yet */
 };
 
-struct source {
-  char *name;
-  struct mw_inventory_snapshot *list;
+struct mw_source {
+  struct said said;
+  int64_t stale_max_ns;
+  int64_t heard_ns; /* when it gave or renewed its list, or was first named */
+  struct mw_log_limit left_out_limit, twice_limit;
+  bool twice_logged; /* what is twice in its lists; until one is without */
+  char error[MW_INVENTORY_ERROR_BYTES];
+  char name[];
 };
 
 /* Writers stand in line at writer_mutex, in which only they look at the sources; newest_mutex is
  * held for a pointer and a count, so readers never wait for a merge. */
 struct mw_inventory {
+  const struct mw_clock *clock;
   pthread_mutex_t writer_mutex;
   pthread_mutex_t newest_mutex;
   struct mw_inventory_snapshot *newest;
   size_t sources_count;
-  struct source sources[MW_INVENTORY_SOURCES_MAX]; /* in the order in which they first spoke */
+  struct mw_source *sources[MW_INVENTORY_SOURCES_MAX]; /* in the order of merging */
 };
-
-/* ---- Entities ---- */
-
-static const char *text_of(const char *text)
-{
-  return text ? text : "";
-}
-
-static bool same_container(const struct mw_container *a, const struct mw_container *b)
-{
-  return strcmp(a->id, b->id) == 0 && strcmp(text_of(a->runtime), text_of(b->runtime)) == 0 &&
-         strcmp(text_of(a->namespace_), text_of(b->namespace_)) == 0 &&
-         strcmp(text_of(a->state), text_of(b->state)) == 0 &&
-         strcmp(text_of(a->health), text_of(b->health)) == 0 && a->created_s == b->created_s &&
-         a->started_s == b->started_s;
-}
-
-/* Copy @p text to @p end, which moves behind it. */
-static const char *keep_text(char **end, const char *text)
-{
-  char *kept = *end;
-
-  *end = stpcpy(kept, text_of(text)) + 1;
-  return kept;
-}
-
-static struct entity *entity_new(const struct mw_container *from)
-{
-  size_t texts_bytes = strlen(from->id) + strlen(text_of(from->runtime)) +
-                       strlen(text_of(from->namespace_)) + strlen(text_of(from->state)) +
-                       strlen(text_of(from->health)) + 5;
-  struct entity *entity = malloc(sizeof *entity + texts_bytes);
-
-  if (!entity)
-    return NULL;
-  char *end = entity->texts;
-  atomic_init(&entity->references, 1);
-  entity->container = (struct mw_container){
-      .id = keep_text(&end, from->id),
-      .runtime = keep_text(&end, from->runtime),
-      .namespace_ = keep_text(&end, from->namespace_),
-      .state = keep_text(&end, from->state),
-      .health = keep_text(&end, from->health),
-      .created_s = from->created_s,
-      .started_s = from->started_s,
-  };
-  return entity;
-}
-
-static struct entity *entity_share(struct entity *entity)
-{
-  atomic_fetch_add_explicit(&entity->references, 1, memory_order_relaxed);
-  return entity;
-}
-
-static void entity_release(struct entity *entity)
-{
-  if (atomic_fetch_sub_explicit(&entity->references, 1, memory_order_acq_rel) == 1)
-    free(entity);
-}
-
-/* ---- Lists ---- */
-
-static struct mw_inventory_snapshot *list_new(size_t capacity)
-{
-  struct mw_inventory_snapshot *list = malloc(sizeof *list + capacity * sizeof(struct entity *));
-
-  if (!list)
-    return NULL;
-  atomic_init(&list->references, 1);
-  list->generation = 0;
-  list->count = 0;
-  return list;
-}
-
-void mw_inventory_release(struct mw_inventory_snapshot *snapshot)
-{
-  if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
-    return;
-  for (size_t i = 0; i < snapshot->count; i++)
-    entity_release(snapshot->entities[i]);
-  free(snapshot);
-}
-
-static bool same_lists(const struct mw_inventory_snapshot *a, const struct mw_inventory_snapshot *b)
-{
-  if (a->count != b->count)
-    return false;
-  for (size_t i = 0; i < a->count; i++)
-    if (a->entities[i] != b->entities[i] &&
-        !same_container(&a->entities[i]->container, &b->entities[i]->container))
-      return false;
-  return true;
-}
-
-/* By id; of two with the same id the one that was named first. */
-static int compare_given(const void *a, const void *b)
-{
-  const struct mw_container *left = *(const struct mw_container *const *)a;
-  const struct mw_container *right = *(const struct mw_container *const *)b;
-  int order = strcmp(left->id, right->id);
-
-  return order != 0 ? order : (left > right) - (left < right);
-}
-
-/* Sort and leave out what is named twice. @return NULL when out of memory; free(3) it. */
-static const struct mw_container **sort_given(const struct mw_container *containers, size_t *count)
-{
-  const struct mw_container **sorted = malloc((*count + 1) * sizeof *sorted);
-  size_t kept = 0;
-
-  if (!sorted)
-    return NULL;
-  for (size_t i = 0; i < *count; i++)
-    sorted[i] = &containers[i];
-  qsort(sorted, *count, sizeof *sorted, compare_given);
-  for (size_t i = 0; i < *count; i++)
-    if (kept == 0 || strcmp(sorted[kept - 1]->id, sorted[i]->id) != 0)
-      sorted[kept++] = sorted[i];
-  *count = kept;
-  return sorted;
-}
-
-static bool list_equals_given(const struct mw_inventory_snapshot *list,
-                              const struct mw_container *const *sorted, size_t count)
-{
-  if (!list || list->count != count)
-    return false;
-  for (size_t i = 0; i < count; i++)
-    if (!same_container(&list->entities[i]->container, sorted[i]))
-      return false;
-  return true;
-}
-
-/* A list of @p sorted that shares with @p last (may be NULL) what did not change. */
-static struct mw_inventory_snapshot *list_from_given(const struct mw_inventory_snapshot *last,
-                                                     const struct mw_container *const *sorted,
-                                                     size_t count)
-{
-  struct mw_inventory_snapshot *list = list_new(count);
-  size_t at_last = 0, last_count = last ? last->count : 0;
-
-  for (size_t i = 0; list && i < count; i++) {
-    while (at_last < last_count && strcmp(last->entities[at_last]->container.id, sorted[i]->id) < 0)
-      at_last++;
-    bool shared =
-        at_last < last_count && same_container(&last->entities[at_last]->container, sorted[i]);
-    struct entity *entity = shared ? entity_share(last->entities[at_last]) : entity_new(sorted[i]);
-    if (!entity) {
-      mw_inventory_release(list);
-      return NULL;
-    }
-    list->entities[list->count++] = entity;
-  }
-  return list;
-}
-
-/* ---- Merging ---- */
-
-/* The list that source @p i will have once @p next has taken the place of that of @p speaker. */
-static const struct mw_inventory_snapshot *list_after(const struct mw_inventory *inventory,
-                                                      size_t i, size_t speaker,
-                                                      const struct mw_inventory_snapshot *next)
-{
-  return i == speaker ? next : inventory->sources[i].list;
-}
-
-/* All sources as one list: the smallest id of those that are next in each; the first wins. */
-static struct mw_inventory_snapshot *merge(const struct mw_inventory *inventory, size_t speaker,
-                                           const struct mw_inventory_snapshot *next)
-{
-  size_t sources_count = inventory->sources_count + (speaker == inventory->sources_count);
-  size_t at[MW_INVENTORY_SOURCES_MAX] = {0};
-  size_t capacity = 0;
-
-  for (size_t i = 0; i < sources_count; i++)
-    capacity += list_after(inventory, i, speaker, next)->count;
-  struct mw_inventory_snapshot *merged = list_new(capacity);
-
-  while (merged) {
-    struct entity *first = NULL;
-    for (size_t i = 0; i < sources_count; i++) {
-      const struct mw_inventory_snapshot *list = list_after(inventory, i, speaker, next);
-      while (at[i] < list->count && merged->count > 0 &&
-             strcmp(list->entities[at[i]]->container.id,
-                    merged->entities[merged->count - 1]->container.id) <= 0)
-        at[i]++;
-      if (at[i] < list->count &&
-          (!first || strcmp(list->entities[at[i]]->container.id, first->container.id) < 0))
-        first = list->entities[at[i]];
-    }
-    if (!first)
-      break;
-    merged->entities[merged->count++] = entity_share(first);
-  }
-  return merged;
-}
 
 /* ---- The object ---- */
 
-struct mw_inventory *mw_inventory_new(struct mw_error *err)
+struct mw_inventory *mw_inventory_new(const struct mw_clock *clock, struct mw_error *err)
 {
   struct mw_inventory *inventory = calloc(1, sizeof *inventory);
 
   if (inventory)
-    inventory->newest = list_new(0);
+    inventory->newest = mw_snapshot_new(NULL, 0, NULL);
   if (!inventory || !inventory->newest) {
     mw_error_set(err, ENOMEM, "out of memory for an inventory");
     free(inventory);
     return NULL;
   }
+  inventory->clock = clock ? clock : mw_clock_system();
   pthread_mutex_init(&inventory->writer_mutex, NULL);
   pthread_mutex_init(&inventory->newest_mutex, NULL);
   return inventory;
@@ -260,8 +71,9 @@ void mw_inventory_free(struct mw_inventory *inventory)
   if (!inventory)
     return;
   for (size_t i = 0; i < inventory->sources_count; i++) {
-    mw_inventory_release(inventory->sources[i].list);
-    free(inventory->sources[i].name);
+    mw_record_list_release(inventory->sources[i]->said.containers);
+    mw_record_list_release(inventory->sources[i]->said.pods);
+    free(inventory->sources[i]);
   }
   mw_inventory_release(inventory->newest);
   pthread_mutex_destroy(&inventory->newest_mutex);
@@ -273,7 +85,7 @@ struct mw_inventory_snapshot *mw_inventory_acquire(struct mw_inventory *inventor
 {
   pthread_mutex_lock(&inventory->newest_mutex);
   struct mw_inventory_snapshot *snapshot = inventory->newest;
-  atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+  mw_snapshot_share(snapshot);
   pthread_mutex_unlock(&inventory->newest_mutex);
   return snapshot;
 }
@@ -283,38 +95,27 @@ static void publish(struct mw_inventory *inventory, struct mw_inventory_snapshot
 {
   pthread_mutex_lock(&inventory->newest_mutex);
   struct mw_inventory_snapshot *last = inventory->newest;
-  snapshot->generation = last->generation + 1;
+  mw_snapshot_set_generation(snapshot, mw_inventory_snapshot_generation(last) + 1);
   inventory->newest = snapshot;
   pthread_mutex_unlock(&inventory->newest_mutex);
   mw_inventory_release(last);
 }
 
-/* ---- Replacing ---- */
+/* ---- Sources; all that follows is called with writer_mutex held ---- */
 
-static int check_text(size_t index, const char *name, const char *text, struct mw_error *err)
+static int by_priority(const void *a, const void *b)
 {
-  if (strnlen(text_of(text), MW_INVENTORY_TEXT_MAX_BYTES + 1) <= MW_INVENTORY_TEXT_MAX_BYTES)
-    return 0;
-  return mw_error_set(err, EINVAL, "container %zu: %s is over %d bytes long", index + 1, name,
-                      MW_INVENTORY_TEXT_MAX_BYTES);
+  const struct mw_source *left = *(const struct mw_source *const *)a;
+  const struct mw_source *right = *(const struct mw_source *const *)b;
+  int order =
+      (left->said.priority > right->said.priority) - (left->said.priority < right->said.priority);
+
+  return order != 0 ? order : strcmp(left->name, right->name);
 }
 
-static int check_container(size_t index, const struct mw_container *container, struct mw_error *err)
+static void sort_sources(struct mw_inventory *inventory)
 {
-  const struct {
-    const char *name, *text;
-  } texts[] = {{"id", container->id},
-               {"runtime", container->runtime},
-               {"namespace", container->namespace_},
-               {"state", container->state},
-               {"health", container->health}};
-  int rc = 0;
-
-  if (!*text_of(container->id))
-    return mw_error_set(err, EINVAL, "container %zu: id is empty", index + 1);
-  for (size_t i = 0; rc == 0 && i < sizeof texts / sizeof texts[0]; i++)
-    rc = check_text(index, texts[i].name, texts[i].text, err);
-  return rc;
+  qsort(inventory->sources, inventory->sources_count, sizeof inventory->sources[0], by_priority);
 }
 
 static int fail(struct mw_error *err, int code, const char *source, const char *why)
@@ -325,101 +126,315 @@ static int fail(struct mw_error *err, int code, const char *source, const char *
   return mw_error_set(err, code, "source %s: %s", quoted, why);
 }
 
-static int check_given(const char *source, const struct mw_container *containers, size_t count,
-                       struct mw_error *err)
+/* @return NULL with @p err filled */
+static struct mw_source *add_source(struct mw_inventory *inventory, const char *name,
+                                    struct mw_error *err)
 {
-  size_t source_bytes = strnlen(text_of(source), MW_INVENTORY_TEXT_MAX_BYTES + 1);
-  int rc = 0;
+  size_t name_bytes = name ? strnlen(name, MW_INVENTORY_TEXT_MAX_BYTES + 1) : 0;
+  struct mw_source *source = NULL;
 
-  if (source_bytes == 0 || source_bytes > MW_INVENTORY_TEXT_MAX_BYTES)
-    return mw_error_set(err, EINVAL, "the name of a source has 1 to %d bytes, not %zu",
-                        MW_INVENTORY_TEXT_MAX_BYTES, source_bytes);
-  if (count > MW_INVENTORY_CONTAINERS_MAX)
-    return fail(err, E2BIG, source, "too many containers at once");
-  for (size_t i = 0; rc == 0 && i < count; i++)
-    rc = check_container(i, &containers[i], err);
-  return rc;
+  if (name_bytes == 0 || name_bytes > MW_INVENTORY_TEXT_MAX_BYTES)
+    mw_error_set(err, EINVAL, "the name of a source has 1 to %d bytes, not %zu",
+                 MW_INVENTORY_TEXT_MAX_BYTES, name_bytes);
+  else if (inventory->sources_count == MW_INVENTORY_SOURCES_MAX)
+    fail(err, ENOSPC, name, "too many other sources have spoken before");
+  else if (!(source = calloc(1, sizeof *source + name_bytes + 1)))
+    fail(err, ENOMEM, name, "out of memory");
+  if (!source)
+    return NULL;
+  memcpy(source->name, name, name_bytes + 1);
+  source->said.priority = MW_INVENTORY_PRIORITY_DEFAULT;
+  source->stale_max_ns = MW_INVENTORY_STALE_MAX_DEFAULT_NS;
+  source->heard_ns = mw_clock_monotonic_ns(inventory->clock);
+  inventory->sources[inventory->sources_count++] = source;
+  sort_sources(inventory);
+  return source;
 }
 
-/* @return sources_count when @p name has not spoken yet. */
-static size_t find_source(const struct mw_inventory *inventory, const char *name)
+/* Find the source of that name, or add it. @return NULL with @p err filled */
+static struct mw_source *want_source(struct mw_inventory *inventory, const char *name,
+                                     struct mw_error *err)
 {
-  size_t i = 0;
-
-  while (i < inventory->sources_count && strcmp(inventory->sources[i].name, name) != 0)
-    i++;
-  return i;
+  for (size_t i = 0; name && i < inventory->sources_count; i++)
+    if (strcmp(inventory->sources[i]->name, name) == 0)
+      return inventory->sources[i];
+  return add_source(inventory, name, err);
 }
 
-/* Build everything, then change everything: nothing can fail in between. */
-static int replace_list(struct mw_inventory *inventory, const char *source,
-                        const struct mw_container *const *sorted, size_t count)
+static struct mw_inventory_snapshot *merge(const struct mw_inventory *inventory)
 {
-  size_t speaker = find_source(inventory, source);
-  bool known = speaker < inventory->sources_count;
-  struct mw_inventory_snapshot *last = known ? inventory->sources[speaker].list : NULL;
+  struct mw_voice voices[MW_INVENTORY_SOURCES_MAX];
+  size_t count = 0;
 
-  if (speaker == MW_INVENTORY_SOURCES_MAX)
-    return -ENOSPC;
-  if (list_equals_given(last, sorted, count))
+  for (size_t i = 0; i < inventory->sources_count; i++) {
+    const struct mw_source *source = inventory->sources[i];
+    if (source->said.standing != DISMISSED)
+      voices[count++] = (struct mw_voice){.name = source->name,
+                                          .stale = source->said.standing == STALE,
+                                          .containers = source->said.containers,
+                                          .pods = source->said.pods};
+  }
+  return mw_snapshot_new(voices, count, inventory->newest);
+}
+
+static bool same_said(const struct said *a, const struct said *b)
+{
+  return a->priority == b->priority && a->standing == b->standing &&
+         a->containers == b->containers && a->pods == b->pods;
+}
+
+/* Let @p source say @p next, and publish what comes out of it. @return 0, or -ENOMEM and all is as
+ * before. */
+static int change(struct mw_inventory *inventory, struct mw_source *source, struct said next)
+{
+  struct said last = source->said;
+
+  if (same_said(&last, &next))
     return 0;
-
-  char *name = known ? inventory->sources[speaker].name : strdup(source);
-  struct mw_inventory_snapshot *list = list_from_given(last, sorted, count);
-  struct mw_inventory_snapshot *merged = list ? merge(inventory, speaker, list) : NULL;
-  if (!name || !merged) {
-    mw_inventory_release(list);
-    mw_inventory_release(merged);
-    if (!known)
-      free(name);
+  source->said = next;
+  sort_sources(inventory);
+  struct mw_inventory_snapshot *merged = merge(inventory);
+  if (!merged) {
+    source->said = last;
+    sort_sources(inventory);
     return -ENOMEM;
   }
-  inventory->sources[speaker] = (struct source){.name = name, .list = list};
-  inventory->sources_count += !known;
-  mw_inventory_release(last);
-
-  /* What another source hides is no change to a reader; that the first source spoke is one. */
-  if (inventory->newest->generation > 0 && same_lists(inventory->newest, merged))
-    mw_inventory_release(merged);
-  else
+  /* That the first source spoke is a change, too: from not known to none. */
+  bool first = mw_inventory_snapshot_generation(inventory->newest) == 0 && next.containers;
+  if (first || !mw_snapshot_equal(inventory->newest, merged))
     publish(inventory, merged);
+  else
+    mw_inventory_release(merged);
   return 0;
 }
 
-int mw_inventory_replace(struct mw_inventory *inventory, const char *source,
-                         const struct mw_container *containers, size_t count, struct mw_error *err)
+static void sweep(struct mw_inventory *inventory)
 {
-  int rc = check_given(source, containers, count, err);
+  int64_t now_ns = mw_clock_monotonic_ns(inventory->clock);
+
+  for (size_t i = 0; i < inventory->sources_count; i++) {
+    struct mw_source *source = inventory->sources[i];
+    struct said next = source->said;
+    if (next.standing == FRESH && now_ns - source->heard_ns >= source->stale_max_ns) {
+      next.standing = STALE;
+      next.stale_since_ns = now_ns;
+    } else if (next.standing == STALE && now_ns - next.stale_since_ns >= source->stale_max_ns) {
+      next.standing = DISMISSED;
+    }
+    change(inventory, source, next);
+  }
+}
+
+/* ---- What sources say ---- */
+
+static int check_config(const char *source, const struct mw_inventory_source_config *config,
+                        struct mw_error *err)
+{
+  if (config->priority < 0 || config->priority > MW_INVENTORY_PRIORITY_MAX)
+    return fail(err, EINVAL, source ? source : "", "its priority is not from 0 to 1000");
+  if (config->stale_max_ns <= 0)
+    return fail(err, EINVAL, source ? source : "", "its time until it is stale is not over 0");
+  return 0;
+}
+
+_Static_assert(MW_INVENTORY_PRIORITY_MAX == 1000, "the message names it");
+
+int mw_inventory_configure(struct mw_inventory *inventory, const char *source,
+                           const struct mw_inventory_source_config *config, struct mw_error *err)
+{
+  struct mw_error own;
+  int rc = check_config(source, config, err);
 
   if (rc < 0)
     return rc;
-  MW_AUTO_FREE const struct mw_container **sorted = sort_given(containers, &count);
-  if (sorted) {
-    pthread_mutex_lock(&inventory->writer_mutex);
-    rc = replace_list(inventory, source, sorted, count);
-    pthread_mutex_unlock(&inventory->writer_mutex);
+  err = err ? err : &own;
+  pthread_mutex_lock(&inventory->writer_mutex);
+  struct mw_source *found = want_source(inventory, source, err);
+  if (found) {
+    struct said next = found->said;
+    next.priority = config->priority;
+    rc = change(inventory, found, next);
   }
-  if (!sorted || rc == -ENOMEM)
-    return fail(err, ENOMEM, source, "out of memory for its containers");
-  if (rc == -ENOSPC)
-    return fail(err, ENOSPC, source, "too many other sources have spoken before");
+  if (found && rc == 0)
+    found->stale_max_ns = config->stale_max_ns;
+  else if (found)
+    fail(err, ENOMEM, source, "out of memory");
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  return found ? rc : -err->code;
+}
+
+struct mw_inventory_report *mw_inventory_report_new(struct mw_inventory *inventory,
+                                                    const char *source, struct mw_error *err)
+{
+  struct mw_inventory_report *report = calloc(1, sizeof *report);
+
+  if (!report) {
+    mw_error_set(err, ENOMEM, "out of memory for a list of containers");
+    return NULL;
+  }
+  pthread_mutex_lock(&inventory->writer_mutex);
+  struct mw_source *found = want_source(inventory, source, err);
+  if (found) {
+    report->source = found;
+    mw_report_part_init(&report->containers, &mw_container_schema, MW_INVENTORY_CONTAINERS_MAX,
+                        found->said.containers);
+    mw_report_part_init(&report->pods, &mw_pod_schema, MW_INVENTORY_PODS_MAX, found->said.pods);
+  }
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  if (found)
+    return report;
+  free(report);
+  return NULL;
+}
+
+void mw_inventory_report_free(struct mw_inventory_report *report)
+{
+  if (!report)
+    return;
+  mw_report_part_deinit(&report->containers);
+  mw_report_part_deinit(&report->pods);
+  mw_scratch_deinit(&report->scratch);
+  free(report);
+}
+
+/* It spoke: what it said counts from now on, and nothing is wrong with it. */
+static int hear(struct mw_inventory *inventory, struct mw_source *source, struct said next)
+{
+  next.standing = FRESH;
+  int rc = change(inventory, source, next);
+
+  if (rc == 0) {
+    source->heard_ns = mw_clock_monotonic_ns(inventory->clock);
+    source->error[0] = '\0';
+  }
+  sweep(inventory);
   return rc;
 }
 
-/* ---- Looking at a snapshot ---- */
-
-uint64_t mw_inventory_snapshot_generation(const struct mw_inventory_snapshot *snapshot)
+static void log_faults(const struct mw_inventory_report *report)
 {
-  return snapshot->generation;
+  struct mw_source *source = report->source;
+
+  if (report->left_out.count > 0)
+    mw_log_limited(&source->left_out_limit, MW_LOG_WARN, source->name,
+                   "too long or too many, and left out: %s (%zu such in this list)",
+                   report->left_out.first, report->left_out.count);
+  if (report->twice.count > 0 && !source->twice_logged)
+    mw_log_limited(&source->twice_limit, MW_LOG_WARN, source->name,
+                   "listed twice, and the first one counts: %s (%zu such)", report->twice.first,
+                   report->twice.count);
+  source->twice_logged = report->twice.count > 0;
 }
 
-size_t mw_inventory_snapshot_count(const struct mw_inventory_snapshot *snapshot)
+int mw_inventory_replace(struct mw_inventory *inventory, struct mw_inventory_report *report,
+                         struct mw_error *err)
 {
-  return snapshot->count;
+  struct mw_source *source = report->source;
+  struct mw_record_list *containers = mw_report_part_take(&report->containers, &report->twice);
+  struct mw_record_list *pods = mw_report_part_take(&report->pods, &report->twice);
+  int rc = -ENOMEM;
+
+  if (containers && pods) {
+    pthread_mutex_lock(&inventory->writer_mutex);
+    struct said last = source->said, next = last;
+    next.containers = containers;
+    next.pods = pods;
+    rc = hear(inventory, source, next);
+    if (rc == 0) {
+      containers = last.containers;
+      pods = last.pods;
+      log_faults(report);
+    }
+    pthread_mutex_unlock(&inventory->writer_mutex);
+  }
+  mw_record_list_release(containers);
+  mw_record_list_release(pods);
+  return rc < 0 ? fail(err, ENOMEM, source->name, "out of memory for its containers") : 0;
 }
 
-const struct mw_container *mw_inventory_snapshot_at(const struct mw_inventory_snapshot *snapshot,
-                                                    size_t index)
+/* The last list of a source still holds. */
+static int renew(struct mw_inventory *inventory, struct mw_source *source, struct mw_error *err)
 {
-  return &snapshot->entities[index]->container;
+  if (!source->said.containers)
+    return fail(err, ENODATA, source->name, "there is no last list that could still hold");
+  return hear(inventory, source, source->said) < 0
+             ? fail(err, ENOMEM, source->name, "out of memory")
+             : 0;
+}
+
+int mw_inventory_renew(struct mw_inventory *inventory, const char *source, struct mw_error *err)
+{
+  struct mw_error own;
+
+  err = err ? err : &own;
+  pthread_mutex_lock(&inventory->writer_mutex);
+  struct mw_source *found = want_source(inventory, source, err);
+  int rc = found ? renew(inventory, found, err) : -err->code;
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  return rc;
+}
+
+/* A source has no list to give. */
+static int miss(struct mw_inventory *inventory, struct mw_source *source, const char *message,
+                struct mw_error *err)
+{
+  struct said next = source->said;
+
+  snprintf(source->error, sizeof source->error, "%s", message);
+  if (next.standing == FRESH) {
+    next.standing = STALE;
+    next.stale_since_ns = mw_clock_monotonic_ns(inventory->clock);
+  }
+  int rc = change(inventory, source, next);
+  sweep(inventory);
+  return rc < 0 ? fail(err, ENOMEM, source->name, "out of memory") : 0;
+}
+
+int mw_inventory_fail(struct mw_inventory *inventory, const char *source, const char *message,
+                      struct mw_error *err)
+{
+  struct mw_error own;
+
+  err = err ? err : &own;
+  pthread_mutex_lock(&inventory->writer_mutex);
+  struct mw_source *found = want_source(inventory, source, err);
+  int rc = found ? miss(inventory, found, message, err) : -err->code;
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  return rc;
+}
+
+void mw_inventory_sweep(struct mw_inventory *inventory)
+{
+  pthread_mutex_lock(&inventory->writer_mutex);
+  sweep(inventory);
+  pthread_mutex_unlock(&inventory->writer_mutex);
+}
+
+static void describe(const struct mw_source *source, int64_t now_ns,
+                     struct mw_inventory_source *out)
+{
+  const struct said *said = &source->said;
+  bool counts = said->containers && said->standing != DISMISSED;
+
+  *out = (struct mw_inventory_source){
+      .name = source->name,
+      .priority = said->priority,
+      .containers_count = counts ? said->containers->count : 0,
+      .pods_count = counts ? said->pods->count : 0,
+      .stale = said->standing != FRESH,
+      .age_ns = said->containers ? now_ns - source->heard_ns : -1,
+  };
+  memcpy(out->error, source->error, sizeof out->error);
+}
+
+size_t mw_inventory_sources(struct mw_inventory *inventory,
+                            struct mw_inventory_source out[static MW_INVENTORY_SOURCES_MAX])
+{
+  pthread_mutex_lock(&inventory->writer_mutex);
+  int64_t now_ns = mw_clock_monotonic_ns(inventory->clock);
+  size_t count = inventory->sources_count;
+  for (size_t i = 0; i < count; i++)
+    describe(inventory->sources[i], now_ns, &out[i]);
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  return count;
 }

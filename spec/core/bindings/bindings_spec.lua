@@ -105,12 +105,12 @@ describe("a sandbox", function()
   end
 
   it("can read the inventory, not change it", function()
-    assert.same({ "containers", "generation" }, script:eval [[
+    assert.same({ "containers", "generation", "pods", "sources" }, script:eval [[
       local names = {}
       for name in pairs(require "moonwatch.inventory") do names[#names + 1] = name end
       table.sort(names)
       return names]])
-    assert.same({ "containers", "generation", "replace" }, names_of(require "moonwatch.inventory"))
+    assert.same({ "containers", "generation", "pods", "replace", "sources" }, names_of(require "moonwatch.inventory"))
   end)
 
   for _, name in ipairs { "moonwatch", "moonwatch.script" } do

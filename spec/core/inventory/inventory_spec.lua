@@ -34,11 +34,25 @@ describe("moonwatch.inventory", function()
 
     it("has all that was given, and leaves out what is not known", function()
       local full = {
-        id = "a", runtime = "containerd", namespace = "k8s.io", state = "running", health = "healthy",
-        created_s = 1700000000, started_s = 1700000001,
+        id = "a", runtime = "containerd", runtime_flavor = "kata", namespace = "k8s.io", name = "web",
+        image = "reg.example/x/app:1", image_id = "sha256:1", repo_digest = "reg.example/x/app@sha256:2",
+        state = "running", health = "healthy", pod_uid = "p", hostname = "web-0",
+        created_s = 1700000000, started_s = 1700000001, restarts_count = 0,
+        cpu_request_percent = 12.5, memory_request_bytes = 2 ^ 40, cpu_limit_percent = 200, memory_limit_bytes = 2 ^ 41,
+        labels = { app = "web", empty = "" }, env = { DD_ENV = "prod" }, ips = { [""] = "10.0.0.1",
+          bridge = "172.17.0.2" },
+        tags = { "a:1", "b:2" },
+        ports = { { port = 53, protocol = "udp" }, { port = 80, protocol = "tcp", name = "http", host_port = 8080 } },
       }
-      inventory.replace("docker", { full, { id = "b", state = "", created_s = 0 } })
-      assert.same({ full, { id = "b" } }, (inventory.containers()))
+      inventory.replace("containerd", { full, { id = "b", state = "", created_s = 0, labels = {}, tags = {} } })
+      full.sources = { "containerd" }
+      assert.same({ full, { id = "b", sources = { "containerd" } } }, (inventory.containers()))
+    end)
+
+    it("has no field that tells where it is from in the host, or that nobody knows", function()
+      inventory.replace("cgroup", { { id = "a", path = "/x", cgroup_inode = "00", [1] = 2, sources = { "x" },
+        stale = 1 } })
+      assert.same({ { id = "a", sources = { "cgroup" } } }, (inventory.containers()))
     end)
 
     it("is the same table while nothing changed, and another one afterwards", function()
@@ -50,6 +64,46 @@ describe("moonwatch.inventory", function()
       inventory.replace("docker", { { id = "b" } })
       assert.equal("b", ids_of(inventory.containers()))
       assert.equal("a", ids_of(first))
+    end)
+
+    it("keeps the table of a container of which nothing changed", function()
+      inventory.replace("docker", { { id = "a", labels = { x = "1" } }, { id = "c" } })
+      local first = inventory.containers()
+      inventory.replace("docker", { { id = "b" }, { id = "c", state = "running" }, { id = "a", labels = { x = "1" } } })
+      local second = inventory.containers()
+      assert.equal("a b c", ids_of(second))
+      assert.equal(first[1], second[1])
+      assert.are_not.equal(first[2], second[3])
+      assert.is_nil(first[2].state)
+    end)
+
+    it("keeps the right table, whatever a script did to the list", function()
+      inventory.replace("docker", { { id = "a" }, { id = "b" } })
+      local list = inventory.containers()
+      local a = list[1]
+      table.sort(list, function(x, y) return x.id > y.id end)
+      table.remove(list)
+      inventory.replace("docker", { { id = "a" }, { id = "b" }, { id = "c" } })
+      local containers = inventory.containers()
+      assert.equal("a b c", ids_of(containers))
+      assert.equal(a, containers[1])
+    end)
+
+    it("lets go of what is gone, so that caches by table may be weak", function()
+      local cache = setmetatable({}, { __mode = "k" })
+      inventory.replace("docker", { { id = "a" }, { id = "b" } })
+      for _, container in ipairs(inventory.containers()) do
+        cache[container] = container.id
+      end
+      inventory.replace("docker", { { id = "b" } })
+      inventory.containers()
+      collectgarbage()
+      collectgarbage()
+      local ids = {}
+      for _, id in pairs(cache) do
+        table.insert(ids, id)
+      end
+      assert.same({ "b" }, ids)
     end)
 
     it("is apart for each host", function()
@@ -75,7 +129,11 @@ describe("moonwatch.inventory", function()
     end)
 
     for field, value in pairs {
-      runtime = "docker", namespace = "k8s.io", state = "exited", health = "unhealthy", created_s = 5, started_s = 6,
+      runtime = "docker", runtime_flavor = "kata", namespace = "k8s.io", name = "n", image = "i", image_id = "i",
+      repo_digest = "d", state = "dead", health = "unhealthy", pod_uid = "p", hostname = "h", created_s = 5,
+      started_s = 6, restarts_count = 0, cpu_request_percent = 1, memory_request_bytes = 1, cpu_limit_percent = 1,
+      memory_limit_bytes = 1, labels = { x = "" }, env = { x = "" }, ips = { x = "" }, tags = { "t" },
+      ports = { { port = 1 } },
     } do
       it("goes up when " .. field .. " changes", function()
         inventory.replace("docker", { { id = "a" } })
@@ -84,80 +142,72 @@ describe("moonwatch.inventory", function()
     end
   end)
 
-  describe("replace", function()
-    it("merges sources; the first to speak wins", function()
-      inventory.replace("docker", { { id = "a", state = "running" }, { id = "c" } })
-      inventory.replace("cgroup", { { id = "a", state = "unknown" }, { id = "b" } })
+  describe("pods", function()
+    it("is empty before any source spoke", function()
+      assert.same({}, inventory.pods())
+    end)
+
+    it("has all that was given, by uid", function()
+      local full = {
+        uid = "p1", name = "web-0", namespace = "shop", phase = "Running", qos_class = "Burstable",
+        priority_class = "high", node_name = "n1", host_network = false, created_s = 5, started_s = 6,
+        labels = { app = "web" }, annotations = { ["a/b"] = "c" }, ips = { "fd00::1", "10.0.0.1" },
+        owners = { { kind = "ReplicaSet", name = "web" }, { kind = "Job", name = "a" } },
+      }
+      inventory.replace("kubelet", {}, { pods = { full, { uid = "p2", host_network = true } } })
+      assert.same({ p1 = full, p2 = { uid = "p2", host_network = true } }, inventory.pods())
+    end)
+
+    it("is where a container's pod comes from", function()
+      inventory.replace("kubelet", {}, { pods = { { uid = "p1" }, { uid = "p2" } } })
+      inventory.replace("cgroup", { { id = "a", pod_uid = "p2" }, { id = "b", pod_uid = "p3" }, { id = "c" } })
       local containers = inventory.containers()
-      assert.equal("a b c", ids_of(containers))
-      assert.equal("running", containers[1].state)
-
-      inventory.replace("docker", {})
-      containers = inventory.containers()
-      assert.equal("a b", ids_of(containers))
-      assert.equal("unknown", containers[1].state)
+      assert.equal(inventory.pods().p2, containers[1].pod)
+      assert.is_nil(containers[2].pod)
+      assert.is_nil(containers[3].pod)
     end)
 
-    it("lets the first of two elements with the same id count", function()
-      inventory.replace("docker", { { id = "b" }, { id = "a", state = "1" }, { id = "a", state = "2" } })
-      assert.same({ { id = "a", state = "1" }, { id = "b" } }, (inventory.containers()))
+    it("makes a new table of a pod that changed, and of its containers alone", function()
+      local containers = { { id = "a", pod_uid = "p1" }, { id = "b", pod_uid = "p2" } }
+      inventory.replace("kubelet", containers, { pods = { { uid = "p1" }, { uid = "p2", phase = "Pending" } } })
+      local first, pods = inventory.containers(), inventory.pods()
+      inventory.replace("kubelet", containers, { pods = { { uid = "p1" }, { uid = "p2", phase = "Running" } } })
+      local second = inventory.containers()
+      assert.equal(first[1], second[1])
+      assert.equal(pods.p1, inventory.pods().p1)
+      assert.are_not.equal(first[2], second[2])
+      assert.equal("Pending", first[2].pod.phase)
+      assert.equal("Running", second[2].pod.phase)
     end)
 
-    for what, example in pairs {
-      ["an element that is not a table"] = { "x", "container 2 is not a table" },
-      ["an element without an id"] = { {}, "container 2: id is missing" },
-      ["an empty id"] = { { id = "" }, "container 2: id is empty" },
-      ["an id that is not a string"] = { { id = 7 }, "container 2: id is not a string" },
-      ["an id with a NUL byte"] = { { id = "a\0b" }, "container 2: id contains a NUL byte" },
-      ["a state that is not a string"] = { { id = "b", state = true }, "container 2: state is not a string" },
-      ["a health with a NUL byte"] = { { id = "b", health = "\0" }, "container 2: health contains a NUL byte" },
-      ["a runtime that is too long"] = {
-        { id = "b", runtime = ("x"):rep(1025) }, "container 2: runtime is over 1024 bytes long",
-      },
-      ["a start that is not a number"] = { { id = "b", started_s = "1" }, "container 2: started_s is not a number" },
-      ["a creation that is not a time"] = { { id = "b", created_s = 0 / 0 }, "container 2: created_s is not a time" },
-      ["a start in the infinite"] = { { id = "b", started_s = math.huge }, "container 2: started_s is not a time" },
-    } do
-      it("refuses " .. what .. ", and the last list stays", function()
-        inventory.replace("docker", { { id = "last" } })
-        local generation, message, code = inventory.replace("docker", { { id = "a" }, example[1] })
-        assert.is_nil(generation)
-        assert.equal(example[2], message)
-        assert.equal(22, code) -- EINVAL
-        assert.equal("last", ids_of(inventory.containers()))
-      end)
-    end
+    it("makes new tables of the containers of a pod that is gone", function()
+      local containers = { { id = "a", pod_uid = "p1" } }
+      inventory.replace("kubelet", containers, { pods = { { uid = "p1" } } })
+      local first = inventory.containers()
+      inventory.replace("kubelet", containers)
+      assert.is_table(first[1].pod)
+      assert.is_nil(inventory.containers()[1].pod)
+      assert.same({}, inventory.pods())
+    end)
+  end)
 
-    it("refuses an empty name of a source", function()
-      local _, message = inventory.replace("", {})
-      assert.matches("name of a source", message)
+  describe("sources", function()
+    it("is empty before any source spoke", function()
+      assert.same({}, inventory.sources())
     end)
 
-    it("refuses a list that is too long", function()
-      local element, list = { id = "a" }, {}
-      for i = 1, 100001 do
-        list[i] = element
+    it("tells how each stands, in the order of merging", function()
+      inventory.replace("cgroup", { { id = "a" }, { id = "b" } }, { priority = 100 })
+      inventory.replace("kubelet", {}, { pods = { { uid = "p" } }, priority = 20 })
+      local sources = inventory.sources()
+      for _, source in ipairs(sources) do
+        assert.is_true(source.age_s >= 0 and source.age_s < 60)
+        source.age_s = nil
       end
-      local _, message, code = inventory.replace("docker", list)
-      assert.equal('source "docker": too many containers at once', message)
-      assert.equal(7, code) -- E2BIG
-    end)
-
-    it("takes a list of a thousand", function()
-      local list = {}
-      for i = 1, 1000 do
-        list[i] = { id = ("c%04d"):format(1000 - i), state = "running" }
-      end
-      inventory.replace("docker", list)
-      local containers = inventory.containers()
-      assert.equal(1000, #containers)
-      assert.same({ id = "c0000", state = "running" }, containers[1])
-    end)
-
-    it("raises when an argument is of the wrong type", function()
-      assert.error_matches(function() inventory.replace(nil, {}) end, "string expected")
-      assert.error_matches(function() inventory.replace("a\0b", {}) end, "NUL byte")
-      assert.error_matches(function() inventory.replace("docker") end, "table expected")
+      assert.same({
+        { name = "kubelet", priority = 20, containers_count = 0, pods_count = 1, stale = false },
+        { name = "cgroup", priority = 100, containers_count = 2, pods_count = 0, stale = false },
+      }, sources)
     end)
   end)
 

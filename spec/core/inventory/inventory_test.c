@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include "inventory/inventory.h"
+#include "inventory_support.h"
 
 static int start(void **state)
 {
-  *state = mw_inventory_new(NULL);
+  *state = mw_inventory_new(NULL, NULL);
   return *state ? 0 : -1;
 }
 
@@ -28,33 +28,7 @@ static void replace(struct mw_inventory *inventory, const char *source,
 {
   struct mw_error err;
 
-  assert_int_equal(mw_inventory_replace(inventory, source, containers, count, &err), 0);
-}
-
-static uint64_t generation_of(struct mw_inventory *inventory)
-{
-  struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(inventory);
-  uint64_t generation = mw_inventory_snapshot_generation(snapshot);
-
-  mw_inventory_release(snapshot);
-  return generation;
-}
-
-/* The ids and states of the newest snapshot: "a=running b= ". */
-static const char *summary_of(struct mw_inventory *inventory)
-{
-  static char text[256];
-  struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(inventory);
-  size_t len = 0;
-
-  text[0] = '\0';
-  for (size_t i = 0; i < mw_inventory_snapshot_count(snapshot); i++) {
-    const struct mw_container *container = mw_inventory_snapshot_at(snapshot, i);
-    len +=
-        (size_t)snprintf(text + len, sizeof text - len, "%s=%s ", container->id, container->state);
-  }
-  mw_inventory_release(snapshot);
-  return text;
+  assert_int_equal(say(inventory, source, containers, count, NULL, 0, &err), 0);
 }
 
 /* ---- Snapshots ---- */
@@ -68,8 +42,8 @@ static void a_snapshot_stays_what_it_was(void **state)
   replace(inventory, "docker", &(struct mw_container){.id = "b"}, 1);
 
   assert_int_equal(mw_inventory_snapshot_count(old), 1);
-  assert_string_equal(mw_inventory_snapshot_at(old, 0)->id, "a");
-  assert_string_equal(mw_inventory_snapshot_at(old, 0)->state, "running");
+  assert_string_equal(mw_inventory_snapshot_at(old, 0)->container->id, "a");
+  assert_string_equal(mw_inventory_snapshot_at(old, 0)->container->state, "running");
   assert_int_equal(mw_inventory_snapshot_generation(old), 1);
   mw_inventory_release(old);
   assert_string_equal(summary_of(inventory), "b= ");
@@ -101,7 +75,7 @@ static void a_snapshot_outlives_the_list_of_its_source(void **state)
   struct mw_inventory_snapshot *old = mw_inventory_acquire(inventory);
   mw_inventory_free(inventory);
 
-  assert_string_equal(mw_inventory_snapshot_at(old, 0)->health, "healthy");
+  assert_string_equal(mw_inventory_snapshot_at(old, 0)->container->health, "healthy");
   mw_inventory_release(old);
   mw_inventory_release(NULL);
   mw_inventory_free(NULL);
@@ -111,81 +85,138 @@ static void a_snapshot_outlives_the_list_of_its_source(void **state)
 static void nothing_in_a_snapshot_is_null(void **state)
 {
   struct mw_inventory *inventory = *state;
+  struct mw_error err;
 
-  replace(inventory, "docker", &(struct mw_container){.id = "a"}, 1);
+  assert_int_equal(say(inventory, "docker", &(struct mw_container){.id = "a", .pod_uid = "p"}, 1,
+                       &(struct mw_pod){.uid = "p"}, 1, &err),
+                   0);
   struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(inventory);
-  const struct mw_container *container = mw_inventory_snapshot_at(snapshot, 0);
-  assert_string_equal(container->runtime, "");
-  assert_string_equal(container->namespace_, "");
-  assert_string_equal(container->state, "");
-  assert_string_equal(container->health, "");
+  const struct mw_inventory_entry *entry = mw_inventory_snapshot_at(snapshot, 0);
+  const char *const *texts = &entry->container->id;
+  for (size_t i = 0; &texts[i] <= &entry->container->hostname; i++)
+    assert_non_null(texts[i]);
+  texts = &entry->pod->uid;
+  for (size_t i = 0; &texts[i] <= &entry->pod->node_name; i++)
+    assert_non_null(texts[i]);
   mw_inventory_release(snapshot);
+}
+
+static void a_container_of_which_nothing_changed_keeps_its_address(void **state)
+{
+  struct mw_inventory *inventory = *state;
+  struct mw_inventory_pair labels[] = {{"x", "1"}, {"w", "2"}}, turned[] = {{"w", "2"}, {"x", "1"}};
+  struct mw_container first[] = {{.id = "a", .pod_uid = "p", .labels = {labels, 2}},
+                                 {.id = "b", .pod_uid = "q"}};
+  struct mw_container second[] = {{.id = "b", .pod_uid = "q"},
+                                  {.id = "a", .pod_uid = "p", .labels = {turned, 2}}};
+  struct mw_pod pods[] = {{.uid = "p", .phase = "Running"}, {.uid = "q", .phase = "Pending"}};
+
+  assert_int_equal(say(inventory, "kubelet", first, 2, pods, 2, NULL), 0);
+  struct mw_inventory_snapshot *old = mw_inventory_acquire(inventory);
+  pods[1].phase = "Running";
+  assert_int_equal(say(inventory, "kubelet", second, 2, pods, 2, NULL), 0);
+  struct mw_inventory_snapshot *new = mw_inventory_acquire(inventory);
+
+  assert_ptr_equal(mw_inventory_snapshot_at(old, 0), mw_inventory_snapshot_at(new, 0));
+  assert_ptr_equal(mw_inventory_snapshot_pod_at(old, 0), mw_inventory_snapshot_pod_at(new, 0));
+  assert_ptr_not_equal(mw_inventory_snapshot_at(old, 1), mw_inventory_snapshot_at(new, 1));
+  assert_ptr_not_equal(mw_inventory_snapshot_pod_at(old, 1), mw_inventory_snapshot_pod_at(new, 1));
+  assert_string_equal(mw_inventory_snapshot_at(old, 1)->pod->phase, "Pending");
+  assert_string_equal(mw_inventory_snapshot_at(new, 1)->pod->phase, "Running");
+  mw_inventory_release(old);
+  mw_inventory_release(new);
 }
 
 /* ---- Several sources ---- */
 
-static void three_sources_are_merged_and_the_first_to_speak_wins(void **state)
+static void three_sources_are_merged_by_name_where_priority_is_the_same(void **state)
 {
   struct mw_inventory *inventory = *state;
-  struct mw_container one[] = {{.id = "d", .state = "1"}, {.id = "b", .state = "1"}};
-  struct mw_container two[] = {{.id = "c", .state = "2"}, {.id = "b", .state = "2"}};
-  struct mw_container three[] = {
+  struct mw_container a[] = {{.id = "d", .state = "1"}, {.id = "b", .state = "1"}};
+  struct mw_container b[] = {{.id = "c", .state = "2"}, {.id = "b", .state = "2"}};
+  struct mw_container c[] = {
       {.id = "e", .state = "3"}, {.id = "c", .state = "3"}, {.id = "a", .state = "3"}};
 
-  replace(inventory, "one", one, 2);
-  replace(inventory, "two", two, 2);
-  replace(inventory, "three", three, 3);
+  replace(inventory, "source c", c, 3);
+  replace(inventory, "source b", b, 2);
+  replace(inventory, "source a", a, 2);
   assert_string_equal(summary_of(inventory), "a=3 b=1 c=2 d=1 e=3 ");
 
-  replace(inventory, "one", one, 1);
+  replace(inventory, "source a", a, 1);
   assert_string_equal(summary_of(inventory), "a=3 b=2 c=2 d=1 e=3 ");
-  replace(inventory, "one", one, 2);
+  replace(inventory, "source a", a, 2);
   assert_string_equal(summary_of(inventory), "a=3 b=1 c=2 d=1 e=3 ");
-  replace(inventory, "two", NULL, 0);
+  replace(inventory, "source b", NULL, 0);
   assert_string_equal(summary_of(inventory), "a=3 b=1 c=3 d=1 e=3 ");
 }
 
 static void a_change_that_another_source_hides_is_no_new_generation(void **state)
 {
   struct mw_inventory *inventory = *state;
+  struct mw_container hidden = {.id = "a", .state = "2"};
 
   replace(inventory, "one", &(struct mw_container){.id = "a", .state = "1"}, 1);
-  uint64_t generation = generation_of(inventory);
-  replace(inventory, "two", &(struct mw_container){.id = "a", .state = "2"}, 1);
-  assert_int_equal(generation_of(inventory), generation);
+  replace(inventory, "two", &hidden, 1);
+  struct mw_inventory_snapshot *old = mw_inventory_acquire(inventory);
+  hidden.state = "3";
+  replace(inventory, "two", &hidden, 1);
+  struct mw_inventory_snapshot *same = mw_inventory_acquire(inventory);
+  assert_ptr_equal(old, same);
   replace(inventory, "one", NULL, 0);
-  assert_int_equal(generation_of(inventory), generation + 1);
-  assert_string_equal(summary_of(inventory), "a=2 ");
+  assert_string_equal(summary_of(inventory), "a=3 ");
+  mw_inventory_release(old);
+  mw_inventory_release(same);
 }
 
 /* ---- Bounds ---- */
 
-static void lists_and_texts_have_bounds(void **state)
+static void lists_have_bounds(void **state)
 {
   struct mw_inventory *inventory = *state;
-  const size_t too_many = MW_INVENTORY_CONTAINERS_MAX + 1;
-  struct mw_container *many = calloc(too_many, sizeof *many);
+  struct mw_error err;
+  char id[16];
+
+  struct mw_inventory_report *report = mw_inventory_report_new(inventory, "s", &err);
+  for (int i = 0; i < MW_INVENTORY_CONTAINERS_MAX; i++) {
+    snprintf(id, sizeof id, "%d", i);
+    assert_int_equal(mw_inventory_report_container(report, &(struct mw_container){.id = id}, &err),
+                     0);
+  }
+  assert_int_equal(mw_inventory_report_container(report, &(struct mw_container){.id = "a"}, &err),
+                   -E2BIG);
+  assert_string_equal(err.text, "more than 100000 containers at once");
+  for (int i = 0; i < MW_INVENTORY_PODS_MAX; i++) {
+    snprintf(id, sizeof id, "%d", i);
+    assert_int_equal(mw_inventory_report_pod(report, &(struct mw_pod){.uid = id}, &err), 0);
+  }
+  assert_int_equal(mw_inventory_report_pod(report, &(struct mw_pod){.uid = "a"}, &err), -E2BIG);
+  assert_string_equal(err.text, "more than 10000 pods at once");
+  assert_int_equal(mw_inventory_replace(inventory, report, &err), 0);
+  mw_inventory_report_free(report);
+  struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(inventory);
+  assert_int_equal(mw_inventory_snapshot_count(snapshot), MW_INVENTORY_CONTAINERS_MAX);
+  assert_int_equal(mw_inventory_snapshot_pods_count(snapshot), MW_INVENTORY_PODS_MAX);
+  mw_inventory_release(snapshot);
+}
+
+static void texts_have_bounds(void **state)
+{
+  struct mw_inventory *inventory = *state;
   char text[MW_INVENTORY_TEXT_MAX_BYTES + 2];
   struct mw_error err;
-
-  assert_non_null(many);
-  for (size_t i = 0; i < too_many; i++)
-    many[i].id = "same";
-  assert_int_equal(mw_inventory_replace(inventory, "s", many, too_many, &err), -E2BIG);
-  assert_string_equal(err.text, "source \"s\": too many containers at once");
-  replace(inventory, "s", many, too_many - 1);
-  assert_string_equal(summary_of(inventory), "same= ");
-  free(many);
 
   memset(text, 'x', sizeof text - 1);
   text[sizeof text - 1] = '\0';
   struct mw_container long_state = {.id = "a", .state = text};
-  assert_int_equal(mw_inventory_replace(inventory, "s", &long_state, 1, &err), -EINVAL);
+  assert_int_equal(say(inventory, "s", &long_state, 1, NULL, 0, &err), -EINVAL);
   assert_string_equal(err.text, "container 1: state is over 1024 bytes long");
-  assert_int_equal(mw_inventory_replace(inventory, text, NULL, 0, &err), -EINVAL);
-  assert_string_equal(summary_of(inventory), "same= ");
+  assert_int_equal(say(inventory, text, NULL, 0, NULL, 0, &err), -EINVAL);
+  assert_string_equal(summary_of(inventory), "");
   long_state.state = text + 1;
   replace(inventory, text + 1, &long_state, 1);
+  assert_int_equal(
+      say(inventory, "s", NULL, 0, &(struct mw_pod){.uid = "p", .phase = text}, 1, &err), -EINVAL);
+  assert_string_equal(err.text, "pod 1: phase is over 1024 bytes long");
 }
 
 static void sources_have_a_bound(void **state)
@@ -198,8 +229,8 @@ static void sources_have_a_bound(void **state)
     snprintf(name, sizeof name, "source %d", i);
     replace(inventory, name, NULL, 0);
   }
-  assert_int_equal(mw_inventory_replace(inventory, "one more", NULL, 0, &err), -ENOSPC);
-  assert_int_equal(err.code, ENOSPC);
+  assert_int_equal(say(inventory, "one more", NULL, 0, NULL, 0, &err), -ENOSPC);
+  assert_string_equal(err.text, "source \"one more\": too many other sources have spoken before");
   replace(inventory, "source 7", &(struct mw_container){.id = "a"}, 1);
   assert_string_equal(summary_of(inventory), "a= ");
 }
@@ -211,10 +242,12 @@ static void a_refused_list_leaves_the_last_one(void **state)
   struct mw_error err;
 
   replace(inventory, "s", &(struct mw_container){.id = "a"}, 1);
-  assert_int_equal(mw_inventory_replace(inventory, "s", bad, 2, &err), -EINVAL);
+  assert_int_equal(say(inventory, "s", bad, 2, NULL, 0, &err), -EINVAL);
   assert_string_equal(err.text, "container 2: id is empty");
-  assert_int_equal(mw_inventory_replace(inventory, NULL, NULL, 0, &err), -EINVAL);
-  assert_int_equal(mw_inventory_replace(inventory, "", bad, 1, NULL), -EINVAL);
+  assert_int_equal(say(inventory, "s", NULL, 0, &(struct mw_pod){.name = "p"}, 1, &err), -EINVAL);
+  assert_string_equal(err.text, "pod 1: uid is empty");
+  assert_int_equal(say(inventory, NULL, NULL, 0, NULL, 0, &err), -EINVAL);
+  assert_int_equal(say(inventory, "", bad, 1, NULL, 0, NULL), -EINVAL);
   assert_string_equal(summary_of(inventory), "a= ");
 }
 
@@ -226,9 +259,11 @@ int main(void)
       TEST(what_did_not_change_is_shared_between_snapshots),
       TEST(a_snapshot_outlives_the_list_of_its_source),
       TEST(nothing_in_a_snapshot_is_null),
-      TEST(three_sources_are_merged_and_the_first_to_speak_wins),
+      TEST(a_container_of_which_nothing_changed_keeps_its_address),
+      TEST(three_sources_are_merged_by_name_where_priority_is_the_same),
       TEST(a_change_that_another_source_hides_is_no_new_generation),
-      TEST(lists_and_texts_have_bounds),
+      TEST(lists_have_bounds),
+      TEST(texts_have_bounds),
       TEST(sources_have_a_bound),
       TEST(a_refused_list_leaves_the_last_one),
   };

@@ -5,13 +5,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "inventory/inventory.h"
+#include "base/log.h"
+#include "inventory_support.h"
 
 #define READERS 4
 #define WRITERS 3
@@ -31,6 +30,7 @@ static void *write_lists(void *data)
 {
   struct worker *worker = data;
   struct mw_container containers[LIST_MAX];
+  struct mw_inventory_pair labels[LIST_MAX];
   char ids[LIST_MAX][16], source[32];
   unsigned seed = worker->number;
 
@@ -39,10 +39,17 @@ static void *write_lists(void *data)
     size_t count = (size_t)rand_r(&seed) % LIST_MAX;
     for (size_t i = 0; i < count; i++) {
       snprintf(ids[i], sizeof ids[i], "c%d", rand_r(&seed) % 60);
-      containers[i] = (struct mw_container){.id = ids[i], .state = ids[i], .created_s = list % 3};
+      containers[i] = (struct mw_container){
+          .id = ids[i], .state = ids[i], .pod_uid = "p", .created_s = list % 3};
+      labels[i] = (struct mw_inventory_pair){ids[i], "v"};
+      containers[i].labels = (struct mw_inventory_map){&labels[i], 1};
     }
-    if (mw_inventory_replace(worker->inventory, source, containers, count, NULL) < 0)
+    struct mw_pod pod = {.uid = "p", .phase = list % 2 == 0 ? "Running" : "Pending"};
+    if (say(worker->inventory, source, containers, count, &pod, 1, NULL) < 0 ||
+        (list % 7 == 0 && mw_inventory_fail(worker->inventory, source, "why", NULL) < 0) ||
+        (list % 14 == 0 && mw_inventory_renew(worker->inventory, source, NULL) < 0))
       worker->wrong_total++;
+    mw_inventory_sweep(worker->inventory);
   }
   atomic_fetch_sub(worker->writers_left, 1);
   return NULL;
@@ -54,8 +61,11 @@ static bool is_in_order(const struct mw_inventory_snapshot *snapshot)
   const char *last = "";
 
   for (size_t i = 0; i < count; i++) {
-    const struct mw_container *container = mw_inventory_snapshot_at(snapshot, i);
-    if (strcmp(last, container->id) >= 0 || strcmp(container->id, container->state) != 0)
+    const struct mw_inventory_entry *entry = mw_inventory_snapshot_at(snapshot, i);
+    const struct mw_container *container = entry->container;
+    if (strcmp(last, container->id) >= 0 || strcmp(container->id, container->state) != 0 ||
+        strcmp(container->labels.pairs[0].key, container->id) != 0 || !entry->pod ||
+        entry->pod != mw_inventory_snapshot_pod_at(snapshot, 0))
       return false;
     last = container->id;
   }
@@ -65,6 +75,7 @@ static bool is_in_order(const struct mw_inventory_snapshot *snapshot)
 static void *read_snapshots(void *data)
 {
   struct worker *worker = data;
+  struct mw_inventory_source sources[MW_INVENTORY_SOURCES_MAX];
   uint64_t last = 0;
 
   do {
@@ -73,6 +84,7 @@ static void *read_snapshots(void *data)
     worker->wrong_total += generation < last || !is_in_order(snapshot);
     last = generation;
     mw_inventory_release(snapshot);
+    worker->wrong_total += mw_inventory_sources(worker->inventory, sources) > WRITERS;
   } while (atomic_load(worker->writers_left) > 0);
   return NULL;
 }
@@ -81,10 +93,12 @@ static void readers_see_whole_snapshots_in_order_whatever_writers_do(void **stat
 {
   struct worker workers[READERS + WRITERS];
   atomic_uint writers_left = WRITERS;
-  struct mw_inventory *inventory = mw_inventory_new(NULL);
+  struct mw_inventory *inventory = mw_inventory_new(NULL, NULL);
 
   (void)state;
   assert_non_null(inventory);
+  mw_log_configure(
+      &(struct mw_log_config){.level = MW_LOG_ERROR, .fd = 2}); /* of ids that repeat */
   for (unsigned i = 0; i < READERS + WRITERS; i++) {
     workers[i] =
         (struct worker){.inventory = inventory, .number = i, .writers_left = &writers_left};
