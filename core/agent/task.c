@@ -21,6 +21,7 @@
 
 #define API_VERSION 1
 #define INTERVAL_DEFAULT_S 10
+#define INTERVALS_UNTIL_STALE 3
 #define KIND_MAX_BYTES 64
 #define TAGS_MAX 256
 #define MESSAGE_MAX_BYTES ((size_t)16 << 20)
@@ -111,28 +112,15 @@ static int by_bytes(const void *a, const void *b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Has the table at @p index nothing beside its @p count places? */
-static bool is_list(lua_State *L, int index, size_t count)
-{
-  size_t entries = 0;
-
-  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    if (++entries > count) {
-      lua_pop(L, 2);
-      return false;
-    }
-  }
-  return true;
-}
-
 /* Push the tags of the list at @p index in their order; nil when there are none. */
 static void push_tags(lua_State *L, int index, int arg)
 {
   const char *tags[TAGS_MAX];
   size_t count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
 
-  luaL_argcheck(L, lua_isnil(L, index) || (lua_istable(L, index) && is_list(L, index, count)), arg,
-                "tags are not a list");
+  luaL_argcheck(L,
+                lua_isnil(L, index) || (lua_istable(L, index) && mw_lua_is_list(L, index, count)),
+                arg, "tags are not a list");
   luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags");
   if (count == 0) {
     lua_pushnil(L);
@@ -297,6 +285,32 @@ static int check_interval(lua_State *L, struct mw_task *task)
   return 1;
 }
 
+/* Where a source stands among the others. It is missed when it was not heard of for some of its
+ * intervals. */
+static int check_priority(lua_State *L, struct mw_task *task)
+{
+  struct mw_inventory_source_config config = {.stale_max_ns = MW_INVENTORY_STALE_MAX_DEFAULT_NS};
+  int64_t missed_ns = (int64_t)(INTERVALS_UNTIL_STALE * task->interval_s * 1e9);
+
+  if (task->config.kind != MW_TASK_SOURCE)
+    return 1;
+  if (!check_spelling(L, task, "priority"))
+    return 0;
+  lua_getfield(L, -1, "priority");
+  double priority = lua_isnil(L, -1) ? MW_INVENTORY_PRIORITY_DEFAULT : lua_tonumber(L, -1);
+  bool fine = lua_isnil(L, -1) || lua_type(L, -1) == LUA_TNUMBER;
+  lua_pop(L, 1);
+  if (!fine || !(priority >= 0 && priority <= MW_INVENTORY_PRIORITY_MAX) ||
+      priority != floor(priority))
+    return fail(task, EBADMSG, "priority is not a whole number from 0 to 1000");
+  config.priority = (int)priority;
+  if (config.stale_max_ns < missed_ns)
+    config.stale_max_ns = missed_ns;
+  task->rc = mw_inventory_configure(mw_context_inventory(task->config.context), task->name, &config,
+                                    task->err);
+  return task->rc == 0;
+}
+
 static int check_function(lua_State *L, struct mw_task *task, const char *name, bool required)
 {
   char what[128];
@@ -334,7 +348,7 @@ static int start(lua_State *L)
   if (!check_api(L, task) || !check_spelling(L, task, "interval_s") ||
       !check_spelling(L, task, "options") || !check_interval(L, task) ||
       !check_function(L, task, kind_of(task)->function, true) ||
-      !check_function(L, task, "init", false))
+      !check_function(L, task, "init", false) || !check_priority(L, task))
     return 0;
   lua_getfield(L, 2, "options");
   task->rc = mw_options_push(L, 3, task->name, task->config.options, task->config.options_count,
@@ -352,23 +366,30 @@ static int start(lua_State *L)
   return 0;
 }
 
-/* What a source returned, at index 2: its list, or "unchanged". */
+static int refuse_list(struct mw_task *task, const char *what)
+{
+  mw_error_prefix(task->err, "%s: %s", task->path, what);
+  task->rc = -task->err->code;
+  return 0;
+}
+
+/* What a source returned, at index 2: its list, its lists, or "unchanged". */
 static int take_list(lua_State *L, struct mw_task *task)
 {
-  if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "unchanged") == 0)
-    return task->list_refused
-               ? fail(task, EBADMSG, "list returned \"unchanged\", but its last list was refused")
+  struct mw_inventory *inventory = mw_context_inventory(task->config.context);
+
+  if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "unchanged") == 0) {
+    if (task->list_refused)
+      return fail(task, EBADMSG, "list returned \"unchanged\", but its last list was refused");
+    return mw_inventory_renew(inventory, task->name, task->err) < 0
+               ? refuse_list(task, "list returned \"unchanged\"")
                : 0;
+  }
   if (!lua_istable(L, 2))
     return fail(task, EBADMSG, "list returned neither a list of containers nor \"unchanged\"");
-  struct mw_inventory *inventory = mw_context_inventory(task->config.context);
   task->list_refused = true;
-  if (mw_lua_inventory_replace(L, 2, inventory, task->name, task->err) < 0) {
-    mw_error_prefix(task->err, "%s: list returned a list that is not one of containers",
-                    task->path);
-    task->rc = -task->err->code;
-    return 0;
-  }
+  if (mw_lua_inventory_replace(L, 2, inventory, task->name, task->err) < 0)
+    return refuse_list(task, "list returned a list that is not one of containers");
   task->list_refused = false;
   return 0;
 }
@@ -565,5 +586,10 @@ size_t mw_task_memory_peak_bytes(const struct mw_task *task)
 
 int mw_task_run(struct mw_task *task, struct mw_error *err)
 {
-  return step(task, run, err);
+  struct mw_error own, *why = err ? err : &own;
+  int rc = step(task, run, why);
+
+  if (rc < 0 && task->config.kind == MW_TASK_SOURCE)
+    mw_inventory_fail(mw_context_inventory(task->config.context), task->name, why->text, NULL);
+  return rc;
 }

@@ -62,8 +62,9 @@ double mw_task_interval_s(const struct mw_task *task);
 size_t mw_task_memory_peak_bytes(const struct mw_task *task);
 
 /**
- * Run it once: list(context) of a source, whose list goes into the inventory, or run(context) of a
- * check. @return 0, or -errno: the script's own error, its deadline or its memory ceiling.
+ * Run it once: list(context) of a source, whose list goes into the inventory, which is told as well
+ * when there is none; or run(context) of a check.
+ * @return 0, or -errno: the script's own error, its deadline or its memory ceiling.
  */
 int mw_task_run(struct mw_task *task, struct mw_error *err);
 

@@ -4,6 +4,7 @@ local cgroup = require "moonwatch.cgroup"
 local M = {
   api = 1,
   interval_s = 2,
+  priority = 100, -- whatever another source says of a container, it knows better
 }
 
 local last_generation

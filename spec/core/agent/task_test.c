@@ -1,6 +1,4 @@
 /* What a task does with scripts, good and bad. Runs in the project's folder. */
-#include "agent/task.h"
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,124 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/tmptree.h"
-
-#define MESSAGES_MAX 8
-
-struct message {
-  char task[64], kind[80], body[1024];
-  int schema;
-  int64_t emitted_at_ns;
-};
-
-struct fixture {
-  char dir[TMPTREE_ROOT_BYTES]; /* with the scripts of a test */
-  const char *script_dirs[3];
-  struct mw_clock_manual clock;
-  struct mw_context *context;
-  struct mw_group_ids group_ids;
-  struct mw_task_config config;
-  struct mw_task *task;
-  struct mw_error err;
-  struct message messages[MESSAGES_MAX];
-  size_t messages_count;
-  bool refuse_messages;
-};
-
-static int keep_message(void *data, const struct mw_message *message, struct mw_error *err)
-{
-  struct fixture *f = data;
-
-  if (f->refuse_messages)
-    return mw_error_set(err, ENOSPC, "the buffer is full");
-  assert_true(f->messages_count < MESSAGES_MAX);
-  struct message *kept = &f->messages[f->messages_count++];
-  snprintf(kept->task, sizeof kept->task, "%s", message->task);
-  snprintf(kept->kind, sizeof kept->kind, "%s", message->kind);
-  snprintf(kept->body, sizeof kept->body, "%.*s", (int)message->body.len_bytes, message->body.data);
-  kept->schema = message->schema;
-  kept->emitted_at_ns = message->emitted_at_ns;
-  return 0;
-}
-
-static int set_up(void **state)
-{
-  struct fixture *f = calloc(1, sizeof *f);
-
-  tmptree_make(f->dir);
-  f->script_dirs[0] = f->dir;
-  f->script_dirs[1] = "scripts";
-  mw_clock_manual_init(&f->clock);
-  f->clock.now_wall_ns = 1700000000 * MW_NS_PER_S + MW_NS_PER_S / 2;
-  struct mw_context_config config = {.host_root = "spec/fixtures/hybrid", .clock = &f->clock.clock};
-  f->context = mw_context_new(&config, &f->err);
-  assert_non_null(f->context);
-  mw_group_ids_init(&f->group_ids, 7);
-  f->config = (struct mw_task_config){.kind = MW_TASK_CHECK,
-                                      .name = "demo",
-                                      .script_dirs = f->script_dirs,
-                                      .context = f->context,
-                                      .memory_max_bytes = 4 << 20,
-                                      .timeout_ms = 50,
-                                      .emit = keep_message,
-                                      .emit_data = f,
-                                      .group_ids = &f->group_ids};
-  *state = f;
-  return 0;
-}
-
-static int tear_down(void **state)
-{
-  struct fixture *f = *state;
-
-  mw_task_close(f->task);
-  mw_context_free(f->context);
-  tmptree_remove(f->dir);
-  free(f);
-  return 0;
-}
-
-static void write_script(struct fixture *f, const char *name, const char *text)
-{
-  char path[TMPTREE_PATH_BYTES];
-
-  snprintf(path, sizeof path, "%s/%s", f->dir, name);
-  tmptree_write(path, text);
-}
-
-/* Open the check (or source) "demo" with the text @p text. @return 0 or the error's code. */
-static int open_demo(struct fixture *f, const char *text)
-{
-  mw_task_close(f->task);
-  write_script(f, f->config.kind == MW_TASK_CHECK ? "checks/demo.lua" : "sources/demo.lua", text);
-  f->err.code = 0;
-  f->task = mw_task_open(&f->config, &f->err);
-  return f->task ? 0 : f->err.code;
-}
-
-/* A script whose run (or list) is @p body. */
-static void open_body(struct fixture *f, const char *body)
-{
-  char text[2048];
-
-  snprintf(text, sizeof text, "local M = { api = 1 }\nfunction M.%s(context)\n%s\nend\nreturn M\n",
-           f->config.kind == MW_TASK_CHECK ? "run" : "list", body);
-  if (open_demo(f, text) != 0)
-    fail_msg("%s", f->err.text);
-}
-
-static int run_body(struct fixture *f, const char *body)
-{
-  open_body(f, body);
-  f->messages_count = 0;
-  return mw_task_run(f->task, &f->err);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-  if (!strstr(text, part))
-    fail_msg("\"%s\" is not in: %s", part, text);
-}
+#include "task_fixture.h"
 
 /* ---- What a check is given ---- */
 
@@ -485,70 +366,7 @@ static void an_option_that_does_not_fit_is_told_from_a_bad_script(void **state)
   assert_int_equal(EBADMSG, open_demo(f, "return {"));
 }
 
-/* ---- Sources ---- */
-
-static size_t containers_count(struct fixture *f)
-{
-  struct mw_inventory_snapshot *snapshot = mw_inventory_acquire(mw_context_inventory(f->context));
-  size_t count = mw_inventory_snapshot_count(snapshot);
-
-  mw_inventory_release(snapshot);
-  return count;
-}
-
-static void a_source_fills_the_inventory(void **state)
-{
-  struct fixture *f = *state;
-
-  f->config.kind = MW_TASK_SOURCE;
-  assert_int_equal(0, run_body(f, "return { { id = 'a' }, { id = 'b' } }"));
-  assert_int_equal(2, containers_count(f));
-  assert_int_equal(0, run_body(f, "return 'unchanged'"));
-  assert_int_equal(2, containers_count(f));
-  assert_int_equal(0, run_body(f, "return {}"));
-  assert_int_equal(0, containers_count(f));
-}
-
-static void what_is_no_list_is_refused_and_the_last_one_stays(void **state)
-{
-  static const struct {
-    const char *body, *part;
-  } examples[] = {
-      {"return", "neither a list of containers nor \"unchanged\""},
-      {"return 5", "neither a list of containers nor \"unchanged\""},
-      {"return 'same'", "neither a list of containers nor \"unchanged\""},
-      {"return nil, 'no socket'", "sources/demo.lua: no socket"},
-      {"return { { id = '' } }", "container 1: id is empty"},
-      {"return { { id = 'a' }, 5 }", "container 2 is not a table"},
-      {"context:emit('demo', {})", "attempt to call method 'emit'"},
-  };
-  struct fixture *f = *state;
-
-  f->config.kind = MW_TASK_SOURCE;
-  assert_int_equal(0, run_body(f, "return { { id = 'a' }, { id = 'b' } }"));
-  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
-    assert_true(run_body(f, examples[i].body) < 0);
-    assert_contains(f->err.text, examples[i].part);
-    assert_int_equal(2, containers_count(f));
-  }
-}
-
-static void unchanged_is_an_error_while_the_last_list_was_refused(void **state)
-{
-  struct fixture *f = *state;
-
-  f->config.kind = MW_TASK_SOURCE;
-  open_body(f, "calls = (calls or 0) + 1\n"
-               "if calls == 1 then return { { id = '' } } end\n"
-               "if calls == 3 then return { { id = 'a' } } end\n"
-               "return 'unchanged'");
-  assert_true(mw_task_run(f->task, &f->err) < 0);
-  assert_true(mw_task_run(f->task, &f->err) < 0);
-  assert_contains(f->err.text, "its last list was refused");
-  assert_int_equal(0, mw_task_run(f->task, &f->err));
-  assert_int_equal(0, mw_task_run(f->task, &f->err));
-  assert_int_equal(1, containers_count(f));
-}
+/* ---- Containers ---- */
 
 /* Whether a check that found nothing is told from one that looked at something else. */
 static void the_context_knows_whether_a_check_asked_for_containers(void **state)
@@ -584,9 +402,6 @@ int main(void)
       CASE(names_what_there_is_when_a_script_is_not_found),
       CASE(says_that_a_path_does_not_exist),
       CASE(an_option_that_does_not_fit_is_told_from_a_bad_script),
-      CASE(a_source_fills_the_inventory),
-      CASE(what_is_no_list_is_refused_and_the_last_one_stays),
-      CASE(unchanged_is_an_error_while_the_last_list_was_refused),
       CASE(the_context_knows_whether_a_check_asked_for_containers),
   };
   return cmocka_run_group_tests_name("agent/task", tests, NULL, NULL);
