@@ -143,15 +143,13 @@ static int refresh(struct mw_proc *proc, struct mw_witness *witness, int64_t max
 /* ---- Looking for a witness ---- */
 
 /* Learn all of a process that may be a witness. At the end it must still be the same process, so
- * that what was read in between was its own. */
+ * that what was read in between was its own. A zombie has none of these files. */
 static int examine(struct mw_proc *proc, struct mw_witness *witness, int64_t max_age_ns,
                    struct mw_error *err)
 {
   struct mw_process process;
 
   int rc = mw_proc_process(proc, witness->pid, &process, err);
-  if (rc == 0 && mw_is_zombie(&process))
-    rc = mw_error_set(err, ENOENT, "process %d is a zombie", witness->pid);
   if (rc < 0)
     return rc;
   witness->start_ticks = process.start_ticks;

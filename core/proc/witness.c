@@ -147,10 +147,9 @@ int mw_witness_check(struct mw_proc *proc, struct mw_witness *witness, struct mw
 
 static struct mw_namespace *namespace_find(struct mw_proc *proc, uint64_t id)
 {
-  struct mw_namespace *found = NULL;
+  struct mw_namespace *found;
 
-  if (id != 0)
-    HASH_FIND(hh, proc->namespaces, &id, sizeof id, found);
+  HASH_FIND(hh, proc->namespaces, &id, sizeof id, found);
   return found;
 }
 

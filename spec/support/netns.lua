@@ -160,6 +160,10 @@ function Network:veth(one, other, name)
     namespace:run(("ip addr add %s/30 dev %s && ip link set %s up"):format(addresses[own], name, name))
     namespace:run(("ip neigh replace %s lladdr %s dev %s nud permanent"):format(addresses[peer], macs[peer], name))
   end
+  for _, namespace in ipairs { one, other } do -- until then the kernel drops what is sent
+    namespace:run(("for i in $(seq 200); do ip link show %s | grep -q \"state UP\" && exit 0;"
+      .. " sleep 0.02; done; exit 1"):format(name))
+  end
   return addresses[1], addresses[2]
 end
 

@@ -193,6 +193,34 @@ static void those_that_cannot_serve_are_passed_over(void **state)
   test_proc_add(&host, 14, 5, 14);
   assert_int_equal(rcvd("abc", &finder), 14);
   assert_int_equal(test_proc_usage(proc).witnesses, 1);
+  assert_int_equal(test_proc_usage(proc).reads_total, 2); /* of 13 and 14 */
+}
+
+/* Told of the first file that is read, as is usual, the process's stat. */
+static void end_it(void *data, const char *path)
+{
+  bool *ended = data;
+
+  (void)path;
+  if (*ended)
+    return;
+  *ended = true;
+  test_proc_stat(&host, 12, 'Z', 1, 100);
+  unlink(test_proc_path(&host, 12, "net/dev"));
+  assert_int_equal(mkdir(test_proc_path(&host, 12, "net/dev"), 0755), 0);
+}
+
+static void files_of_a_process_that_is_ending_may_fail_as_they_like(void **state)
+{
+  struct test_finder finder = {.pids = {12}};
+  bool ended = false;
+
+  (void)state;
+  mw_proc_close(proc);
+  proc = test_proc_open(&host, (struct mw_proc_config){.on_read = end_it, .callback_data = &ended});
+  test_proc_add(&host, 12, 5, 500);
+  assert_int_equal(network("abc", 0, &finder), -ENOENT);
+  assert_true(ended);
 }
 
 static void without_a_live_process_there_is_no_network(void **state)
@@ -438,6 +466,23 @@ static void what_is_not_kept_is_not_read_in_another_namespace(void **state)
   assert_int_equal(mover.calls, 2);
 }
 
+static void the_number_of_a_namespace_that_is_not_held_may_be_used_again(void **state)
+{
+  struct test_finder keeper = {.pids = {12}}, first = {.pids = {13}}, second = {.pids = {14}};
+
+  (void)state;
+  mw_proc_close(proc);
+  proc = test_proc_open(&host, (struct mw_proc_config){.kept_files_max = 1});
+  test_proc_add(&host, 12, 5, 500);
+  test_proc_add(&host, 13, 6, 700);
+  rcvd("abc", &keeper);
+  rcvd("def", &first);
+  test_proc_remove(&host, 13);
+  test_proc_add(&host, 14, 6, 1);
+  assert_int_equal(network("ghi", MW_NS_PER_S, &second), 0);
+  assert_int_equal(sample.values[MW_NETWORK_RCVD_BYTES], 1);
+}
+
 static void kept_files_are_out_of_the_way_of_select(void **state)
 {
   struct test_finder finder = {.pids = {12}};
@@ -543,6 +588,7 @@ int main(void)
       ON_A_FOLDER(long_files_are_read_to_their_end),
       ON_A_FOLDER(an_id_is_needed),
       ON_A_FOLDER(those_that_cannot_serve_are_passed_over),
+      ON_A_FOLDER(files_of_a_process_that_is_ending_may_fail_as_they_like),
       ON_A_FOLDER(without_a_live_process_there_is_no_network),
       ON_A_FOLDER(what_finding_says_is_passed_on),
       ON_A_FOLDER(a_process_that_ends_is_replaced_at_once),
@@ -557,6 +603,7 @@ int main(void)
       ON_A_FOLDER(the_hosts_network_is_that_of_its_first_process),
       ON_A_FOLDER(what_is_over_the_budget_is_opened_each_time),
       ON_A_FOLDER(what_is_not_kept_is_not_read_in_another_namespace),
+      ON_A_FOLDER(the_number_of_a_namespace_that_is_not_held_may_be_used_again),
       ON_A_FOLDER(kept_files_are_out_of_the_way_of_select),
       ON_A_FOLDER(sweeping_closes_what_the_dead_held),
       ON_A_FOLDER(containers_that_nobody_asks_for_are_forgotten),
