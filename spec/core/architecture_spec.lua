@@ -7,13 +7,14 @@ local files = require "spec.support.files"
 local ALLOWED = {
   base = {},
   json = { "base" },
+  regex = { "base" },
   host = { "base" },
   cgroup = { "base" },
   proc = { "base" },
   inventory = { "base" },
   stats = { "cgroup", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "host", "cgroup", "inventory", "stats", "script" },
+  bindings = { "base", "json", "regex", "host", "cgroup", "inventory", "stats", "script" },
   agent = { "base", "json", "host", "cgroup", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
@@ -29,6 +30,7 @@ local LIBRARIES = {
   { pattern = "^lua", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^lauxlib", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^yajl/", name = "yajl", folders = { json = true } },
+  { pattern = "^pcre2", name = "PCRE2", folders = { regex = true } },
 }
 
 local function set_of(list)
@@ -195,6 +197,7 @@ describe("the architecture", function()
       ["Lua below the bindings"] = { "cgroup", "<", "lua.h", "cgroup may not use LuaJIT" },
       ["Lua's second header"] = { "stats", "<", "lauxlib.h", "stats may not use LuaJIT" },
       ["yajl outside json"] = { "agent", "<", "yajl/yajl_gen.h", "agent may not use yajl" },
+      ["PCRE2 outside regex"] = { "bindings", "<", "pcre2.h", "bindings may not use PCRE2" },
     } do
       it("sees " .. name, function()
         assert.matches(case[4], fault_of(case[1], case[2], case[3]), 1, true)
