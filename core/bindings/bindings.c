@@ -157,20 +157,29 @@ int luaopen_moonwatch_log(lua_State *L)
   return open_module(L, mw_lua_log_functions);
 }
 
+int luaopen_moonwatch_regex(lua_State *L)
+{
+  return open_module(L, mw_lua_regex_functions);
+}
+
 int luaopen_moonwatch_script(lua_State *L)
 {
   return open_module(L, mw_lua_script_functions);
 }
 
+/* A line each. */
+/* clang-format off */
 const struct mw_script_module mw_lua_sandbox_modules[] = {
     {"moonwatch.cgroup", luaopen_moonwatch_cgroup},
     {"moonwatch.host", luaopen_moonwatch_host},
     {"moonwatch.inventory", open_sandbox_inventory},
     {"moonwatch.json", luaopen_moonwatch_json},
     {"moonwatch.log", luaopen_moonwatch_log},
+    {"moonwatch.regex", luaopen_moonwatch_regex},
     {"moonwatch.stats", luaopen_moonwatch_stats},
     {NULL, NULL},
 };
+/* clang-format on */
 
 /* ---- moonwatch.open ---- */
 

@@ -21,6 +21,7 @@ extern const luaL_Reg mw_lua_stats_functions[];
 
 extern const luaL_Reg mw_lua_json_functions[];
 extern const luaL_Reg mw_lua_log_functions[];
+extern const luaL_Reg mw_lua_regex_functions[];
 extern const luaL_Reg mw_lua_script_functions[];
 
 /** Called with the module's table on top, to add what is no function (json.null). */
@@ -37,6 +38,7 @@ MW_API int luaopen_moonwatch_host(lua_State *L);
 MW_API int luaopen_moonwatch_inventory(lua_State *L);
 MW_API int luaopen_moonwatch_json(lua_State *L);
 MW_API int luaopen_moonwatch_log(lua_State *L);
+MW_API int luaopen_moonwatch_regex(lua_State *L);
 MW_API int luaopen_moonwatch_script(lua_State *L);
 MW_API int luaopen_moonwatch_stats(lua_State *L);
 

@@ -34,7 +34,8 @@ describe("README.md", function()
 end)
 
 describe("docs/scripting.md", function()
-  local check, spec = unpack(blocks_of("docs/scripting.md", "lua"))
+  local blocks = blocks_of("docs/scripting.md", "lua")
+  local check, spec = blocks[1], blocks[#blocks]
 
   it("shows a check that runs", function()
     local dir = tmpdir.new { ["throttled.lua"] = check }
@@ -60,6 +61,12 @@ describe("docs/scripting.md", function()
 
     assert.equal(1, #run)
     run[1]()
+  end)
+
+  it("shows nothing that is not Lua", function()
+    for _, block in ipairs(blocks) do
+      assert(loadstring(block))
+    end
   end)
 
   it("has a section for each module", function()

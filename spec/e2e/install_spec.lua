@@ -71,8 +71,10 @@ describe("An installed moonwatch", function()
     for _, name in ipairs { "README.md", "docs/architecture.md", "docs/benchmarks.md", "docs/scripting.md" } do
       local path = prefix .. "/share/doc/moonwatch/" .. name
       for target in assert(io.open(path)):read "*a":gmatch "%]%(([^)#:]+)[^)]*%)" do
-        assert.truthy(lfs.attributes(path:match "^(.*)/" .. "/" .. target), name .. ": " .. target)
-        checked = checked + 1
+        if target ~= "https" then
+          assert.truthy(lfs.attributes(path:match "^(.*)/" .. "/" .. target), name .. ": " .. target)
+          checked = checked + 1
+        end
       end
     end
     assert.is_true(checked > 20)

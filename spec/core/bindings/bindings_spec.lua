@@ -93,7 +93,7 @@ describe("a sandbox", function()
     script:close()
   end)
 
-  for _, name in ipairs { "cgroup", "host", "json", "log", "stats" } do
+  for _, name in ipairs { "cgroup", "host", "json", "log", "regex", "stats" } do
     it("has the same moonwatch." .. name .. " as plain luajit", function()
       local names = assert(script:eval(([[
         local names = {}
