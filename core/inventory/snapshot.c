@@ -153,7 +153,7 @@ static bool all_stale(const struct parts *parts)
   return true;
 }
 
-/* Takes the reference to @p merged, which is NULL when there was no memory for it. */
+/* Takes the reference to @p merged. */
 static struct entry *entry_new(const struct parts *parts, struct mw_record *merged,
                                struct mw_record *pod)
 {
@@ -162,8 +162,7 @@ static struct entry *entry_new(const struct parts *parts, struct mw_record *merg
   for (size_t i = 0; i < parts->count; i++)
     names_bytes += sizeof(const char *) + strlen(parts->voices[i]->name) + 1;
   struct entry *entry =
-      merged ? malloc(sizeof *entry + parts->count * sizeof(struct mw_record *) + names_bytes)
-             : NULL;
+      malloc(sizeof *entry + parts->count * sizeof(struct mw_record *) + names_bytes);
   if (!entry) {
     mw_record_release(merged);
     return NULL;
@@ -188,12 +187,10 @@ static struct entry *entry_new(const struct parts *parts, struct mw_record *merg
   return entry;
 }
 
-static bool made_of(const struct entry *entry, const struct parts *parts,
-                    const struct mw_record *pod)
+static bool made_of(const struct entry *entry, const struct parts *parts)
 {
-  return entry->pod == pod && entry->view.sources_count == parts->count &&
-         memcmp(entry->parts, parts->records, parts->count * sizeof parts->records[0]) == 0 &&
-         entry->view.stale == all_stale(parts);
+  return entry->view.sources_count == parts->count &&
+         memcmp(entry->parts, parts->records, parts->count * sizeof parts->records[0]) == 0;
 }
 
 static bool same_sources(const struct mw_inventory_entry *a, const struct mw_inventory_entry *b)
@@ -223,19 +220,16 @@ static struct entry *entry_share(struct entry *entry)
 static struct entry *entry_after(struct entry *last, const struct parts *parts,
                                  const struct mw_record_list *pods, struct mw_scratch *scratch)
 {
-  struct mw_record *merged = NULL;
+  bool same_parts = last && made_of(last, parts);
+  struct mw_record *merged = same_parts ? mw_record_share(last->merged)
+                                        : merge_parts(&mw_container_schema, parts, scratch);
 
-  if (last && parts->count == last->view.sources_count &&
-      memcmp(last->parts, parts->records, parts->count * sizeof parts->records[0]) == 0)
-    merged = mw_record_share(last->merged);
-  else
-    merged = merge_parts(&mw_container_schema, parts, scratch);
   if (!merged)
     return NULL;
   const struct mw_container *container = mw_record_facts(merged);
   struct mw_record *pod =
       *container->pod_uid ? mw_record_list_find(pods, container->pod_uid) : NULL;
-  if (last && made_of(last, parts, pod)) {
+  if (same_parts && last->pod == pod && last->view.stale == all_stale(parts)) {
     mw_record_release(merged);
     return entry_share(last);
   }

@@ -13,6 +13,7 @@
 #include "inventory_support.h"
 
 struct fixture {
+  struct mw_clock_manual clock; /* of the log, which says the same only now and then */
   struct mw_inventory *inventory;
   int log_fd;
   char log[4096];
@@ -24,7 +25,9 @@ static int start(void **state)
 
   f->inventory = mw_inventory_new(NULL, NULL);
   f->log_fd = memfd_create("log", 0);
-  mw_log_configure(&(struct mw_log_config){.level = MW_LOG_WARN, .fd = f->log_fd});
+  mw_clock_manual_init(&f->clock);
+  mw_log_configure(
+      &(struct mw_log_config){.level = MW_LOG_WARN, .fd = f->log_fd, .clock = &f->clock.clock});
   *state = f;
   return f->inventory && f->log_fd >= 0 ? 0 : -1;
 }
@@ -48,6 +51,12 @@ static const char *log_of(struct fixture *f)
   assert_int_equal(ftruncate(f->log_fd, 0), 0);
   lseek(f->log_fd, 0, SEEK_SET);
   return f->log;
+}
+
+/* From now on the log says again what it said before. */
+static void let_log_repeat(struct fixture *f)
+{
+  f->clock.now_monotonic_ns += 2 * MW_LOG_LIMIT_INTERVAL_NS;
 }
 
 static void assert_logged(struct fixture *f, const char *part)
@@ -105,8 +114,12 @@ static void what_was_left_out_is_logged_when_the_container_is_news(void **state)
 
   mw_inventory_release(keep(f, &container));
   assert_logged(f, "env \"NUL\" of container \"c1\" (1 such");
+  let_log_repeat(f);
   mw_inventory_release(keep(f, &container));
   assert_string_equal(log_of(f), "");
+  container.state = "running";
+  mw_inventory_release(keep(f, &container));
+  assert_logged(f, "env \"NUL\" of container \"c1\" (1 such");
 }
 
 static void maps_and_lists_have_bounds(void **state)
@@ -173,8 +186,12 @@ static void what_is_listed_twice_is_logged_once(void **state)
   assert_int_equal(say(f->inventory, "docker", twice, 3, NULL, 0, NULL), 0);
   assert_string_equal(summary_of(f->inventory), "a=1 b= ");
   assert_logged(f, "docker: listed twice, and the first one counts: container \"a\" (1 such)");
+  let_log_repeat(f);
   assert_int_equal(say(f->inventory, "docker", twice, 3, NULL, 0, NULL), 0);
   assert_string_equal(log_of(f), "");
+  assert_int_equal(say(f->inventory, "docker", twice, 2, NULL, 0, NULL), 0);
+  assert_int_equal(say(f->inventory, "docker", twice, 3, NULL, 0, NULL), 0);
+  assert_logged(f, "listed twice");
 }
 
 int main(void)
