@@ -1,13 +1,14 @@
 /*
  * What core/cgroup makes of texts: each file of the table of figures, mount tables, names of
- * directories, sets of CPUs. The first byte says which; none reads outside the text or believes
- * more than it says.
+ * directories, pods in paths, sets of CPUs. The first byte says which; none reads outside the text
+ * or believes more than it says.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cgroup/figures.h"
+#include "cgroup/internal.h"
 #include "cgroup/mounts.h"
 #include "cgroup/sample.h"
 
@@ -108,6 +109,17 @@ static void check_name(const char *name)
   }
 }
 
+static void check_pod(const char *path)
+{
+  char uid[MW_CGROUP_WORD_BYTES];
+
+  size_t pod_bytes = mw_cgroup_pod_path(path, uid);
+  assert(pod_bytes <= strlen(path) && (pod_bytes > 0) == (uid[0] != '\0'));
+  assert(pod_bytes == 0 || path[pod_bytes] == '\0' || path[pod_bytes] == '/');
+  assert(uid[strspn(uid, "0123456789abcdef-")] == '\0');
+  assert(strlen(uid) == 0 || strlen(uid) == 32 || strlen(uid) == 36);
+}
+
 static void check_cpu_set(struct mw_slice text)
 {
   uint64_t count = UINT64_MAX;
@@ -123,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
   if (len_bytes == 0)
     return 0;
   struct mw_slice text = {(const char *)data + 1, len_bytes - 1};
-  size_t which = data[0] % (mw_figure_files_count + 3);
+  size_t which = data[0] % (mw_figure_files_count + 4);
   char *name = strndup(text.data, text.len_bytes);
 
   if (which < mw_figure_files_count)
@@ -132,8 +144,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
     check_mounts(text);
   else if (which == mw_figure_files_count + 1)
     check_cpu_set(text);
-  else if (name)
+  else if (name && which == mw_figure_files_count + 2)
     check_name(name);
+  else if (name)
+    check_pod(name);
   free(name);
   return 0;
 }

@@ -7,6 +7,8 @@
  *   entries.c   the containers among them, by id
  *   reader.c    what one container has used: files, kept descriptors, limits
  *   paths.c     where it is in hierarchies other than the one that was walked
+ *   pending.c   cgroups that are still to be visited
+ *   recognize.c which names are containers, which are pods
  *   disk.c      names of block devices
  *
  * Thread-safety: everything here is called with the mutex of the object held.
@@ -148,6 +150,17 @@ void mw_entry_drop(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
 void mw_entry_unlink(struct mw_cgroup_entry *entry);
 /** Free an entry that is in no table any more. */
 void mw_entry_free(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+
+/* pending.c: one list for all, begun with cgroups->pending.len_bytes = 0 */
+bool mw_pending_push(struct mw_cgroups *cgroups, const char *path);
+bool mw_pending_pop(struct mw_cgroups *cgroups, char path[static PATH_MAX]);
+
+/* recognize.c */
+/** Ask the recognizers in turn; the pod is found in @p parent_path. */
+bool mw_cgroup_recognize(mw_cgroup_recognizer *const *recognizers, const char *parent_path,
+                         const char *name, struct mw_cgroup_container *out);
+/** The bytes of @p path up to the end of its last element that is a pod's; 0 and "": none is. */
+size_t mw_cgroup_pod_path(const char *path, char uid[static MW_CGROUP_WORD_BYTES]);
 
 /* reader.c */
 int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/parse.h"
-#include "moonwatch/cgroup.h"
+#include "cgroup/internal.h"
 
 static bool is_hex(char c)
 {
@@ -174,3 +174,73 @@ static bool recognize_garden(const char *parent_path, const char *name,
 
 mw_cgroup_recognizer *const mw_cgroup_recognizers[] = {recognize_hex64, recognize_ecs,
                                                        recognize_garden, NULL};
+
+/* ---- Pods ---- */
+
+/* A UUID whose groups are parted by @p separator, or the 32 digits of a static pod's hash. */
+static bool is_pod_uid(struct mw_slice text, char separator)
+{
+  if (text.len_bytes != 32 && text.len_bytes != 36)
+    return false;
+  for (size_t i = 0; i < text.len_bytes; i++) {
+    bool is_between = text.len_bytes == 36 && (i == 8 || i == 13 || i == 18 || i == 23);
+    if (is_between ? text.data[i] != separator : !is_hex(text.data[i]))
+      return false;
+  }
+  return true;
+}
+
+/* "pod<uid>", or "kubepods-burstable-pod<uid>.slice" where a dash would end an element: there the
+ * uid has underscores. */
+static bool find_pod_uid(struct mw_slice name, struct mw_slice *uid)
+{
+  static const char suffix[] = ".slice";
+  const size_t suffix_bytes = sizeof suffix - 1;
+  bool is_slice = name.len_bytes > suffix_bytes &&
+                  memcmp(name.data + name.len_bytes - suffix_bytes, suffix, suffix_bytes) == 0;
+
+  if (is_slice)
+    name.len_bytes -= suffix_bytes;
+  for (size_t uid_bytes = 32; uid_bytes <= 36; uid_bytes += 4) {
+    if (name.len_bytes < uid_bytes + 3)
+      return false;
+    size_t before_bytes = name.len_bytes - uid_bytes - 3;
+    *uid = (struct mw_slice){name.data + before_bytes + 3, uid_bytes};
+    if (memcmp(name.data + before_bytes, "pod", 3) == 0 &&
+        (before_bytes == 0 || (is_slice && name.data[before_bytes - 1] == '-')) &&
+        is_pod_uid(*uid, is_slice ? '_' : '-'))
+      return true;
+  }
+  return false;
+}
+
+size_t mw_cgroup_pod_path(const char *path, char uid[static MW_CGROUP_WORD_BYTES])
+{
+  struct mw_slice text;
+
+  for (size_t end = strlen(path); end > 0;) {
+    const char *slash = memrchr(path, '/', end);
+    size_t start = slash ? (size_t)(slash - path) + 1 : 0;
+    if (find_pod_uid((struct mw_slice){path + start, end - start}, &text)) {
+      for (size_t i = 0; i < text.len_bytes; i++)
+        uid[i] = text.data[i] == '_' ? '-' : text.data[i];
+      uid[text.len_bytes] = '\0';
+      return end;
+    }
+    end = start > 0 ? start - 1 : 0;
+  }
+  uid[0] = '\0';
+  return 0;
+}
+
+bool mw_cgroup_recognize(mw_cgroup_recognizer *const *recognizers, const char *parent_path,
+                         const char *name, struct mw_cgroup_container *out)
+{
+  for (mw_cgroup_recognizer *const *one = recognizers; *one; one++) {
+    if ((*one)(parent_path, name, out)) {
+      mw_cgroup_pod_path(parent_path, out->pod_uid);
+      return true;
+    }
+  }
+  return false;
+}

@@ -147,26 +147,6 @@ static void directory_watch(struct mw_cgroups *cgroups, struct mw_cgroup_directo
 
 /* ---- Walking ---- */
 
-/* Directories that are still to be visited: their paths, each with its NUL, last in first out. The
- * buffer stays for the next walk. */
-static bool pending_push(struct mw_cgroups *cgroups, const char *path)
-{
-  return mw_buf_append(&cgroups->pending, path, strlen(path) + 1, NULL) == 0;
-}
-
-static bool pending_pop(struct mw_cgroups *cgroups, char path[static PATH_MAX])
-{
-  struct mw_buf *pending = &cgroups->pending;
-
-  if (pending->len_bytes == 0)
-    return false;
-  const char *nul = memrchr(pending->data, '\0', pending->len_bytes - 1);
-  const char *last = nul ? nul + 1 : pending->data;
-  strcpy(path, last);
-  pending->len_bytes = (size_t)(last - pending->data);
-  return true;
-}
-
 static bool is_directory(int parent_fd, const struct dirent64 *entry)
 {
   struct stat status;
@@ -175,15 +155,6 @@ static bool is_directory(int parent_fd, const struct dirent64 *entry)
     return entry->d_type == DT_DIR;
   return fstatat(parent_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
          S_ISDIR(status.st_mode);
-}
-
-static bool recognize(const struct mw_cgroups *cgroups, const char *parent_path, const char *name,
-                      struct mw_cgroup_container *out)
-{
-  for (mw_cgroup_recognizer *const *one = cgroups->config.recognizers; *one; one++)
-    if ((*one)(parent_path, name, out))
-      return true;
-  return false;
 }
 
 /* Is the directory a container, and the place of one? (Not when the same id is elsewhere, too.) */
@@ -200,7 +171,7 @@ static void directory_find_container(struct mw_cgroups *cgroups,
     return; /* the root */
   memcpy(parent, directory->path, (size_t)(slash - directory->path));
   parent[slash - directory->path] = '\0';
-  if (!recognize(cgroups, parent, slash + 1, &found))
+  if (!mw_cgroup_recognize(cgroups->config.recognizers, parent, slash + 1, &found))
     return;
   directory->is_container = true;
   struct mw_cgroup_entry *entry = mw_entry_find(cgroups, found.id);
@@ -238,9 +209,10 @@ static void see_child(struct mw_cgroups *cgroups, struct mw_hierarchy *hierarchy
     known->walk = known->entry->walk = cgroups->walk;
     return;
   }
-  if ((!known || known->is_container) && recognize(cgroups, parent->path, child->d_name, &found))
+  if ((!known || known->is_container) &&
+      mw_cgroup_recognize(cgroups->config.recognizers, parent->path, child->d_name, &found))
     mw_entry_see(cgroups, parent->hierarchy, path, child->d_ino, &found);
-  if (!pending_push(cgroups, path))
+  if (!mw_pending_push(cgroups, path))
     cgroups->walk_due = true; /* out of memory: found by the next walk */
 }
 
@@ -367,7 +339,7 @@ static int visit_all(struct mw_cgroups *cgroups, uint8_t hierarchy, const char *
 
   cgroups->pending.len_bytes = 0;
   int rc = visit(cgroups, hierarchy, path, err);
-  while (pending_pop(cgroups, next))
+  while (mw_pending_pop(cgroups, next))
     if (visit(cgroups, hierarchy, next, &problem) < 0)
       mw_cgroups_report(cgroups, "", &problem);
   return rc;
@@ -405,7 +377,7 @@ static void on_created(struct mw_cgroups *cgroups, struct mw_cgroup_directory *p
           0 ||
       !S_ISDIR(status.st_mode))
     return; /* gone again */
-  if (recognize(cgroups, parent->path, name, &found))
+  if (mw_cgroup_recognize(cgroups->config.recognizers, parent->path, name, &found))
     mw_entry_see(cgroups, hierarchy, path, status.st_ino, &found);
   if (visit_all(cgroups, hierarchy, path, &err) < 0)
     mw_cgroups_report(cgroups, "", &err);
@@ -425,7 +397,7 @@ static void on_deleted(struct mw_cgroups *cgroups, struct mw_cgroup_directory *p
   struct mw_cgroup_directory *directory = directory_find(&cgroups->hierarchies[hierarchy], path);
   if (directory)
     directory_remove(cgroups, directory);
-  if (!recognize(cgroups, parent->path, name, &found))
+  if (!mw_cgroup_recognize(cgroups->config.recognizers, parent->path, name, &found))
     return;
   struct mw_cgroup_entry *entry = mw_entry_find(cgroups, found.id);
   if (entry && entry->hierarchy == hierarchy && strcmp(entry->path, path) == 0)

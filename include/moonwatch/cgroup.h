@@ -186,13 +186,17 @@ struct mw_cgroup_container {
   char runtime[MW_CGROUP_WORD_BYTES];    /**< "docker", "containerd", ...; "" when the cgroup
                                               does not tell */
   char namespace_[MW_CGROUP_WORD_BYTES]; /**< of containerd; usually "" */
+  /** Of the pod, with dashes: from the nearest directory above that is "pod<uid>" or
+   *  "...-pod<uid>.slice", its uid being a UUID or 32 hex digits; "": there is none. */
+  char pod_uid[MW_CGROUP_WORD_BYTES];
   const char *path; /**< below the mount point of its hierarchy: "/docker/<id>" */
   uint64_t inode;
 };
 
 /**
  * Says whether the cgroup @p name, a directory in @p parent_path, is a container.
- * Fills id, runtime and namespace_ of @p out and returns true, or returns false.
+ * Fills id, runtime and namespace_ of @p out and returns true, or returns false. The rest of it is
+ * filled in by who asks.
  */
 typedef bool mw_cgroup_recognizer(const char *parent_path, const char *name,
                                   struct mw_cgroup_container *out);

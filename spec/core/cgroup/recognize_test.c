@@ -8,17 +8,14 @@
 
 #include <string.h>
 
-#include "moonwatch/cgroup.h"
+#include "cgroup/internal.h"
 
 #define HEX64 "6dc3fdffbf66b1239d55e98da9aaa759ea51ed35d04eb09d19ebd78963aa26c2"
 #define HEX32 "8474ac4cec7a4f488834b00591271ec3"
 
 static bool recognize(const char *parent_path, const char *name, struct mw_cgroup_container *out)
 {
-  for (mw_cgroup_recognizer *const *one = mw_cgroup_recognizers; *one; one++)
-    if ((*one)(parent_path, name, out))
-      return true;
-  return false;
+  return mw_cgroup_recognize(mw_cgroup_recognizers, parent_path, name, out);
 }
 
 static void recognizes_ids(void **state)
@@ -114,12 +111,71 @@ static void an_id_that_is_too_long_is_none(void **state)
   assert_false(recognize("/", name, &found));
 }
 
+#define UID "15513b48-7cbc-4a7b-9d9a-34ee1b2a2a7c"
+#define SLICE_UID "15513b48_7cbc_4a7b_9d9a_34ee1b2a2a7c"
+
+static void recognizes_the_pod_in_a_path(void **state)
+{
+  static const struct {
+    const char *path, *uid, *rest; /* what is behind the pod; "" for uid: there is none */
+  } examples[] = {
+      {"/kubepods/burstable/pod" UID, UID, ""},
+      {"/pod" UID, UID, ""},
+      {"pod" UID, UID, ""},
+      {"/kubepods/pod" HEX32, HEX32, ""},
+      {"/kubepods/pod" UID "/" HEX64 "/docker", UID, "/" HEX64 "/docker"},
+      {"/pod" UID "/" HEX64 "/pod" HEX32 "/x", HEX32, "/x"}, /* the nearest */
+      {"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" SLICE_UID ".slice", UID,
+       ""},
+      {"/kubepods-pod" SLICE_UID ".slice/x", UID, "/x"},
+      {"/kubepods-besteffort-pod" HEX32 ".slice", HEX32, ""},
+
+      {"", "", ""},
+      {"/", "", ""},
+      {"/docker", "", ""},
+      {"/podruntime.slice", "", ""},
+      {"/kubepods-podman.slice", "", ""},
+      {"/machine.slice/libpod-" HEX64 ".scope", "", ""},
+      {"/pod" UID "0", "", ""},
+      {"/xpod" UID, "", ""},
+      {"/x-pod" UID, "", ""},          /* the prefix belongs to slices */
+      {"/x-pod" UID ".slice", "", ""}, /* where a dash ends an element */
+      {"/pod" SLICE_UID, "", ""},
+      {"/kubepods" SLICE_UID ".slice", "", ""},
+      {"/pod15513B48-7cbc-4a7b-9d9a-34ee1b2a2a7c", "", ""},
+  };
+  char uid[MW_CGROUP_WORD_BYTES];
+
+  (void)state;
+  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+    size_t pod_bytes = mw_cgroup_pod_path(examples[i].path, uid);
+    if (strcmp(uid, examples[i].uid) != 0)
+      fail_msg("%s: \"%s\"", examples[i].path, uid);
+    assert_int_equal(pod_bytes, *uid ? strlen(examples[i].path) - strlen(examples[i].rest) : 0);
+  }
+}
+
+static void gives_the_pod_to_the_container(void **state)
+{
+  struct mw_cgroup_container found;
+
+  (void)state;
+  memset(&found, 'x', sizeof found);
+  assert_true(mw_cgroup_recognize(mw_cgroup_recognizers, "/kubepods/pod" UID, HEX64, &found));
+  assert_string_equal(found.pod_uid, UID);
+  assert_true(mw_cgroup_recognize(mw_cgroup_recognizers, "/docker", HEX64, &found));
+  assert_string_equal(found.pod_uid, "");
+  assert_false(mw_cgroup_recognize(mw_cgroup_recognizers, "/kubepods", "pod" UID, &found));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(recognizes_ids),
       cmocka_unit_test(tells_the_runtime_where_the_cgroup_does),
       cmocka_unit_test(an_id_that_is_too_long_is_none),
+      cmocka_unit_test(recognizes_the_pod_in_a_path),
+      cmocka_unit_test(gives_the_pod_to_the_container),
   };
 
   return cmocka_run_group_tests_name("core/cgroup/recognize", tests, NULL, NULL);
