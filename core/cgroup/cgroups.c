@@ -414,13 +414,27 @@ static struct mw_cgroup_entry *find_or_look(struct mw_cgroups *cgroups, const ch
   return entry;
 }
 
+static int no_such_id(const char *id, struct mw_error *err)
+{
+  return mw_error_set(err, ENOENT, "no cgroup of a container has the id %s", id);
+}
+
 int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
                     struct mw_cgroup_sample *out, struct mw_error *err)
 {
   pthread_mutex_lock(&cgroups->mutex);
   struct mw_cgroup_entry *entry = find_or_look(cgroups, id);
-  int rc = entry ? mw_reader_read(cgroups, entry, host_cpus, out, err)
-                 : mw_error_set(err, ENOENT, "no cgroup of a container has the id %s", id);
+  int rc = entry ? mw_reader_read(cgroups, entry, host_cpus, out, err) : no_such_id(id, err);
+  pthread_mutex_unlock(&cgroups->mutex);
+  return rc;
+}
+
+int mw_cgroups_processes(struct mw_cgroups *cgroups, const char *id, struct mw_pids *out,
+                         struct mw_error *err)
+{
+  pthread_mutex_lock(&cgroups->mutex);
+  struct mw_cgroup_entry *entry = find_or_look(cgroups, id);
+  int rc = entry ? mw_processes_list(cgroups, entry, out, err) : no_such_id(id, err);
   pthread_mutex_unlock(&cgroups->mutex);
   return rc;
 }

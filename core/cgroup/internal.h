@@ -6,6 +6,7 @@
  *   tree.c      which cgroups exist: walks, events, link counts
  *   entries.c   the containers among them, by id
  *   reader.c    what one container has used: files, kept descriptors, limits
+ *   processes.c the processes of one container
  *   paths.c     where it is in hierarchies other than the one that was walked
  *   pending.c   cgroups that are still to be visited
  *   recognize.c which names are containers, which are pods
@@ -166,6 +167,16 @@ size_t mw_cgroup_pod_path(const char *path, char uid[static MW_CGROUP_WORD_BYTES
 int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,
                    struct mw_cgroup_sample *out, struct mw_error *err);
 void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+/** Its path in a hierarchy; check absent_hierarchies first. */
+const char *mw_reader_path_in(const struct mw_cgroup_entry *entry, uint8_t hierarchy);
+/** Is there no cgroup of its inode at its path any more? */
+bool mw_reader_is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry);
+/** Drop the container. @return -ENOENT. */
+int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err);
+
+/* processes.c */
+int mw_processes_list(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry,
+                      struct mw_pids *out, struct mw_error *err);
 
 /* paths.c */
 /** Find @p entry in the hierarchies where it was not found by walking. */

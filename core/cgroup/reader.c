@@ -19,7 +19,7 @@
 #define FIRST_READ_BYTES 8191 /* more than any of the files on most hosts */
 #define KEPT_FD_MIN 1024      /* above what select(2) can name, for libraries that still use it */
 
-static const char *path_in(const struct mw_cgroup_entry *entry, uint8_t hierarchy)
+const char *mw_reader_path_in(const struct mw_cgroup_entry *entry, uint8_t hierarchy)
 {
   return entry->paths[hierarchy] ? entry->paths[hierarchy] : entry->path;
 }
@@ -132,7 +132,7 @@ static void keep_or_close(struct mw_cgroups *cgroups, struct mw_cgroup_entry *en
 static int read_planned(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index)
 {
   const struct mw_plan_file *planned = &cgroups->plan[index];
-  const char *directory = path_in(entry, planned->hierarchy);
+  const char *directory = mw_reader_path_in(entry, planned->hierarchy);
   int rc;
 
   if (entry->fds[index] >= 0) {
@@ -164,7 +164,7 @@ static void report_file(struct mw_cgroups *cgroups, const struct mw_cgroup_entry
     return;
   mw_error_set(&err, problem->code, "%s%s/%s %.1000s",
                cgroups->hierarchies[planned->hierarchy].mount_path,
-               path_in(entry, planned->hierarchy), planned->file->name, problem->text);
+               mw_reader_path_in(entry, planned->hierarchy), planned->file->name, problem->text);
   mw_cgroups_report(cgroups, entry->found.id, &err);
 }
 
@@ -232,7 +232,7 @@ static void read_parent_limits(struct mw_cgroups *cgroups, struct mw_cgroup_entr
     if (!may_limit_cpu(planned->file, own, &entry->parent_limits) ||
         entry->absent_hierarchies >> planned->hierarchy & 1)
       continue;
-    snprintf(parent, sizeof parent, "%s", path_in(entry, planned->hierarchy));
+    snprintf(parent, sizeof parent, "%s", mw_reader_path_in(entry, planned->hierarchy));
     char *slash = strrchr(parent, '/');
     if (!slash || slash == parent)
       continue; /* the root limits nobody */
@@ -268,7 +268,7 @@ static int64_t limits_stamp_ns(const struct mw_cgroups *cgroups,
 
 /* ---- One container ---- */
 
-static bool is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
+bool mw_reader_is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
 {
   struct stat status;
   int root_fd = cgroups->hierarchies[entry->hierarchy].root_fd;
@@ -344,7 +344,7 @@ static void derive(struct mw_cgroup_sample *out, struct mw_cgroups *cgroups,
   }
 }
 
-static int gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err)
+int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err)
 {
   int rc = mw_error_set(err, ENOENT, "container %s is gone", entry->found.id);
   mw_entry_drop(cgroups, entry);
@@ -359,8 +359,8 @@ int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, ui
 
   /* A kept file of a removed cgroup fails; without one only this tells, and that a new cgroup of
    * the same name is another container. */
-  if (!has_kept_file(cgroups, entry) && is_gone(cgroups, entry))
-    return gone(cgroups, entry, err);
+  if (!has_kept_file(cgroups, entry) && mw_reader_is_gone(cgroups, entry))
+    return mw_reader_gone(cgroups, entry, err);
   if (cgroups->text.capacity_bytes == 0 &&
       mw_buf_reserve(&cgroups->text, FIRST_READ_BYTES, err) < 0)
     return -ENOMEM;
@@ -373,8 +373,8 @@ int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, ui
     entry->limits_read_ns = limits_stamp_ns(cgroups, entry, now_ns);
   }
   int files_read = read_files(cgroups, entry, with_limits, out);
-  if (files_read == -ENODEV || (files_read == 0 && is_gone(cgroups, entry)))
-    return gone(cgroups, entry, err);
+  if (files_read == -ENODEV || (files_read == 0 && mw_reader_is_gone(cgroups, entry)))
+    return mw_reader_gone(cgroups, entry, err);
   if (files_read == 0)
     return mw_error_set(err, ENODATA, "no file of container %s can be read below %s%s",
                         entry->found.id, cgroups->hierarchies[entry->hierarchy].mount_path,

@@ -23,6 +23,7 @@
 #include "moonwatch/clock.h"
 #include "moonwatch/error.h"
 #include "moonwatch/export.h"
+#include "moonwatch/pids.h"
 
 /* ---- The table of figures ---------------------------------------------------------------- */
 
@@ -284,6 +285,18 @@ MW_API int mw_cgroups_each(struct mw_cgroups *cgroups,
  */
 MW_API int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
                            struct mw_cgroup_sample *out, struct mw_error *err);
+
+/**
+ * The processes of container @p id and of all its sub-cgroups, containers inside of it included:
+ * cgroup.procs, in the hierarchy where it was found or else in another. Sorted, each once; those
+ * that this pid namespace cannot see are counted in hidden_count. Sub-cgroups that vanish meanwhile
+ * and threaded ones, whose processes the container's own file names, are no failure.
+ * @return 0; -ENOENT: no such container, or it vanished; -EMSGSIZE, -E2BIG: over a ceiling (1 MiB a
+ * file, 200,000 sub-cgroups, MW_PIDS_MAX); -EBADMSG: not a list of numbers; or what reading gave.
+ * @p out is unspecified after a failure but can be used again.
+ */
+MW_API int mw_cgroups_processes(struct mw_cgroups *cgroups, const char *id, struct mw_pids *out,
+                                struct mw_error *err);
 
 /** What the object holds, for status and tests. */
 struct mw_cgroups_usage {

@@ -19,6 +19,8 @@ static void write_container(int number)
 
   snprintf(name, sizeof name, TEST_HOST_V2 "docker/%064d/pids.current", number);
   test_host_write(&host, name, "7\n");
+  snprintf(name, sizeof name, TEST_HOST_V2 "docker/%064d/cgroup.procs", number);
+  test_host_write(&host, name, "77\n");
 }
 
 struct reader {
@@ -32,6 +34,7 @@ static void *read_on(void *data)
 {
   struct reader *reader = data;
   struct mw_cgroup_sample sample = {0};
+  struct mw_pids pids = {0};
   char stays[65], goes[65];
   uint64_t value;
 
@@ -44,8 +47,12 @@ static void *read_on(void *data)
     rc = mw_cgroups_read(cgroups, goes, 4, &sample, NULL);
     if (rc != 0 && rc != -ENOENT && rc != -ENODATA)
       reader->wrong_total++;
+    rc = mw_cgroups_processes(cgroups, stays, &pids, NULL);
+    if (rc != 0 || pids.count != 1)
+      reader->wrong_total++;
   }
   mw_cgroup_sample_deinit(&sample);
+  mw_pids_deinit(&pids);
   return NULL;
 }
 
