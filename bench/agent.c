@@ -119,7 +119,8 @@ static int gather(struct bench_agent *agent, struct mw_error *err)
   int rc = mw_cgroups_refresh(agent->cgroups, err);
 
   for (size_t i = 0; rc == 0 && i < agent->ids_count; i++)
-    rc = mw_cgroups_read(agent->cgroups, agent->ids[i], cpus, &agent->sample, err);
+    rc = mw_cgroups_read(agent->cgroups, agent->ids[i], cpus, MW_FIGURE_SET_ALL, &agent->sample,
+                         err);
   return rc;
 }
 

@@ -128,8 +128,8 @@ static int cgroup_read(lua_State *L)
   struct mw_cgroups *cgroups = own_cgroups(L, &err);
   struct mw_cgroup_sample *sample = mw_lua_scratch_sample(L);
 
-  if (!cgroups ||
-      mw_cgroups_read(cgroups, id, mw_host_cpu_count(mw_context_host(context)), sample, &err) < 0)
+  if (!cgroups || mw_cgroups_read(cgroups, id, mw_host_cpu_count(mw_context_host(context)),
+                                  MW_FIGURE_SET_ALL, sample, &err) < 0)
     return mw_lua_fail(L, &err);
   mw_lua_push_sample(L, sample);
   mw_lua_push_io_devices(L, sample);
@@ -161,12 +161,14 @@ static int cgroup_controllers(lua_State *L)
 
 static void push_source(lua_State *L, const struct mw_figure_source *source)
 {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 7);
   mw_lua_set_number(L, "version", source->version);
   mw_lua_set_text(L, "controller", mw_controller_name(source->controller, source->version));
   mw_lua_set_text(L, "file", source->file);
   mw_lua_set_text(L, "key", source->key);
   mw_lua_set_number(L, "scale", (double)source->scale);
+  mw_lua_set_boolean(L, "optional", source->optional);
+  mw_lua_set_boolean(L, "of_pod", source->of_pod);
 }
 
 static int cgroup_figures(lua_State *L)

@@ -193,40 +193,68 @@ static int assign_controllers(struct mw_cgroups *cgroups, const struct mw_cgroup
     enum mw_controller controller = (enum mw_controller)i;
     struct mw_slice words = {text.data, text.len_bytes};
     const char *path = mw_cgroup_mounts_find(mounts, mw_controller_name(controller, 1));
+    bool is_everywhere = controller == MW_CONTROLLER_PRESSURE; /* no controller to the kernel */
     indexes[i] = -1;
-    if (path)
+    if (path && !is_everywhere)
       rc = set_controller(cgroups, controller, 1, path, indexes, problem);
-    else if (has_word(words, mw_controller_name(controller, 2)))
+    else if (unified && (is_everywhere || has_word(words, mw_controller_name(controller, 2))))
       rc = set_controller(cgroups, controller, 2, unified, indexes, problem);
   }
   return rc < 0 ? mw_error_set(err, -rc, "%s", problem->text) : 0;
 }
 
-static void make_plan(struct mw_cgroups *cgroups, const int indexes[])
+static mw_figure_set figures_of(const struct mw_figure_file *file)
 {
-  for (size_t i = 0; i < mw_figure_files_count && cgroups->plan_count < MW_PLAN_MAX; i++) {
-    const struct mw_figure_file *file = &mw_figure_files[i];
-    if (cgroups->controllers[file->controller].version == file->version)
-      cgroups->plan[cgroups->plan_count++] =
-          (struct mw_plan_file){file, (uint8_t)indexes[file->controller]};
-  }
+  mw_figure_set figures = 0;
+
+  for (size_t i = 0; i < file->rows_count; i++)
+    figures |= mw_figure_set_of(file->rows[i].figure);
+  if (file->format == MW_FORMAT_BLKIO || file->format == MW_FORMAT_IO_STAT)
+    figures |= MW_FIGURE_SET_DEVICES;
+  return figures;
 }
 
-/* Of the hierarchies of version 1 the one with the fewest files in a directory, and version 2. */
+static void make_plan(struct mw_cgroups *cgroups, const int indexes[])
+{
+  uint32_t needed_hierarchies = 0;
+
+  for (size_t i = 0; i < mw_figure_files_count && cgroups->plan_count < MW_PLAN_MAX; i++) {
+    const struct mw_figure_file *file = &mw_figure_files[i];
+    if (cgroups->controllers[file->controller].version != file->version)
+      continue;
+    struct mw_plan_file planned = {
+        .file = file,
+        .hierarchy = (uint8_t)indexes[file->controller],
+        .figures = figures_of(file),
+    };
+    if (file->flags & MW_FILE_OF_POD)
+      cgroups->pod_file = planned;
+    else
+      cgroups->plan[cgroups->plan_count++] = planned;
+    if (!(file->flags & MW_FILE_OPTIONAL))
+      needed_hierarchies |= UINT32_C(1) << planned.hierarchy;
+  }
+  cgroups->optional_hierarchies = ~needed_hierarchies;
+}
+
+/* Of the hierarchies of version 1 the one with the fewest files in a directory, and version 2. What
+ * many hosts lack is looked for where containers were found otherwise. */
 static void choose_walked(struct mw_cgroups *cgroups, const int indexes[])
 {
-  static const enum mw_controller by_size[] = {MW_CONTROLLER_PIDS,   MW_CONTROLLER_CPUACCT,
-                                               MW_CONTROLLER_CPU,    MW_CONTROLLER_CPUSET,
-                                               MW_CONTROLLER_MEMORY, MW_CONTROLLER_IO};
-  bool has_v1 = false;
+  static const enum mw_controller by_size[] = {
+      MW_CONTROLLER_PIDS,   MW_CONTROLLER_CPUACCT, MW_CONTROLLER_CPU,     MW_CONTROLLER_CPUSET,
+      MW_CONTROLLER_MEMORY, MW_CONTROLLER_IO,      MW_CONTROLLER_HUGETLB, MW_CONTROLLER_PRESSURE};
+  bool has_v1 = false, has_any = false;
 
   for (size_t i = 0; i < MW_CONTROLLER_COUNT; i++) {
     /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): there is one for each controller */
     int index = indexes[by_size[i]];
     int version = cgroups->controllers[by_size[i]].version;
-    if (version == 2 || (version == 1 && !has_v1))
+    bool is_optional = version != 0 && cgroups->optional_hierarchies >> index & 1;
+    if ((version == 2 || (version == 1 && !has_v1)) && !(is_optional && has_any))
       cgroups->hierarchies[index].walked = true;
     has_v1 |= version == 1;
+    has_any |= version != 0;
   }
 }
 
@@ -420,11 +448,12 @@ static int no_such_id(const char *id, struct mw_error *err)
 }
 
 int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
-                    struct mw_cgroup_sample *out, struct mw_error *err)
+                    mw_figure_set wanted, struct mw_cgroup_sample *out, struct mw_error *err)
 {
   pthread_mutex_lock(&cgroups->mutex);
   struct mw_cgroup_entry *entry = find_or_look(cgroups, id);
-  int rc = entry ? mw_reader_read(cgroups, entry, host_cpus, out, err) : no_such_id(id, err);
+  int rc =
+      entry ? mw_reader_read(cgroups, entry, host_cpus, wanted, out, err) : no_such_id(id, err);
   pthread_mutex_unlock(&cgroups->mutex);
   return rc;
 }

@@ -13,20 +13,21 @@
 #include "moonwatch/cgroup.h"
 
 enum mw_file_format {
-  MW_FORMAT_NUMBER,  /**< one line, one number; "max" and -1 are absent */
-  MW_FORMAT_PAIRS,   /**< "key number" lines */
-  MW_FORMAT_CPU_MAX, /**< "quota period" */
-  MW_FORMAT_CPU_SET, /**< "0-3,8": a count of CPUs */
-  MW_FORMAT_BLKIO,   /**< "8:0 Read 4096" lines */
-  MW_FORMAT_IO_STAT, /**< "8:0 rbytes=4096 wbytes=0 ..." lines */
+  MW_FORMAT_NUMBER,   /**< one line, one number; "max" and -1 are absent */
+  MW_FORMAT_PAIRS,    /**< "key number" lines */
+  MW_FORMAT_CPU_MAX,  /**< "quota period" */
+  MW_FORMAT_CPU_SET,  /**< "0-3,8": a count of CPUs */
+  MW_FORMAT_BLKIO,    /**< "8:0 Read 4096" lines */
+  MW_FORMAT_IO_STAT,  /**< "8:0 rbytes=4096 wbytes=0 ..." lines */
+  MW_FORMAT_PRESSURE, /**< "some avg10=0.00 avg60=0.00 avg300=0.00 total=123" lines */
 };
 
 /** Values that mean "none". */
 enum mw_absent_rule {
   MW_ABSENT_NEVER,
   MW_ABSENT_ZERO,      /**< version 2: 0 is no limit, or nothing seen */
-  MW_ABSENT_UNLIMITED, /**< version 1: what the kernel prints for no limit, whatever its page size
-                        */
+  MW_ABSENT_UNLIMITED, /**< version 1: what the kernel prints for no limit, whatever its page size,
+                            that of huge pages too */
 };
 
 struct mw_figure_row {
@@ -37,12 +38,20 @@ struct mw_figure_row {
   enum mw_absent_rule absent;
 };
 
+enum mw_file_flag {
+  MW_FILE_SLOW = 1, /**< a limit, a weight, a peak, or what rarely moves: read now and then */
+  /** Depends on the kernel's version, configuration or command line: when it is missing, or has
+   * none of its keys, nothing is wrong. */
+  MW_FILE_OPTIONAL = 2,
+  MW_FILE_OF_POD = 4, /**< read in the pod's cgroup, not in the container's */
+};
+
 struct mw_figure_file {
   int version;
   enum mw_controller controller;
   const char *name;
   enum mw_file_format format;
-  bool slow; /**< a limit, a weight or a peak: read now and then */
+  unsigned flags; /**< of enum mw_file_flag */
   const struct mw_figure_row *rows;
   size_t rows_count;
 };

@@ -6,6 +6,7 @@
  *   tree.c      which cgroups exist: walks, events, link counts
  *   entries.c   the containers among them, by id
  *   reader.c    what one container has used: files, kept descriptors, limits
+ *   pods.c      what the pods of containers know of running out of memory
  *   processes.c the processes of one container
  *   paths.c     where it is in hierarchies other than the one that was walked
  *   pending.c   cgroups that are still to be visited
@@ -32,6 +33,7 @@
 #define MW_CGROUP_PENDING_MAX_BYTES ((size_t)64 << 20) /* ceiling of paths to visit */
 #define MW_HIERARCHIES_MAX (MW_CONTROLLER_COUNT + 1)   /* each controller its own, and version 2 */
 #define MW_PLAN_MAX 32
+#define MW_POD_KILLED_MAX 16 /* containers of a pod that are told apart by what was killed */
 
 struct mw_cgroup_directory;
 
@@ -50,6 +52,25 @@ struct mw_hierarchy {
 struct mw_plan_file {
   const struct mw_figure_file *file;
   uint8_t hierarchy;
+  mw_figure_set figures; /**< that it holds */
+  uint64_t lacking_walk; /**< the walk since which no container here has it; 0: not so */
+};
+
+/** What a pod's cgroup knows of running out of memory, and version 1 of each container alone. */
+struct mw_cgroup_pod {
+  size_t users;     /**< its directory, and the containers that have looked at it */
+  bool due;         /**< something happened: read again whatever the age */
+  bool has_problem; /**< its file could not be read or understood */
+  int64_t read_ns;  /**< 0: never */
+  uint64_t present; /**< as in struct mw_figures: of the two figures */
+  uint64_t oom_events_total, oom_kills_total;
+
+  /** Version 1: what containers had when last read, those that are gone too. */
+  struct {
+    uint64_t inode, kills_total;
+  } killed[MW_POD_KILLED_MAX];
+  size_t killed_count;
+  uint64_t older_kills_total; /**< of containers for which there is no place any more */
 };
 
 struct mw_cgroup_entry {
@@ -64,12 +85,15 @@ struct mw_cgroup_entry {
   bool is_elsewhere;                     /**< it was seen in another walked hierarchy too */
   int fds[MW_PLAN_MAX];                  /**< kept open; -1: not */
   uint32_t missing_files;                /**< bit 1 << plan file: not there when last looked for */
-  uint32_t reported_files;               /**< the same: on_problem was told, and it has not ended */
-  int64_t limits_read_ns;                /**< 0: never */
-  struct mw_cgroup_sample limits;        /**< of the slow files */
+  uint64_t looked_walk;           /**< the walk after which optional files were last looked for */
+  uint32_t reported_files;        /**< the same: on_problem was told, and it has not ended */
+  int64_t limits_read_ns;         /**< 0: never */
+  struct mw_cgroup_sample limits; /**< of the slow files */
   struct mw_figures parent_limits;
   bool has_parent_limits;
-  UT_hash_handle hh; /**< by id */
+  struct mw_cgroup_pod *pod;                  /**< NULL: in none, or not looked at yet */
+  uint64_t oom_events_total, oom_kills_total; /**< when last read */
+  UT_hash_handle hh;                          /**< by id */
 };
 
 /** A directory that is watched over. The children of a container count too: containers nest. */
@@ -82,6 +106,7 @@ struct mw_cgroup_directory {
   bool has_children;             /**< when it was listed, or an event told so since */
   bool is_container;             /**< by its name */
   struct mw_cgroup_entry *entry; /**< the container whose place this is; NULL: none */
+  struct mw_cgroup_pod *pod;     /**< when a container in this pod was asked about it */
   uint64_t walk;
   int watch;                               /**< of inotify; -1: none */
   struct mw_cgroup_directory *prev, *next; /**< in the order of the link-count check */
@@ -104,6 +129,8 @@ struct mw_cgroups {
   struct mw_controller_info controllers[MW_CONTROLLER_COUNT];
   struct mw_plan_file plan[MW_PLAN_MAX];
   size_t plan_count;
+  struct mw_plan_file pod_file;  /**< .file is NULL: there is none */
+  uint32_t optional_hierarchies; /**< bit 1 << hierarchy: optional files alone are read there */
 
   /* containers */
   struct mw_cgroup_entry *entries;
@@ -165,14 +192,37 @@ size_t mw_cgroup_pod_path(const char *path, char uid[static MW_CGROUP_WORD_BYTES
 
 /* reader.c */
 int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,
-                   struct mw_cgroup_sample *out, struct mw_error *err);
+                   mw_figure_set wanted, struct mw_cgroup_sample *out, struct mw_error *err);
 void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry);
+/** The first of an interval is dated back by the container's own part of it, so that containers
+ * that were found together do not fall due together for ever. Never 0. */
+int64_t mw_reader_stamp_ns(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                           int64_t last_ns, int64_t now_ns);
 /** Its path in a hierarchy; check absent_hierarchies first. */
 const char *mw_reader_path_in(const struct mw_cgroup_entry *entry, uint8_t hierarchy);
 /** Is there no cgroup of its inode at its path any more? */
 bool mw_reader_is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry);
 /** Drop the container. @return -ENOENT. */
 int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err);
+/** Read @p planned in another cgroup than a container's into cgroups->text. @return 0 or -errno. */
+int mw_reader_read_once(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
+                        const char *directory);
+/** Tell of a problem with a file in @p directory. */
+void mw_reader_report(struct mw_cgroups *cgroups, const char *id,
+                      const struct mw_plan_file *planned, const char *directory,
+                      const struct mw_error *problem);
+
+/* pods.c */
+/** Compare with what its own file said last, which is in @p out when it was read. */
+void mw_pod_note_own(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry,
+                     const struct mw_cgroup_sample *out);
+/** Put the figures of the pod into @p out; they are read again when that is due. */
+void mw_pod_fill(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, int64_t now_ns,
+                 struct mw_cgroup_sample *out);
+/** The container leaves: its pod is worth another look. */
+void mw_pod_leave(struct mw_cgroup_entry *entry);
+/** One user less. NULL is no pod. */
+void mw_pod_release(struct mw_cgroup_pod *pod);
 
 /* processes.c */
 int mw_processes_list(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry,

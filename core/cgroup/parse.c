@@ -9,9 +9,9 @@
 
 #define CPUS_MAX 65536 /* a CPU set that names more is not believed */
 
-/* Every limit at or above this is "none": what version 1 prints for it with 64 KiB pages, and with
- * 4 KiB pages it prints a little more. */
-#define UNLIMITED_BYTES UINT64_C(9223372036854710272)
+/* Every limit at or above this is "none". Version 1 prints 2^63 rounded down to whole pages: these
+ * are pages of 1 GiB, with smaller ones it prints a little more. */
+#define UNLIMITED_BYTES ((UINT64_C(1) << 63) - (UINT64_C(1) << 30))
 
 struct parse {
   const struct mw_figure_file *file;
@@ -135,6 +135,19 @@ static const struct mw_figure_row *find_row(struct keys *keys, struct mw_slice l
   return NULL;
 }
 
+/* Is there a line of key and number, whatever the key? Then an older kernel wrote the file. */
+static bool has_pair(struct mw_slice text)
+{
+  struct mw_slice line, key, number;
+  uint64_t value;
+
+  while (mw_slice_next_line(&text, &line))
+    if (mw_slice_next_word(&line, &key) && mw_slice_next_word(&line, &number) &&
+        mw_parse_u64(number, &value))
+      return true;
+  return false;
+}
+
 static void parse_pairs(struct parse *parse, struct mw_slice text)
 {
   const struct mw_slice whole = text;
@@ -156,8 +169,63 @@ static void parse_pairs(struct parse *parse, struct mw_slice text)
       problem(parse, "has a value that is not a number", line);
     seen |= bit;
   }
-  if (seen == 0 && parse->problems == 0)
+  if (seen == 0 && parse->problems == 0 &&
+      !(parse->file->flags & MW_FILE_OPTIONAL && has_pair(whole)))
     problem(parse, "has none of the keys that it should have", whole);
+}
+
+/* ---- Pressure ---- */
+
+/* The row "some.total" of a line that starts with "some"; NULL: there is none. */
+static const struct mw_figure_row *pressure_row(const struct mw_figure_file *file,
+                                                struct mw_slice kind)
+{
+  for (size_t i = 0; i < file->rows_count; i++) {
+    const struct mw_figure_row *row = &file->rows[i];
+    if (row->key_bytes > kind.len_bytes && row->key[kind.len_bytes] == '.' &&
+        memcmp(row->key, kind.data, kind.len_bytes) == 0)
+      return row;
+  }
+  return NULL;
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123": the averages can be had from the total. */
+static bool find_pressure_total(struct mw_slice rest, uint64_t *total)
+{
+  static const char key[] = "total=";
+  const size_t key_bytes = sizeof key - 1;
+  struct mw_slice word;
+
+  while (mw_slice_next_word(&rest, &word))
+    if (word.len_bytes > key_bytes && memcmp(word.data, key, key_bytes) == 0)
+      return mw_parse_u64((struct mw_slice){word.data + key_bytes, word.len_bytes - key_bytes},
+                          total);
+  return false;
+}
+
+static void parse_pressure(struct parse *parse, struct mw_slice text)
+{
+  const struct mw_slice whole = text;
+  struct mw_slice line, kind;
+  uint64_t seen = 0, total;
+
+  while (next_whole_line(parse, &text, &line)) {
+    struct mw_slice rest = line;
+    const struct mw_figure_row *row =
+        mw_slice_next_word(&rest, &kind) ? pressure_row(parse->file, kind) : NULL;
+    if (!row)
+      continue;
+    uint64_t bit = UINT64_C(1) << (row - parse->file->rows);
+    if (seen & bit)
+      problem(parse, "has a line twice", line);
+    else if (find_pressure_total(rest, &total))
+      set_figure(parse, row, total, line);
+    else
+      problem(parse, "has a line without a total", line);
+    seen |= bit;
+  }
+  if (seen == 0 && parse->problems == 0)
+    problem(parse, "has no line of pressure", whole);
 }
 
 static void parse_cpu_max(struct parse *parse, struct mw_slice text)
@@ -459,9 +527,10 @@ int mw_figure_file_parse(const struct mw_figure_file *file, struct mw_slice text
                          struct mw_error *err)
 {
   static void (*const parsers[])(struct parse *, struct mw_slice) = {
-      [MW_FORMAT_NUMBER] = parse_number,   [MW_FORMAT_PAIRS] = parse_pairs,
-      [MW_FORMAT_CPU_MAX] = parse_cpu_max, [MW_FORMAT_CPU_SET] = parse_cpu_set,
-      [MW_FORMAT_BLKIO] = parse_blkio,     [MW_FORMAT_IO_STAT] = parse_io,
+      [MW_FORMAT_NUMBER] = parse_number,     [MW_FORMAT_PAIRS] = parse_pairs,
+      [MW_FORMAT_CPU_MAX] = parse_cpu_max,   [MW_FORMAT_CPU_SET] = parse_cpu_set,
+      [MW_FORMAT_BLKIO] = parse_blkio,       [MW_FORMAT_IO_STAT] = parse_io,
+      [MW_FORMAT_PRESSURE] = parse_pressure,
   };
   struct parse parse = {file, figures, sample, err, 0, false};
 

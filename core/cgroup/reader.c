@@ -38,7 +38,9 @@ void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)
   for (size_t i = 0; i < cgroups->plan_count; i++)
     close_kept(cgroups, entry, i);
   mw_paths_forget(entry);
+  mw_pod_leave(entry);
   entry->missing_files = entry->reported_files = 0;
+  entry->looked_walk = 0;
   entry->limits_read_ns = 0;
   mw_sample_clear(&entry->limits);
   entry->has_parent_limits = false;
@@ -118,7 +120,8 @@ static int open_planned(struct mw_cgroups *cgroups, const struct mw_plan_file *p
 static void keep_or_close(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
                           int fd)
 {
-  if (!cgroups->plan[index].file->slow && cgroups->kept_files < cgroups->kept_files_max) {
+  if (!(cgroups->plan[index].file->flags & MW_FILE_SLOW) &&
+      cgroups->kept_files < cgroups->kept_files_max) {
     int high_fd = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FD_MIN);
     entry->fds[index] = high_fd >= 0 ? high_fd : fd; /* RLIMIT_NOFILE may be that low */
     cgroups->kept_files++;
@@ -154,30 +157,81 @@ static int read_planned(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entr
   return rc;
 }
 
-static void report_file(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
-                        size_t index, const struct mw_error *problem)
+int mw_reader_read_once(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
+                        const char *directory)
 {
-  const struct mw_plan_file *planned = &cgroups->plan[index];
+  MW_AUTO_CLOSE int fd = open_planned(cgroups, planned, directory);
+
+  if (fd < 0)
+    return fd;
+  int rc = read_text(cgroups, fd);
+  if (rc == 0)
+    tell_read(cgroups, planned, directory);
+  return rc;
+}
+
+/* ---- What is wrong with a file ---- */
+
+void mw_reader_report(struct mw_cgroups *cgroups, const char *id,
+                      const struct mw_plan_file *planned, const char *directory,
+                      const struct mw_error *problem)
+{
   struct mw_error err;
 
   if (!cgroups->config.on_problem)
     return;
   mw_error_set(&err, problem->code, "%s%s/%s %.1000s",
-               cgroups->hierarchies[planned->hierarchy].mount_path,
-               mw_reader_path_in(entry, planned->hierarchy), planned->file->name, problem->text);
-  mw_cgroups_report(cgroups, entry->found.id, &err);
+               cgroups->hierarchies[planned->hierarchy].mount_path, directory, planned->file->name,
+               problem->text);
+  mw_cgroups_report(cgroups, id, &err);
 }
 
-/* Something is wrong with one file: counted each time, told when it is new. */
+/* Counted each time, told when it is new. */
 static void note_problem(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
                          const struct mw_error *problem, struct mw_cgroup_sample *out)
 {
+  const struct mw_plan_file *planned = &cgroups->plan[index];
   uint32_t bit = UINT32_C(1) << index;
 
   out->problems_count++;
   if (!(entry->reported_files & bit))
-    report_file(cgroups, entry, index, problem);
+    mw_reader_report(cgroups, entry->found.id, planned,
+                     mw_reader_path_in(entry, planned->hierarchy), problem);
   entry->reported_files |= bit;
+}
+
+/*
+ * Is a file that one container lacks missing in all of them? Pressure that is switched off says so.
+ * Version 1 has each file in the root too, and so has pressure: what is not there is nowhere. The
+ * other files of version 2 are not in the root, but come and go with their controller, of which
+ * memory has a file in every container.
+ */
+static bool is_lacking_everywhere(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                                  const struct mw_plan_file *planned, int rc)
+{
+  const struct mw_hierarchy *hierarchy = &cgroups->hierarchies[planned->hierarchy];
+  const struct mw_figure_file *file = planned->file;
+  char path[PATH_MAX];
+
+  if (rc == -EOPNOTSUPP)
+    return true;
+  if (file->version == 1 || file->controller == MW_CONTROLLER_PRESSURE)
+    return faccessat(hierarchy->root_fd, file->name, F_OK, 0) < 0;
+  return file->controller == MW_CONTROLLER_MEMORY &&
+         file_path(mw_reader_path_in(entry, planned->hierarchy), "memory.current", path) &&
+         faccessat(hierarchy->root_fd, path, F_OK, 0) == 0;
+}
+
+/* An optional file that is not there: nothing is wrong. */
+static void note_lacking(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
+                         int rc)
+{
+  struct mw_plan_file *planned = &cgroups->plan[index];
+
+  entry->missing_files |= UINT32_C(1) << index;
+  entry->reported_files &= ~(UINT32_C(1) << index);
+  if (is_lacking_everywhere(cgroups, entry, planned, rc))
+    planned->lacking_walk = cgroups->walk;
 }
 
 static void note_unread(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, size_t index,
@@ -185,9 +239,14 @@ static void note_unread(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entr
 {
   struct mw_error problem;
 
+  if (cgroups->plan[index].file->flags & MW_FILE_OPTIONAL &&
+      (rc == -ENOENT || rc == -ENODEV || rc == -EOPNOTSUPP)) {
+    note_lacking(cgroups, entry, index, rc);
+    return;
+  }
   if (!mw_will_pass(rc))
     entry->missing_files |= UINT32_C(1) << index;
-  else if (cgroups->plan[index].file->slow)
+  else if (cgroups->plan[index].file->flags & MW_FILE_SLOW)
     entry->limits_read_ns = 0;
   if (rc == -EMSGSIZE)
     mw_error_set(&problem, EMSGSIZE, "is larger than the limit of %zu bytes",
@@ -237,10 +296,8 @@ static void read_parent_limits(struct mw_cgroups *cgroups, struct mw_cgroup_entr
     if (!slash || slash == parent)
       continue; /* the root limits nobody */
     *slash = '\0';
-    MW_AUTO_CLOSE int fd = open_planned(cgroups, planned, parent);
-    if (fd < 0 || read_text(cgroups, fd) < 0)
+    if (mw_reader_read_once(cgroups, planned, parent) < 0)
       continue;
-    tell_read(cgroups, planned, parent);
     mw_figure_file_parse(planned->file,
                          (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
                          &entry->parent_limits, NULL, NULL);
@@ -254,19 +311,29 @@ static bool limits_are_due(const struct mw_cgroups *cgroups, const struct mw_cgr
          now_ns - entry->limits_read_ns > cgroups->config.limits_max_age_ns;
 }
 
-/* The first reading of each container is dated back by its own part of the interval, so that
- * containers that were found together do not fall due together for ever. */
-static int64_t limits_stamp_ns(const struct mw_cgroups *cgroups,
-                               const struct mw_cgroup_entry *entry, int64_t now_ns)
+int64_t mw_reader_stamp_ns(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                           int64_t last_ns, int64_t now_ns)
 {
-  if (entry->limits_read_ns != 0)
-    return now_ns;
   uint64_t spread = entry->hh.hashv % 1000;
-  int64_t stamp = now_ns - cgroups->config.limits_max_age_ns / 1000 * (int64_t)spread;
-  return stamp != 0 ? stamp : 1;
+  int64_t stamp_ns = now_ns;
+
+  if (last_ns == 0)
+    stamp_ns -= cgroups->config.limits_max_age_ns / 1000 * (int64_t)spread;
+  return stamp_ns != 0 ? stamp_ns : 1;
 }
 
 /* ---- One container ---- */
+
+/* One reading of one container, as it goes on. */
+struct reading {
+  struct mw_cgroups *cgroups;
+  struct mw_cgroup_entry *entry;
+  struct mw_cgroup_sample *out;
+  mw_figure_set wanted;
+  bool with_limits;
+  bool look_again; /* for what is optional: a walk has passed, and it is the turn of the limits */
+  int files_read;
+};
 
 bool mw_reader_is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
 {
@@ -277,73 +344,6 @@ bool mw_reader_is_gone(const struct mw_cgroups *cgroups, const struct mw_cgroup_
          status.st_ino != entry->found.inode;
 }
 
-static bool has_kept_file(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
-{
-  for (size_t i = 0; i < cgroups->plan_count; i++)
-    if (entry->fds[i] >= 0 && cgroups->plan[i].hierarchy == entry->hierarchy)
-      return true;
-  return false;
-}
-
-/* @return how many files were read, or -ENODEV when the container is gone. */
-static int read_files(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, bool with_limits,
-                      struct mw_cgroup_sample *out)
-{
-  int files_read = 0;
-
-  for (size_t i = 0; i < cgroups->plan_count; i++) {
-    const struct mw_plan_file *planned = &cgroups->plan[i];
-    struct mw_cgroup_sample *sample = planned->file->slow ? &entry->limits : out;
-    struct mw_error problem;
-
-    if (planned->file->slow && !with_limits)
-      continue;
-    if (entry->absent_hierarchies >> planned->hierarchy & 1)
-      continue;
-    if (entry->missing_files >> i & 1 && !with_limits) {
-      out->problems_count++;
-      continue;
-    }
-    int rc = read_planned(cgroups, entry, i);
-    if (rc == -ENODEV && planned->hierarchy == entry->hierarchy)
-      return -ENODEV;
-    if (rc < 0) {
-      note_unread(cgroups, entry, i, rc, out);
-      continue;
-    }
-    files_read++;
-    entry->missing_files &= ~(UINT32_C(1) << i);
-    int problems = mw_figure_file_parse(
-        planned->file, (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
-        &sample->figures, sample, &problem);
-    if (problems > 0)
-      note_problem(cgroups, entry, i, &problem, out);
-    else
-      entry->reported_files &= ~(UINT32_C(1) << i);
-  }
-  return files_read;
-}
-
-static void derive(struct mw_cgroup_sample *out, struct mw_cgroups *cgroups,
-                   struct mw_cgroup_entry *entry, uint32_t host_cpus, bool with_limits)
-{
-  uint64_t usage, inactive_file;
-
-  if (mw_figures_get(&out->figures, MW_MEMORY_USAGE_BYTES, &usage) &&
-      mw_figures_get(&out->figures, MW_MEMORY_INACTIVE_FILE_BYTES, &inactive_file))
-    mw_figures_set(&out->figures, MW_MEMORY_WORKING_SET_BYTES,
-                   usage > inactive_file ? usage - inactive_file : 0);
-
-  if (with_limits)
-    entry->has_parent_limits = false;
-  mw_cgroup_cpu_limit(out, &out->figures, entry->has_parent_limits ? &entry->parent_limits : NULL,
-                      host_cpus);
-  if (with_limits && out->cpu_limit_defaulted) {
-    read_parent_limits(cgroups, entry, &out->figures);
-    mw_cgroup_cpu_limit(out, &out->figures, &entry->parent_limits, host_cpus);
-  }
-}
-
 int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, struct mw_error *err)
 {
   int rc = mw_error_set(err, ENOENT, "container %s is gone", entry->found.id);
@@ -351,39 +351,226 @@ int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, st
   return rc;
 }
 
+/* Is a kept file about to be read that tells when the container is gone? */
+static bool has_kept_file(const struct reading *reading)
+{
+  const struct mw_cgroup_entry *entry = reading->entry;
+
+  for (size_t i = 0; i < reading->cgroups->plan_count; i++) {
+    const struct mw_plan_file *planned = &reading->cgroups->plan[i];
+    if (entry->fds[i] >= 0 && planned->hierarchy == entry->hierarchy &&
+        planned->figures & reading->wanted)
+      return true;
+  }
+  return false;
+}
+
+#define WORKING_SET_PARTS                                                                          \
+  (UINT64_C(1) << MW_MEMORY_USAGE_BYTES | UINT64_C(1) << MW_MEMORY_INACTIVE_FILE_BYTES)
+#define KERNEL_PARTS                                                                               \
+  (UINT64_C(1) << MW_MEMORY_KERNEL_STACK_BYTES | UINT64_C(1) << MW_MEMORY_SLAB_BYTES)
+#define OWN_OOM                                                                                    \
+  (UINT64_C(1) << MW_MEMORY_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_MEMORY_OOM_KILLS_TOTAL)
+#define POD_OOM (UINT64_C(1) << MW_POD_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_POD_OOM_KILLS_TOTAL)
+
+/* @p wanted with what it is made of: the pod is read again when the container's own have moved. */
+static mw_figure_set with_parts(mw_figure_set wanted)
+{
+  if (wanted & mw_figure_set_of(MW_MEMORY_WORKING_SET_BYTES))
+    wanted |= WORKING_SET_PARTS;
+  if (wanted & mw_figure_set_of(MW_MEMORY_KERNEL_BYTES))
+    wanted |= KERNEL_PARTS;
+  if (wanted & POD_OOM)
+    wanted |= OWN_OOM;
+  return wanted;
+}
+
+/* What a reading of @p wanted looks for: all but the figures of the files that it leaves out. */
+static mw_figure_set covered_by(const struct mw_cgroups *cgroups, mw_figure_set wanted)
+{
+  mw_figure_set left_out = ~wanted & (MW_FIGURE_SET_DEVICES | POD_OOM);
+
+  for (size_t i = 0; i < cgroups->plan_count; i++)
+    if (!(cgroups->plan[i].file->flags & MW_FILE_SLOW) && !(cgroups->plan[i].figures & wanted))
+      left_out |= cgroups->plan[i].figures;
+  if (left_out & WORKING_SET_PARTS)
+    left_out |= mw_figure_set_of(MW_MEMORY_WORKING_SET_BYTES);
+  if (left_out & KERNEL_PARTS)
+    left_out |= mw_figure_set_of(MW_MEMORY_KERNEL_BYTES);
+  return ~left_out;
+}
+
+/* Is it known that the file is missing, and not the time to look for it again? */
+static bool is_known_missing(const struct reading *reading, size_t index)
+{
+  const struct mw_plan_file *planned = &reading->cgroups->plan[index];
+  uint32_t bit = UINT32_C(1) << index;
+
+  if (planned->lacking_walk != 0 && planned->lacking_walk == reading->cgroups->walk)
+    return true;
+  if (!(reading->entry->missing_files & bit))
+    return false;
+  bool is_quiet =
+      planned->file->flags & MW_FILE_OPTIONAL && !(reading->entry->reported_files & bit);
+  return is_quiet ? !reading->look_again : !reading->with_limits;
+}
+
+static bool is_due(const struct reading *reading, size_t index)
+{
+  const struct mw_plan_file *planned = &reading->cgroups->plan[index];
+
+  if (reading->entry->absent_hierarchies >> planned->hierarchy & 1)
+    return false;
+  if (planned->file->flags & MW_FILE_SLOW ? !reading->with_limits
+                                          : !(planned->figures & reading->wanted))
+    return false;
+  if (!is_known_missing(reading, index))
+    return true;
+  reading->out->problems_count += reading->entry->reported_files >> index & 1;
+  return false;
+}
+
+static void parse_file(struct reading *reading, size_t index)
+{
+  struct mw_cgroups *cgroups = reading->cgroups;
+  struct mw_cgroup_entry *entry = reading->entry;
+  const struct mw_figure_file *file = cgroups->plan[index].file;
+  struct mw_cgroup_sample *sample = file->flags & MW_FILE_SLOW ? &entry->limits : reading->out;
+  struct mw_error problem;
+
+  reading->files_read++;
+  entry->missing_files &= ~(UINT32_C(1) << index);
+  int problems =
+      mw_figure_file_parse(file, (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
+                           &sample->figures, sample, &problem);
+  if (problems > 0)
+    note_problem(cgroups, entry, index, &problem, reading->out);
+  else
+    entry->reported_files &= ~(UINT32_C(1) << index);
+}
+
+/* @return 0, or -ENODEV when the container is gone. */
+static int read_files(struct reading *reading)
+{
+  struct mw_cgroups *cgroups = reading->cgroups;
+  struct mw_cgroup_entry *entry = reading->entry;
+
+  for (size_t i = 0; i < cgroups->plan_count; i++) {
+    if (!is_due(reading, i))
+      continue;
+    int rc = read_planned(cgroups, entry, i);
+    /* a kept file ends with its cgroup, or when its kind is switched off there */
+    if (rc == -ENODEV && cgroups->plan[i].hierarchy == entry->hierarchy &&
+        (!(cgroups->plan[i].file->flags & MW_FILE_OPTIONAL) || mw_reader_is_gone(cgroups, entry)))
+      return -ENODEV;
+    if (rc < 0)
+      note_unread(cgroups, entry, i, rc, reading->out);
+    else
+      parse_file(reading, i);
+  }
+  return 0;
+}
+
+static void derive_memory(struct mw_figures *figures)
+{
+  uint64_t usage, inactive_file, stack, slab;
+
+  if (mw_figures_get(figures, MW_MEMORY_USAGE_BYTES, &usage) &&
+      mw_figures_get(figures, MW_MEMORY_INACTIVE_FILE_BYTES, &inactive_file))
+    mw_figures_set(figures, MW_MEMORY_WORKING_SET_BYTES,
+                   usage > inactive_file ? usage - inactive_file : 0);
+  if (mw_figures_get(figures, MW_MEMORY_KERNEL_STACK_BYTES, &stack) &&
+      mw_figures_get(figures, MW_MEMORY_SLAB_BYTES, &slab) && stack <= UINT64_MAX - slab)
+    mw_figures_set(figures, MW_MEMORY_KERNEL_BYTES, stack + slab);
+}
+
+static void derive_cpu_limit(struct reading *reading, uint32_t host_cpus)
+{
+  struct mw_cgroup_entry *entry = reading->entry;
+  struct mw_cgroup_sample *out = reading->out;
+
+  if (reading->with_limits)
+    entry->has_parent_limits = false;
+  mw_cgroup_cpu_limit(out, &out->figures, entry->has_parent_limits ? &entry->parent_limits : NULL,
+                      host_cpus);
+  if (reading->with_limits && out->cpu_limit_defaulted) {
+    read_parent_limits(reading->cgroups, entry, &out->figures);
+    mw_cgroup_cpu_limit(out, &out->figures, &entry->parent_limits, host_cpus);
+  }
+}
+
+/* Bring what is known of the container up to date, and begin the reading. */
+static void begin(struct reading *reading, int64_t now_ns)
+{
+  struct mw_cgroups *cgroups = reading->cgroups;
+  struct mw_cgroup_entry *entry = reading->entry;
+  uint32_t absent = entry->absent_hierarchies;
+
+  reading->look_again = reading->with_limits && entry->looked_walk != cgroups->walk;
+  if (reading->look_again)
+    entry->looked_walk = cgroups->walk;
+  else
+    absent &= ~cgroups->optional_hierarchies;
+  if (!entry->paths_known || (reading->with_limits && absent))
+    mw_paths_find(cgroups, entry);
+  mw_sample_clear(reading->out);
+  if (reading->with_limits) {
+    mw_sample_clear(&entry->limits);
+    entry->limits_read_ns = mw_reader_stamp_ns(cgroups, entry, entry->limits_read_ns, now_ns);
+  }
+}
+
+/* Put together what the files have given. @return 0 or -ENOMEM. */
+static int complete(struct reading *reading, uint32_t host_cpus, int64_t now_ns,
+                    struct mw_error *err)
+{
+  struct mw_cgroups *cgroups = reading->cgroups;
+  struct mw_cgroup_entry *entry = reading->entry;
+  struct mw_cgroup_sample *out = reading->out;
+
+  if (mw_sample_merge(out, &entry->limits) < 0)
+    return mw_error_set(err, ENOMEM, "out of memory for the devices of %s", entry->found.id);
+  derive_memory(&out->figures);
+  derive_cpu_limit(reading, host_cpus);
+  mw_pod_note_own(cgroups, entry, out);
+  if (reading->wanted & POD_OOM)
+    mw_pod_fill(cgroups, entry, now_ns, out);
+  if (reading->wanted & MW_FIGURE_SET_DEVICES)
+    mw_disk_fill_names(cgroups, out, now_ns);
+  else
+    out->devices_count = 0; /* they were there for the totals */
+  out->covered = covered_by(cgroups, reading->wanted);
+  out->inode = entry->found.inode;
+  out->read_ns = mw_cgroups_now_ns(cgroups);
+  return 0;
+}
+
 int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, uint32_t host_cpus,
-                   struct mw_cgroup_sample *out, struct mw_error *err)
+                   mw_figure_set wanted, struct mw_cgroup_sample *out, struct mw_error *err)
 {
   int64_t now_ns = mw_cgroups_now_ns(cgroups);
-  bool with_limits = limits_are_due(cgroups, entry, now_ns);
+  struct reading reading = {
+      .cgroups = cgroups,
+      .entry = entry,
+      .out = out,
+      .wanted = with_parts(wanted),
+      .with_limits = limits_are_due(cgroups, entry, now_ns),
+  };
 
   /* A kept file of a removed cgroup fails; without one only this tells, and that a new cgroup of
    * the same name is another container. */
-  if (!has_kept_file(cgroups, entry) && mw_reader_is_gone(cgroups, entry))
+  if (!has_kept_file(&reading) && mw_reader_is_gone(cgroups, entry))
     return mw_reader_gone(cgroups, entry, err);
   if (cgroups->text.capacity_bytes == 0 &&
       mw_buf_reserve(&cgroups->text, FIRST_READ_BYTES, err) < 0)
     return -ENOMEM;
-  if (!entry->paths_known || (with_limits && entry->absent_hierarchies))
-    mw_paths_find(cgroups, entry);
-
-  mw_sample_clear(out);
-  if (with_limits) {
-    mw_sample_clear(&entry->limits);
-    entry->limits_read_ns = limits_stamp_ns(cgroups, entry, now_ns);
-  }
-  int files_read = read_files(cgroups, entry, with_limits, out);
-  if (files_read == -ENODEV || (files_read == 0 && mw_reader_is_gone(cgroups, entry)))
+  begin(&reading, now_ns);
+  if (read_files(&reading) < 0 || (reading.files_read == 0 && mw_reader_is_gone(cgroups, entry)))
     return mw_reader_gone(cgroups, entry, err);
-  if (files_read == 0)
+  /* nothing wanted was there, and something should have been */
+  if (reading.files_read == 0 && (out->problems_count > 0 || wanted == MW_FIGURE_SET_ALL))
     return mw_error_set(err, ENODATA, "no file of container %s can be read below %s%s",
                         entry->found.id, cgroups->hierarchies[entry->hierarchy].mount_path,
                         entry->path);
-  if (mw_sample_merge(out, &entry->limits) < 0)
-    return mw_error_set(err, ENOMEM, "out of memory for the devices of %s", entry->found.id);
-  derive(out, cgroups, entry, host_cpus, with_limits);
-  mw_disk_fill_names(cgroups, out, now_ns);
-  out->inode = entry->found.inode;
-  out->read_ns = mw_cgroups_now_ns(cgroups);
-  return 0;
+  return complete(&reading, host_cpus, now_ns, err);
 }

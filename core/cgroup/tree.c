@@ -51,11 +51,19 @@ static void directory_unwatch(struct mw_cgroups *cgroups, struct mw_cgroup_direc
   directory->watch = -1;
 }
 
+/* What is known of a directory does not hold for another one at its place. */
+static void directory_reset(struct mw_cgroups *cgroups, struct mw_cgroup_directory *directory)
+{
+  directory_unwatch(cgroups, directory);
+  mw_pod_release(directory->pod);
+  directory->pod = NULL;
+}
+
 static void directory_free(struct mw_cgroups *cgroups, struct mw_cgroup_directory *directory)
 {
   if (directory->watch >= 0 && cgroups->inotify_fd >= 0)
     inotify_rm_watch(cgroups->inotify_fd, directory->watch); /* fails when it is gone: fine */
-  directory_unwatch(cgroups, directory);
+  directory_reset(cgroups, directory);
   directory_unlink(directory);
   free(directory->path);
   free(directory);
@@ -282,7 +290,7 @@ static struct mw_cgroup_directory *note_directory(struct mw_cgroups *cgroups, ui
     return NULL;
   bool is_new = directory->inode != status->st_ino; /* 0 when it was just added */
   if (is_new)
-    directory_unwatch(cgroups, directory); /* made anew: the watch went with the old one */
+    directory_reset(cgroups, directory); /* made anew: the watch went with the old one */
   directory->inode = status->st_ino;
   directory->walk = cgroups->walk;
   if (directory->watch < 0) {

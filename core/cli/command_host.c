@@ -93,8 +93,9 @@ static void print_table(struct facts *facts)
 
 /* Keys are sorted in all that is written. */
 static const enum mw_controller sorted_controllers[MW_CONTROLLER_COUNT] = {
-    MW_CONTROLLER_CPU, MW_CONTROLLER_CPUACCT, MW_CONTROLLER_CPUSET,
-    MW_CONTROLLER_IO,  MW_CONTROLLER_MEMORY,  MW_CONTROLLER_PIDS};
+    MW_CONTROLLER_CPU, MW_CONTROLLER_CPUACCT, MW_CONTROLLER_CPUSET, MW_CONTROLLER_HUGETLB,
+    MW_CONTROLLER_IO,  MW_CONTROLLER_MEMORY,  MW_CONTROLLER_PIDS,   MW_CONTROLLER_PRESSURE,
+};
 
 static void write_controllers(struct mw_json_writer *w, struct mw_cgroups *cgroups)
 {

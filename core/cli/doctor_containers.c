@@ -122,7 +122,7 @@ static void read_container(struct sample *sample, const char *id)
 
   mw_buf_clear(&doctor->files);
   mw_buf_clear(&doctor->problems);
-  int rc = mw_cgroups_read(doctor->cgroups, id, cpus, &reading, NULL);
+  int rc = mw_cgroups_read(doctor->cgroups, id, cpus, MW_FIGURE_SET_ALL, &reading, NULL);
   if (rc == 0 || rc == -ENODATA) { /* else it has gone meanwhile */
     sample->read++;
     sample->present |= rc == 0 ? reading.figures.present : 0;

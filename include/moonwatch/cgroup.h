@@ -40,6 +40,8 @@ enum mw_figure {
   MW_CPU_QUOTA_NS,
   MW_CPU_PERIOD_NS,
   MW_CPU_SET_CPUS,
+  MW_CPU_PRESSURE_SOME_NS,
+  MW_CPU_PRESSURE_FULL_NS,
   MW_MEMORY_USAGE_BYTES,
   MW_MEMORY_WORKING_SET_BYTES,
   MW_MEMORY_RSS_BYTES,
@@ -60,10 +62,30 @@ enum mw_figure {
   MW_MEMORY_MIN_BYTES,
   MW_MEMORY_HIGH_BYTES,
   MW_MEMORY_PEAK_BYTES,
+  MW_MEMORY_SWAP_BYTES,
+  MW_MEMORY_KERNEL_BYTES,
+  MW_MEMORY_KERNEL_STACK_BYTES,
+  MW_MEMORY_SLAB_BYTES,
+  MW_MEMORY_SWAP_LIMIT_BYTES,
+  MW_MEMORY_AND_SWAP_LIMIT_BYTES,
+  MW_MEMORY_SWAP_HIGH_BYTES,
+  MW_MEMORY_LIMIT_HITS_TOTAL,
+  MW_MEMORY_OOM_EVENTS_TOTAL,
+  MW_MEMORY_OOM_KILLS_TOTAL,
+  MW_POD_OOM_EVENTS_TOTAL,
+  MW_POD_OOM_KILLS_TOTAL,
+  MW_MEMORY_PRESSURE_SOME_NS,
+  MW_MEMORY_PRESSURE_FULL_NS,
+  MW_HUGETLB_2MB_USAGE_BYTES,
+  MW_HUGETLB_2MB_LIMIT_BYTES,
+  MW_HUGETLB_1GB_USAGE_BYTES,
+  MW_HUGETLB_1GB_LIMIT_BYTES,
   MW_IO_READ_BYTES,
   MW_IO_WRITE_BYTES,
   MW_IO_READ_OPERATIONS_TOTAL,
   MW_IO_WRITE_OPERATIONS_TOTAL,
+  MW_IO_PRESSURE_SOME_NS,
+  MW_IO_PRESSURE_FULL_NS,
   MW_PIDS_CURRENT,
   MW_PIDS_LIMIT,
   MW_FIGURE_COUNT
@@ -76,6 +98,9 @@ enum mw_controller {
   MW_CONTROLLER_MEMORY,
   MW_CONTROLLER_IO, /**< "blkio" in version 1 */
   MW_CONTROLLER_PIDS,
+  MW_CONTROLLER_HUGETLB,
+  MW_CONTROLLER_PRESSURE, /**< version 2 only, wherever that is mounted: the kernel has it in every
+                               cgroup, whatever controllers are enabled there */
   MW_CONTROLLER_COUNT
 };
 
@@ -93,6 +118,8 @@ struct mw_figure_source {
   const char *file; /**< "memory.stat" */
   const char *key;  /**< "total_rss"; NULL: the file is one number; else what the format names */
   uint64_t scale;   /**< the file's number times this is the figure */
+  bool optional; /**< many kernels lack the file: then the figure is absent and nothing is wrong */
+  bool of_pod;   /**< the file is that of the pod's cgroup, a directory above the container's */
 };
 
 MW_API const struct mw_figure_info *mw_figure_info(enum mw_figure figure);
@@ -126,6 +153,17 @@ static inline void mw_figures_set(struct mw_figures *figures, enum mw_figure fig
   figures->values[figure] = value;
 }
 
+/** Figures by their bits, 1 << figure: what a caller needs, what a reading looked for. */
+typedef uint64_t mw_figure_set;
+
+#define MW_FIGURE_SET_ALL UINT64_MAX
+#define MW_FIGURE_SET_DEVICES (UINT64_C(1) << 63) /**< the block devices one by one */
+
+static inline mw_figure_set mw_figure_set_of(enum mw_figure figure)
+{
+  return UINT64_C(1) << figure;
+}
+
 /** What one container did on one block device; absent figures as in struct mw_io_device.present. */
 enum mw_io_figure {
   MW_IO_DEVICE_READ_BYTES,
@@ -149,6 +187,9 @@ struct mw_io_device {
 /** One reading of one container. Zero it before the first use; it keeps its memory for the next. */
 struct mw_cgroup_sample {
   struct mw_figures figures;
+  /** What this reading looked for, whether or not it was there: MW_FIGURE_SET_ALL when everything
+   *  was. What is outside may have been left out. */
+  mw_figure_set covered;
   uint64_t inode;  /**< of the cgroup; another inode under the same id is another container */
   int64_t read_ns; /**< monotonic, when the reading was complete */
   bool cpu_limit_present;
@@ -275,16 +316,31 @@ MW_API int mw_cgroups_each(struct mw_cgroups *cgroups,
                            void *data, struct mw_error *err);
 
 /**
- * Read all figures of container @p id into @p out. Files that do not change often (limits, weights,
- * peaks) are read when the last reading is older than limits_max_age_ns.
+ * Read the figures @p wanted of container @p id into @p out; others may be there too
+ * (mw_cgroup_sample.covered). A file that changes all the time is read when it holds one that is
+ * wanted or that a wanted one is made of; only files that are read are kept open. Files that do not
+ * change often (limits, weights, peaks) are read when the last reading is older than
+ * limits_max_age_ns, whatever is wanted.
+ *
  * An id that is not known is looked for once (mw_cgroups_refresh). A file that is missing or not
- * understood leaves its figures absent, goes to on_problem, and is counted in problems_count.
+ * understood leaves its figures absent, goes to on_problem, and is counted in problems_count. That
+ * is not so for optional files (mw_figure_source.optional) which are missing: they are looked for
+ * again after the next full walk; one that the kernel lacks or has switched off altogether
+ * (pressure: EOPNOTSUPP) in one container for all of them.
+ *
+ * What the pod's cgroup knows (MW_POD_...) is read again when the container's own out-of-memory
+ * figures have moved, when a container of the pod has left, or when it is older than
+ * limits_max_age_ns. Version 2 counts for all below a cgroup, dead containers included. Version 1
+ * counts for each cgroup alone: there it is the pod's own count, plus what each container had when
+ * it was last read, kept for as long as the pod's cgroup is there; a container that was killed as a
+ * whole before it was read again is not in it.
  * @param host_cpus for mw_cgroup_cpu_limit.
  * @return 0; -ENOENT: no such container, or it vanished; -ENODATA: no file of it could be read;
  * -ENOMEM. @p out is unspecified after a failure but can be used again.
  */
 MW_API int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
-                           struct mw_cgroup_sample *out, struct mw_error *err);
+                           mw_figure_set wanted, struct mw_cgroup_sample *out,
+                           struct mw_error *err);
 
 /**
  * The processes of container @p id and of all its sub-cgroups, containers inside of it included:

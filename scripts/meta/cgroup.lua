@@ -20,6 +20,8 @@
 ---@field file string  "memory.stat"
 ---@field key? string  "total_rss"; absent: the file is one number
 ---@field scale number  the file's number times this is the figure
+---@field optional boolean  many kernels lack the file: then the figure is absent and nothing is wrong
+---@field of_pod boolean  the file is that of the pod's cgroup, a directory above the container's
 
 ---@class CgroupFigure
 ---@field name string  "memory_rss_bytes": the key in a row of moonwatch.stats

@@ -16,6 +16,10 @@ local GOOD = {
     ["blkio.throttle.io_service_bytes"] = "8:0 Read 1\n8:0 Write 2\nTotal 3\n",
     ["blkio.throttle.io_serviced"] = "8:0 Read 1\n8:0 Write 2\nTotal 3\n",
     ["pids.current"] = "7\n", ["pids.max"] = "42\n",
+    ["memory.kmem.usage_in_bytes"] = "4096\n", ["memory.failcnt"] = "3\n",
+    ["memory.oom_control"] = "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+    ["hugetlb.2MB.usage_in_bytes"] = "2097152\n", ["hugetlb.2MB.limit_in_bytes"] = "4194304\n",
+    ["hugetlb.1GB.usage_in_bytes"] = "0\n", ["hugetlb.1GB.limit_in_bytes"] = "1073741824\n",
   },
   {
     ["cpu.stat"] = "usage_usec 3\nuser_usec 2\nsystem_usec 1\n", ["cpu.weight"] = "100\n",
@@ -24,6 +28,13 @@ local GOOD = {
     ["memory.high"] = "4096\n", ["memory.peak"] = "8192\n",
     ["io.stat"] = "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n", ["io.max"] = "8:0 rbps=1 wbps=2 riops=max wiops=max\n",
     ["pids.current"] = "7\n", ["pids.max"] = "42\n",
+    ["memory.swap.current"] = "4096\n", ["memory.swap.max"] = "8192\n", ["memory.swap.high"] = "4096\n",
+    ["memory.events"] = "low 0\nhigh 0\nmax 5\noom 3\noom_kill 2\n",
+    ["hugetlb.2MB.current"] = "2097152\n", ["hugetlb.2MB.max"] = "4194304\n",
+    ["hugetlb.1GB.current"] = "0\n", ["hugetlb.1GB.max"] = "1073741824\n",
+    ["cpu.pressure"] = "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\n",
+    ["memory.pressure"] = "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 total=1\n",
+    ["io.pressure"] = "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 total=1\n",
   },
 }
 
@@ -65,10 +76,10 @@ local function host_files(version)
   local files = { ["proc/cpuinfo"] = "processor\t: 0\n\nprocessor\t: 1\n\n", ["proc/diskstats"] = "" }
   if version == 2 then
     files["proc/mounts"] = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"
-    files["sys/fs/cgroup/cgroup.controllers"] = "cpu cpuset io memory pids\n"
+    files["sys/fs/cgroup/cgroup.controllers"] = "cpu cpuset hugetlb io memory pids\n"
   else
     local mounts = {}
-    for _, controller in ipairs { "blkio", "cpu", "cpuacct", "cpuset", "memory", "pids" } do
+    for _, controller in ipairs { "blkio", "cpu", "cpuacct", "cpuset", "hugetlb", "memory", "pids" } do
       table.insert(mounts, ("cgroup /sys/fs/cgroup/%s cgroup rw 0 0\n"):format(controller))
     end
     files["proc/mounts"] = table.concat(mounts)
@@ -81,7 +92,7 @@ end
 
 -- The figures that come from a file, and what is computed from them.
 local function figures_from(cgroup, file, version)
-  local figures = { memory_working_set_bytes = true }
+  local figures = { memory_working_set_bytes = true, memory_kernel_bytes = file == "memory.stat" or nil }
   for _, figure in ipairs(cgroup.figures()) do
     for _, source in ipairs(figure.sources) do
       if source.file == file and source.version == version then

@@ -41,10 +41,10 @@ static void *read_on(void *data)
   snprintf(stays, sizeof stays, "%064d", reader->number);
   snprintf(goes, sizeof goes, "%064d", 100 + reader->number);
   for (int i = 0; i < ROUNDS; i++) {
-    int rc = mw_cgroups_read(cgroups, stays, 4, &sample, NULL);
+    int rc = mw_cgroups_read(cgroups, stays, 4, MW_FIGURE_SET_ALL, &sample, NULL);
     if (rc < 0 || !mw_figures_get(&sample.figures, MW_PIDS_CURRENT, &value) || value != 7)
       reader->wrong_total++;
-    rc = mw_cgroups_read(cgroups, goes, 4, &sample, NULL);
+    rc = mw_cgroups_read(cgroups, goes, 4, MW_FIGURE_SET_ALL, &sample, NULL);
     if (rc != 0 && rc != -ENOENT && rc != -ENODATA)
       reader->wrong_total++;
     rc = mw_cgroups_processes(cgroups, stays, &pids, NULL);

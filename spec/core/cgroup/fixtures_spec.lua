@@ -38,6 +38,9 @@ local function number_in(text, file, key)
     return tonumber(text:match(key == "quota" and "^(%d+) " or "^%w+ (%d+)"))
   elseif file:find "^blkio" then
     return sum(text, "%d+:%d+ " .. key .. " (%d+)") or (text == "Total 0\n" and 0 or nil)
+  elseif file:find "%.pressure$" then
+    local kind, field = key:match "^(%w+)%.(%w+)$"
+    return tonumber(("\n" .. text):match("\n" .. kind .. " [^\n]*" .. field .. "=(%d+)\n"))
   elseif file == "io.stat" then
     return sum(text, "[ \n]" .. key .. "=(%d+)")
   elseif key then
@@ -48,14 +51,14 @@ end
 
 local NONE_WHEN_ZERO = {
   memory_limit_bytes = true, memory_low_bytes = true, memory_min_bytes = true, memory_high_bytes = true,
-  memory_peak_bytes = true,
+  memory_peak_bytes = true, memory_swap_limit_bytes = true, memory_swap_high_bytes = true,
 }
 
 local function is_none(name, version, number)
   if version == 2 then
     return NONE_WHEN_ZERO[name] and number == 0
   end
-  return (name == "memory_limit_bytes" or name == "memory_low_bytes") and number > 9.2e18
+  return name:find "^memory_.*l[io][mw].*_bytes$" and number > 9.2e18
 end
 
 -- The figures of a container whose folder in the hierarchy of a controller is folder_of(controller).
@@ -64,6 +67,9 @@ local function read_naively(figures, versions, folder_of)
   for _, figure in ipairs(figures) do
     for _, source in ipairs(figure.sources) do
       local folder = versions[source.controller] == source.version and folder_of(source.controller)
+      if folder and source.of_pod then
+        folder = folder:match "^(.*pod[%x_-]+)/[^/]*$" or folder:match "^(.*pod[%x_-]+%.slice)/[^/]*$"
+      end
       local text = folder and text_of(folder .. "/" .. source.file)
       local number = text and number_in(text, source.file, source.key)
       if number and not is_none(figure.name, source.version, number) then
@@ -73,6 +79,9 @@ local function read_naively(figures, versions, folder_of)
   end
   if row.memory_usage_bytes and row.memory_inactive_file_bytes then
     row.memory_working_set_bytes = math.max(0, row.memory_usage_bytes - row.memory_inactive_file_bytes)
+  end
+  if row.memory_kernel_stack_bytes and row.memory_slab_bytes then
+    row.memory_kernel_bytes = row.memory_kernel_stack_bytes + row.memory_slab_bytes
   end
   return row
 end
@@ -110,18 +119,20 @@ end
 -- ---- The hosts ----
 
 local V1 = { cpu = 1, cpuacct = 1, cpuset = 1, memory = 1, blkio = 1, pids = 1 }
-local V2 = { cpu = 2, cpuset = 2, memory = 2, io = 2, pids = 2 }
+local V2 = { cpu = 2, cpuset = 2, memory = 2, io = 2, pids = 2, hugetlb = 2, pressure = 2 }
+local V2_TOPS = { cpu = "", cpuset = "", memory = "", io = "", pids = "", hugetlb = "", pressure = "" }
 
 local HOSTS = {
   { root = "kubelet-1.20-v1", versions = V1, containers = 9, tops = {
     cpu = "cpu", cpuacct = "cpuacct", cpuset = "cpuset", memory = "memory", blkio = "blkio", pids = "pids",
   } },
-  { root = "v2/t0", versions = V2, containers = 10, tops = { cpu = "", cpuset = "", memory = "", io = "", pids = "" } },
-  { root = "v2/t1", versions = V2, containers = 10, tops = { cpu = "", cpuset = "", memory = "", io = "", pids = "" } },
-  { root = "hybrid", versions = { cpu = 1, cpuacct = 1, cpuset = 1, memory = 2, io = 2, pids = 2 }, containers = 6,
+  { root = "v2/t0", versions = V2, containers = 10, tops = V2_TOPS },
+  { root = "v2/t1", versions = V2, containers = 10, tops = V2_TOPS },
+  { root = "hybrid", containers = 6,
+    versions = { cpu = 1, cpuacct = 1, cpuset = 1, memory = 2, io = 2, pids = 2, hugetlb = 2, pressure = 2 },
     tops = {
       cpu = "cpu,cpuacct", cpuacct = "cpu,cpuacct", cpuset = "cpuset",
-      memory = "unified", io = "unified", pids = "unified",
+      memory = "unified", io = "unified", pids = "unified", hugetlb = "unified", pressure = "unified",
     } },
 }
 

@@ -113,6 +113,8 @@ static void expect_figure(const struct result *result, enum mw_figure figure, ui
 
 /* One figure of one file: { version, file, text, figure, value, what is wrong }. */
 #define ABSENT UINT64_MAX
+#define SOME "some avg10=0.00 avg60=1.50 avg300=0.00 total="
+#define FULL "full avg10=0.00 avg60=0.00 avg300=0.00 total="
 static void reads_one_figure_or_says_what_is_wrong(void **state)
 {
   static const struct {
@@ -153,8 +155,11 @@ static void reads_one_figure_or_says_what_is_wrong(void **state)
       {1, "memory.max_usage_in_bytes", "400000000\n", MW_MEMORY_PEAK_BYTES, 400000000, NULL},
       {1, "memory.soft_limit_in_bytes", "9223372036854771712\n", MW_MEMORY_LOW_BYTES, ABSENT, NULL},
       {1, "memory.soft_limit_in_bytes", "9223372036854710272\n", MW_MEMORY_LOW_BYTES, ABSENT, NULL},
-      {1, "memory.soft_limit_in_bytes", "9223372036854710271\n", MW_MEMORY_LOW_BYTES,
-       UINT64_C(9223372036854710271), NULL},
+      {1, "memory.soft_limit_in_bytes", "9223372035781033984\n", MW_MEMORY_LOW_BYTES, ABSENT, NULL},
+      {1, "memory.soft_limit_in_bytes", "9223372035781033983\n", MW_MEMORY_LOW_BYTES,
+       UINT64_C(9223372035781033983), NULL},
+      {2, "memory.swap.max", "0\n", MW_MEMORY_SWAP_LIMIT_BYTES, ABSENT, NULL},
+      {2, "hugetlb.2MB.max", "0\n", MW_HUGETLB_2MB_LIMIT_BYTES, 0, NULL},
       {1, "memory.stat", "hierarchical_memory_limit 9223372036854771712\n", MW_MEMORY_LIMIT_BYTES,
        ABSENT, NULL},
       {1, "memory.stat", "total_rss 9223372036854775808\n", MW_MEMORY_RSS_BYTES, ABSENT, NULL},
@@ -212,6 +217,45 @@ static void reads_one_figure_or_says_what_is_wrong(void **state)
       {2, "memory.stat", "anon 3108864\nanon_thp 2097152\n", MW_MEMORY_RSS_HUGE_BYTES, 2097152,
        NULL},
       {1, "memory.stat", "cache 1\ntotal_cache 2\n", MW_MEMORY_CACHE_BYTES, 2, NULL},
+
+      {2, "memory.events", "max 1\noom 3\noom_kill 2\noom_group_kill 9\n",
+       MW_MEMORY_OOM_KILLS_TOTAL, 2, NULL},
+      {2, "memory.events", "low 0\nhigh 0\n", MW_MEMORY_OOM_KILLS_TOTAL, ABSENT,
+       "has none of the keys"},
+      {1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n",
+       MW_MEMORY_OOM_KILLS_TOTAL, 4, NULL},
+      /* before Linux 4.13 */
+      {1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", MW_MEMORY_OOM_KILLS_TOTAL,
+       ABSENT, NULL},
+      {1, "memory.oom_control", "\xff\n", MW_MEMORY_OOM_KILLS_TOTAL, ABSENT,
+       "has none of the keys"},
+
+      /* pressure, in us */
+      {2, "io.pressure", SOME "7\n" FULL "5\n", MW_IO_PRESSURE_SOME_NS, 7000, NULL},
+      {2, "io.pressure", SOME "7\n" FULL "5\n", MW_IO_PRESSURE_FULL_NS, 5000, NULL},
+      {2, "memory.pressure", SOME "7\n" FULL "5\n", MW_MEMORY_PRESSURE_FULL_NS, 5000, NULL},
+      {2, "cpu.pressure", SOME "7\n" FULL "5\n", MW_CPU_PRESSURE_FULL_NS, 5000, NULL},
+      {2, "cpu.pressure", SOME "7\n", MW_CPU_PRESSURE_SOME_NS, 7000, NULL},
+      {2, "cpu.pressure", SOME "7\n", MW_CPU_PRESSURE_FULL_NS, ABSENT, NULL},
+      {2, "cpu.pressure", FULL "5\n", MW_CPU_PRESSURE_SOME_NS, ABSENT, NULL},
+      {2, "cpu.pressure", "irq total=1\n" SOME "7\n", MW_CPU_PRESSURE_SOME_NS, 7000, NULL},
+      {2, "cpu.pressure", "some total=7\n", MW_CPU_PRESSURE_SOME_NS, 7000, NULL},
+      {2, "cpu.pressure", "some.total total=7\n", MW_CPU_PRESSURE_SOME_NS, ABSENT,
+       "has no line of pressure"},
+      {2, "cpu.pressure", "so total=7\n", MW_CPU_PRESSURE_SOME_NS, ABSENT,
+       "has no line of pressure"},
+      {2, "cpu.pressure", "\n", MW_CPU_PRESSURE_SOME_NS, ABSENT, "has no line of pressure"},
+      {2, "cpu.pressure", "", MW_CPU_PRESSURE_SOME_NS, ABSENT, "is empty"},
+      {2, "cpu.pressure", "some avg10=0.00\n", MW_CPU_PRESSURE_SOME_NS, ABSENT,
+       "has a line without a total"},
+      {2, "cpu.pressure", SOME "\n", MW_CPU_PRESSURE_SOME_NS, ABSENT, "has a line without a total"},
+      {2, "cpu.pressure", SOME "-7\n", MW_CPU_PRESSURE_SOME_NS, ABSENT,
+       "has a line without a total"},
+      {2, "cpu.pressure", SOME "18446744073709551615\n", MW_CPU_PRESSURE_SOME_NS, ABSENT,
+       "out of range"},
+      {2, "cpu.pressure", SOME "7\n" SOME "8\n", MW_CPU_PRESSURE_SOME_NS, 7000, "has a line twice"},
+      {2, "cpu.pressure", SOME "7\n" FULL "12", MW_CPU_PRESSURE_SOME_NS, 7000, "is cut"},
+      {2, "cpu.pressure", SOME "7\n" FULL "12", MW_CPU_PRESSURE_FULL_NS, ABSENT, "is cut"},
 
       /* CPUs */
       {1, "cpuset.cpus", "0-7\n", MW_CPU_SET_CPUS, 8, NULL},

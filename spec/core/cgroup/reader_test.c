@@ -43,6 +43,7 @@ static void write_files(const char *folder)
       {"memory.min", "0\n"},
       {"memory.high", "max\n"},
       {"memory.peak", "5000\n"},
+      {"memory.events", "max 1\noom 0\noom_kill 0\n"},
       {"io.stat", "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n"},
       {"io.max", "8:0 rbps=7 wbps=max riops=max wiops=max\n"},
       {"pids.current", "5\n"},
@@ -90,7 +91,7 @@ static void read_container(void)
 {
   struct mw_error err = {0};
 
-  if (mw_cgroups_read(cgroups, ID, 8, &sample, &err) < 0)
+  if (mw_cgroups_read(cgroups, ID, 8, MW_FIGURE_SET_ALL, &sample, &err) < 0)
     fail_msg("%s", err.text);
 }
 
@@ -111,7 +112,8 @@ static size_t kept_files(void)
   return usage.kept_files;
 }
 
-#define HOT_FILES 5 /* cpu.stat, memory.current, memory.stat, io.stat, pids.current */
+/* cpu.stat, memory.current, memory.stat, memory.events, io.stat, pids.current */
+#define HOT_FILES 6
 
 /* ---- Limits ---- */
 
@@ -159,7 +161,7 @@ static void containers_do_not_fall_due_at_the_same_moment(void **state)
     for (int i = 0; i < 20; i++) {
       snprintf(id, sizeof id, "%064d", i);
       reads = 0;
-      assert_int_equal(mw_cgroups_read(cgroups, id, 8, &sample, NULL), 0);
+      assert_int_equal(mw_cgroups_read(cgroups, id, 8, MW_FIGURE_SET_ALL, &sample, NULL), 0);
       due += reads > HOT_FILES + 1; /* and the names of the disks */
     }
     clock_.now_monotonic_ns += 30 * MW_NS_PER_S;
@@ -254,7 +256,7 @@ static void tells_a_new_cgroup_from_an_old_one_without_kept_files(void **state)
   (void)state;
   open_cgroups(1); /* one file for the other container, none for this one */
   write_files(TEST_HOST_V2 "docker/" TEST_ID("02") "/");
-  assert_int_equal(mw_cgroups_read(cgroups, TEST_ID("02"), 8, &sample, NULL), 0);
+  assert_int_equal(mw_cgroups_read(cgroups, TEST_ID("02"), 8, MW_FIGURE_SET_ALL, &sample, NULL), 0);
   read_container();
   uint64_t inode = sample.inode;
   write_files(TEST_HOST_V2 "elsewhere/");
@@ -262,7 +264,7 @@ static void tells_a_new_cgroup_from_an_old_one_without_kept_files(void **state)
   assert_int_equal(rename(test_host_path(&host, TEST_HOST_V2 "elsewhere"),
                           test_host_path(&host, TEST_HOST_V2 "docker/" ID)),
                    0);
-  assert_int_equal(mw_cgroups_read(cgroups, ID, 8, &sample, &err), -ENOENT);
+  assert_int_equal(mw_cgroups_read(cgroups, ID, 8, MW_FIGURE_SET_ALL, &sample, &err), -ENOENT);
   assert_string_equal(err.text, "container " ID " is gone");
   read_container();
   assert_true(sample.inode != inode);
@@ -282,7 +284,7 @@ static void a_lack_of_descriptors_passes(void **state)
   close(next_fd);
   none = (struct rlimit){.rlim_cur = (rlim_t)next_fd, .rlim_max = files.rlim_max};
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-  int rc = mw_cgroups_read(cgroups, ID, 8, &sample, NULL);
+  int rc = mw_cgroups_read(cgroups, ID, 8, MW_FIGURE_SET_ALL, &sample, NULL);
   setrlimit(RLIMIT_NOFILE, &files);
   assert_int_equal(rc, -ENODATA);
   assert_non_null(strstr(problems, "cpu.stat cannot be read: Too many open files"));
@@ -351,10 +353,12 @@ static void a_container_without_a_readable_file_has_no_data(void **state)
   test_host_mkdir(&host, TEST_HOST_V2 "docker/" TEST_ID("02"));
   open_cgroups(0);
   for (int i = 0; i < 2; i++) {
-    assert_int_equal(mw_cgroups_read(cgroups, TEST_ID("02"), 8, &sample, &err), -ENODATA);
+    assert_int_equal(mw_cgroups_read(cgroups, TEST_ID("02"), 8, MW_FIGURE_SET_ALL, &sample, &err),
+                     -ENODATA);
     assert_non_null(strstr(err.text, "no file of container " TEST_ID("02") " can be read below "));
   }
-  assert_int_equal(mw_cgroups_read(cgroups, "unknown", 8, &sample, &err), -ENOENT);
+  assert_int_equal(mw_cgroups_read(cgroups, "unknown", 8, MW_FIGURE_SET_ALL, &sample, &err),
+                   -ENOENT);
   assert_string_equal(err.text, "no cgroup of a container has the id unknown");
 }
 
@@ -443,12 +447,12 @@ static void a_kept_file_of_a_removed_cgroup_tells_that_it_is_gone(void **state)
     *real_path = '\0';
     skip(); /* no right to make a cgroup */
   }
-  assert_int_equal(mw_cgroups_read(cgroups, id, 1, &sample, &err), 0);
+  assert_int_equal(mw_cgroups_read(cgroups, id, 1, MW_FIGURE_SET_ALL, &sample, &err), 0);
   assert_int_equal(figure(MW_PIDS_CURRENT), 0);
   assert_true(kept_files() > 0);
   assert_int_equal(rmdir(real_path), 0);
   *real_path = '\0';
-  assert_int_equal(mw_cgroups_read(cgroups, id, 1, &sample, &err), -ENOENT);
+  assert_int_equal(mw_cgroups_read(cgroups, id, 1, MW_FIGURE_SET_ALL, &sample, &err), -ENOENT);
   assert_non_null(strstr(err.text, " is gone"));
   assert_int_equal(kept_files(), 0);
 }
