@@ -23,6 +23,7 @@
 #include "moonwatch/clock.h"
 #include "moonwatch/error.h"
 #include "moonwatch/export.h"
+#include "moonwatch/origin.h"
 #include "moonwatch/pids.h"
 
 /* ---- The table of figures ---------------------------------------------------------------- */
@@ -192,6 +193,7 @@ struct mw_cgroup_sample {
   mw_figure_set covered;
   uint64_t inode;  /**< of the cgroup; another inode under the same id is another container */
   int64_t read_ns; /**< monotonic, when the reading was complete */
+  struct mw_origin origin; /**< filled in by stats.h */
   bool cpu_limit_present;
   bool cpu_limit_defaulted;     /**< no limit was set: all CPUs of the host */
   double cpu_limit_percent;     /**< 100 is one CPU */
