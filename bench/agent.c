@@ -130,7 +130,7 @@ static int gather_through_cache(struct bench_agent *agent, struct mw_error *err)
 
   for (size_t i = 0; rc == 0 && i < agent->ids_count; i++) {
     struct mw_container_ref ref = {.id = agent->ids[i]};
-    rc = mw_stats_container(agent->stats, &ref, 0, &agent->sample, err);
+    rc = mw_stats_container(agent->stats, &ref, 0, MW_FIGURE_SET_ALL, &agent->sample, err);
   }
   return rc;
 }

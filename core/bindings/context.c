@@ -18,7 +18,7 @@ struct mw_context {
   pthread_mutex_t mutex; /* guards what is opened late */
   struct mw_cgroups *cgroups;
   struct mw_stats *stats;
-  struct mw_stats_cgroup_source stats_source;
+  struct mw_stats_cgroup_source *stats_source;
 
   pthread_mutex_t problems_mutex;
   struct mw_problems problems;
@@ -68,6 +68,7 @@ void mw_context_free(struct mw_context *context)
   if (!context)
     return;
   mw_stats_free(context->stats);
+  mw_stats_cgroup_source_free(context->stats_source);
   mw_cgroups_close(context->cgroups);
   mw_inventory_free(context->inventory);
   mw_host_free(context->host);
@@ -187,18 +188,38 @@ struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_erro
   return cgroups;
 }
 
+/* Called with the mutex held. */
+static struct mw_stats_cgroup_source *open_source(struct mw_context *context, struct mw_error *err)
+{
+  struct mw_stats_cgroup_config config = {
+      .cgroups = open_cgroups(context, err), .host = context->host, .clock = context->config.clock};
+
+  if (!context->stats_source && config.cgroups)
+    context->stats_source = mw_stats_cgroup_source_new(&config, err);
+  return context->stats_source;
+}
+
+/* Called with the mutex held. */
+static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *err)
+{
+  struct mw_stats_config config = {.clock = context->config.clock};
+
+  if (context->stats || !open_source(context, err))
+    return context->stats;
+  struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
+  struct mw_stats *stats = mw_stats_new(&config, err);
+  if (stats && mw_stats_add_collector(stats, &collector, err) < 0) {
+    mw_stats_free(stats);
+    return NULL;
+  }
+  context->stats = stats;
+  return stats;
+}
+
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err)
 {
   pthread_mutex_lock(&context->mutex);
-  if (!context->stats && open_cgroups(context, err)) {
-    context->stats_source =
-        (struct mw_stats_cgroup_source){.cgroups = context->cgroups, .host = context->host};
-    struct mw_stats_config config = {.fetch = mw_stats_fetch_cgroup,
-                                     .fetch_data = &context->stats_source,
-                                     .clock = context->config.clock};
-    context->stats = mw_stats_new(&config, err);
-  }
-  struct mw_stats *stats = context->stats;
+  struct mw_stats *stats = open_stats(context, err);
   pthread_mutex_unlock(&context->mutex);
   return stats;
 }

@@ -32,7 +32,7 @@ static struct mw_cgroup_sample *read_sample(lua_State *L, struct mw_error *err)
   struct mw_cgroup_sample *sample = mw_lua_scratch_sample(L);
   struct mw_stats *stats = mw_context_stats(context, err);
 
-  if (!stats || mw_stats_container(stats, &ref, max_age_ms, sample, err) < 0)
+  if (!stats || mw_stats_container(stats, &ref, max_age_ms, MW_FIGURE_SET_ALL, sample, err) < 0)
     return NULL;
   return sample;
 }

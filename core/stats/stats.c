@@ -4,273 +4,28 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/hash.h"
+#include "stats/cache.h"
+#include "stats/collectors.h"
+#include "stats/deadline.h"
 
 #define RETENTION_DEFAULT_MS 30000
 #define WAIT_MAX_DEFAULT_MS 10000
 #define ENTRIES_MAX_DEFAULT 100000
 
-/* What is known of one container. Pinned (never removed) while being read or waited for. */
-struct entry {
-  UT_hash_handle hh;
-  struct entry *prev, *next; /* by stored_ns */
-  int64_t stored_ns;
-  uint64_t stores_total; /* 0: the first reading is on its way */
-  unsigned waiters;
-  bool reading;
-  int failure_code;               /* 0: sample counts, else the failure */
-  char *failure_text;             /* NULL: none, or there was no memory for it */
-  struct mw_cgroup_sample sample; /* keeps its memory through failures */
-  size_t key_len_bytes;
-  char key[];
-};
-
 struct mw_stats {
-  struct mw_stats_config config;
-  int64_t retention_ns;
+  struct mw_stats_collectors collectors;
+  struct mw_stats_cache *cache;
   int64_t wait_max_ns;
-  pthread_cond_t stored; /* a reading is complete, of whatever container */
-  pthread_mutex_t mutex; /* guards all below; never held during a fetch */
-  struct entry *by_key;
-  struct entry *by_age; /* oldest first; entries before their first store are not in it */
-  struct mw_stats_usage usage;
+  pthread_mutex_t own_id_mutex;
+  char own_id[MW_CGROUP_ID_BYTES]; /* "": not found yet */
 };
 
-/* ---- Keys ---- */
-
-struct key {
-  size_t len_bytes;
-  char bytes[MW_STATS_KEY_BYTES + 3];
-};
-
-/* The texts with their '\0's, which none of them can contain: no two references share a key. */
-static int key_append(struct key *key, const char *text, struct mw_error *err)
-{
-  size_t len_bytes = text ? strlen(text) + 1 : 1;
-
-  if (len_bytes > sizeof key->bytes - key->len_bytes)
-    return mw_error_set(err, ENAMETOOLONG,
-                        "id, runtime and namespace of a container are over %d "
-                        "bytes long",
-                        MW_STATS_KEY_BYTES);
-  memcpy(key->bytes + key->len_bytes, text ? text : "", len_bytes);
-  key->len_bytes += len_bytes;
-  return 0;
-}
-
-static int key_init(struct key *key, const struct mw_container_ref *ref, struct mw_error *err)
-{
-  key->len_bytes = 0;
-  if (!ref->id || !*ref->id)
-    return mw_error_set(err, EINVAL, "a container without an id has no numbers");
-  int rc = key_append(key, ref->runtime, err);
-  if (rc == 0)
-    rc = key_append(key, ref->namespace_, err);
-  if (rc == 0)
-    rc = key_append(key, ref->id, err);
-  return rc;
-}
-
-/* ---- Entries; all with the mutex held ---- */
-
-static void remove_entry(struct mw_stats *stats, struct entry *entry)
-{
-  /* The analyser loses track of what is in the table and in the list.
-   * NOLINTBEGIN(clang-analyzer-core.NullDereference,clang-analyzer-unix.Malloc) */
-  HASH_DEL(stats->by_key, entry);
-  if (entry->stores_total > 0)
-    DL_DELETE(stats->by_age, entry);
-  /* NOLINTEND(clang-analyzer-core.NullDereference,clang-analyzer-unix.Malloc) */
-  mw_cgroup_sample_deinit(&entry->sample);
-  free(entry->failure_text);
-  free(entry);
-}
-
-static bool is_pinned(const struct entry *entry)
-{
-  return entry->reading || entry->waiters > 0;
-}
-
-static void expire(struct mw_stats *stats, int64_t now_ns)
-{
-  struct entry *entry, *next;
-
-  DL_FOREACH_SAFE(stats->by_age, entry, next)
-  {
-    if (now_ns - entry->stored_ns <= stats->retention_ns)
-      break;
-    if (is_pinned(entry))
-      continue;
-    remove_entry(stats, entry);
-    stats->usage.expired_total++;
-  }
-}
-
-/* Pinned entries are as many as there are threads inside, so the bound may be passed by those. */
-static void make_room(struct mw_stats *stats)
-{
-  struct entry *entry, *next;
-
-  DL_FOREACH_SAFE(stats->by_age, entry, next)
-  {
-    if (HASH_COUNT(stats->by_key) < stats->config.entries_max)
-      break;
-    if (is_pinned(entry))
-      continue;
-    remove_entry(stats, entry);
-    stats->usage.evicted_total++;
-  }
-}
-
-static struct entry *add_entry(struct mw_stats *stats, const struct key *key, struct mw_error *err)
-{
-  make_room(stats);
-
-  struct entry *entry = calloc(1, sizeof *entry + key->len_bytes);
-  if (entry) {
-    memcpy(entry->key, key->bytes, key->len_bytes);
-    entry->key_len_bytes = key->len_bytes;
-    HASH_ADD_KEYPTR(hh, stats->by_key, entry->key, entry->key_len_bytes, entry);
-    if (entry->hh.tbl)
-      return entry;
-    free(entry);
-  }
-  mw_error_set(err, ENOMEM, "out of memory for the numbers of a container");
-  return NULL;
-}
-
-static struct entry *find_or_add(struct mw_stats *stats, const struct key *key,
-                                 struct mw_error *err)
-{
-  struct entry *entry;
-
-  HASH_FIND(hh, stats->by_key, key->bytes, key->len_bytes, entry);
-  return entry ? entry : add_entry(stats, key, err);
-}
-
-/* The age as it is compared: in whole milliseconds, any part of one counts, so that no bound is
- * too large to be compared. */
-static bool is_fresh(const struct mw_stats *stats, const struct entry *entry, int64_t max_age_ms)
-{
-  if (entry->stores_total == 0 || max_age_ms <= 0)
-    return false;
-  int64_t age_ns = mw_clock_monotonic_ns(stats->config.clock) - entry->stored_ns;
-  return (age_ns + MW_NS_PER_MS - 1) / MW_NS_PER_MS <= max_age_ms;
-}
-
-/* Text on the heap, and only for failures: a struct mw_error is larger than the whole entry. */
-static void keep_failure(struct entry *entry, int code, const char *text)
-{
-  entry->failure_code = code;
-  if (entry->failure_text && strcmp(entry->failure_text, text) == 0)
-    return;
-  free(entry->failure_text);
-  entry->failure_text = strdup(text);
-}
-
-static void drop_failure(struct entry *entry)
-{
-  entry->failure_code = 0;
-  free(entry->failure_text);
-  entry->failure_text = NULL;
-}
-
-static int give(const struct entry *entry, struct mw_cgroup_sample *out, struct mw_error *err)
-{
-  if (entry->failure_code == 0)
-    return mw_cgroup_sample_copy(out, &entry->sample, err);
-  return mw_error_set(err, entry->failure_code, "%s",
-                      entry->failure_text ? entry->failure_text : strerror(entry->failure_code));
-}
-
-/* ---- Reading and waiting ---- */
-
-static void store(struct mw_stats *stats, struct entry *entry, int failure_code, const char *text)
-{
-  if (failure_code == 0)
-    drop_failure(entry);
-  else
-    keep_failure(entry, failure_code, text);
-
-  if (entry->stores_total++ > 0)
-    DL_DELETE(stats->by_age, entry);
-  DL_APPEND(stats->by_age, entry);
-  entry->stored_ns = mw_clock_monotonic_ns(stats->config.clock);
-  expire(stats, entry->stored_ns);
-  pthread_cond_broadcast(&stats->stored);
-}
-
-/* With the mutex held, which is given up during the fetch. The fetch fills the caller's own sample,
- * so the entry goes on answering those who accept its age. */
-static int refresh(struct mw_stats *stats, struct entry *entry, const struct mw_container_ref *ref,
-                   struct mw_cgroup_sample *out, struct mw_error *err)
-{
-  struct mw_error failure;
-
-  failure.text[0] = '\0';
-  entry->reading = true;
-  stats->usage.reads_total++;
-  pthread_mutex_unlock(&stats->mutex);
-
-  int rc = stats->config.fetch(stats->config.fetch_data, ref, out, &failure);
-
-  pthread_mutex_lock(&stats->mutex);
-  entry->reading = false;
-  if (rc == 0)
-    rc = mw_cgroup_sample_copy(&entry->sample, out, &failure);
-  store(stats, entry, -rc, failure.text);
-  return rc == 0 ? 0 : mw_error_set(err, -rc, "%s", failure.text);
-}
-
-static struct timespec deadline_after(int64_t wait_ns)
-{
-  struct timespec at;
-
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  int64_t ns = at.tv_nsec + wait_ns % MW_NS_PER_S;
-  at.tv_sec += wait_ns / MW_NS_PER_S + ns / MW_NS_PER_S;
-  at.tv_nsec = ns % MW_NS_PER_S;
-  return at;
-}
-
-/* With the mutex held, which is given up while waiting. Whoever wakes late may find that yet
- * another reading was stored, or is on its way: the newest stored one is the answer. */
-static int join(struct mw_stats *stats, struct entry *entry, struct mw_cgroup_sample *out,
-                struct mw_error *err)
-{
-  uint64_t stores_before = entry->stores_total;
-  struct timespec deadline = deadline_after(stats->wait_max_ns);
-  int rc = 0;
-
-  entry->waiters++;
-  stats->usage.joined_total++;
-  while (entry->stores_total == stores_before && rc == 0)
-    rc = pthread_cond_timedwait(&stats->stored, &stats->mutex, &deadline);
-  entry->waiters--;
-  if (entry->stores_total == stores_before)
-    return mw_error_set(err, rc, "another reading of the container takes longer than %lld ms",
-                        (long long)(stats->wait_max_ns / MW_NS_PER_MS));
-  return give(entry, out, err);
-}
-
-/* ---- The object ---- */
+/* ---- Life cycle ---- */
 
 static int64_t ms_to_ns(int64_t ms)
 {
   return ms > INT64_MAX / MW_NS_PER_MS ? INT64_MAX : ms * MW_NS_PER_MS;
-}
-
-/* On the clock that no administrator sets. */
-static void init_condition(pthread_cond_t *condition)
-{
-  pthread_condattr_t attributes;
-
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
 }
 
 struct mw_stats *mw_stats_new(const struct mw_stats_config *config, struct mw_error *err)
@@ -278,66 +33,153 @@ struct mw_stats *mw_stats_new(const struct mw_stats_config *config, struct mw_er
   struct mw_stats *stats = calloc(1, sizeof *stats);
 
   if (!stats) {
-    mw_error_set(err, ENOMEM, "out of memory for a cache of statistics");
+    mw_error_set(err, ENOMEM, "out of memory for statistics");
     return NULL;
   }
-  stats->config = *config;
-  if (!config->clock)
-    stats->config.clock = mw_clock_system();
-  if (config->entries_max == 0)
-    stats->config.entries_max = ENTRIES_MAX_DEFAULT;
-  stats->retention_ns =
-      ms_to_ns(config->retention_ms > 0 ? config->retention_ms : RETENTION_DEFAULT_MS);
+  const struct mw_clock *clock = config->clock ? config->clock : mw_clock_system();
   stats->wait_max_ns =
       ms_to_ns(config->wait_max_ms > 0 ? config->wait_max_ms : WAIT_MAX_DEFAULT_MS);
-  pthread_mutex_init(&stats->mutex, NULL);
-  init_condition(&stats->stored);
+  mw_stats_collectors_init(&stats->collectors, clock);
+  pthread_mutex_init(&stats->own_id_mutex, NULL);
+  struct mw_stats_cache_config cache_config = {
+      .fetch = mw_stats_ask,
+      .fetch_data = &stats->collectors,
+      .generation = &stats->collectors.generation,
+      .clock = clock,
+      .retention_ns =
+          ms_to_ns(config->retention_ms > 0 ? config->retention_ms : RETENTION_DEFAULT_MS),
+      .wait_max_ns = stats->wait_max_ns,
+      .entries_max = config->entries_max > 0 ? config->entries_max : ENTRIES_MAX_DEFAULT};
+  stats->cache = mw_stats_cache_new(&cache_config, err);
+  if (!stats->cache) {
+    mw_stats_free(stats);
+    return NULL;
+  }
   return stats;
 }
 
 void mw_stats_free(struct mw_stats *stats)
 {
-  struct entry *entry, *next;
-
   if (!stats)
     return;
-  HASH_ITER(hh, stats->by_key, entry, next)
-  {
-    remove_entry(stats, entry);
-  }
-  pthread_cond_destroy(&stats->stored);
-  pthread_mutex_destroy(&stats->mutex);
+  mw_stats_cache_free(stats->cache);
+  mw_stats_collectors_deinit(&stats->collectors);
+  pthread_mutex_destroy(&stats->own_id_mutex);
   free(stats);
 }
 
-int mw_stats_container(struct mw_stats *stats, const struct mw_container_ref *ref,
-                       int64_t max_age_ms, struct mw_cgroup_sample *out, struct mw_error *err)
+int mw_stats_add_collector(struct mw_stats *stats, const struct mw_stats_collector *collector,
+                           struct mw_error *err)
 {
-  struct key key;
-  int rc = key_init(&key, ref, err);
+  return mw_stats_collectors_add(&stats->collectors, collector, err);
+}
 
-  if (rc < 0)
-    return rc;
-  pthread_mutex_lock(&stats->mutex);
-  struct entry *entry = find_or_add(stats, &key, err);
-  if (!entry) {
-    rc = -ENOMEM;
-  } else if (is_fresh(stats, entry, max_age_ms)) {
-    stats->usage.hits_total++;
-    rc = give(entry, out, err);
-  } else if (entry->reading) {
-    rc = join(stats, entry, out, err);
-  } else {
-    rc = refresh(stats, entry, ref, out, err);
-  }
-  pthread_mutex_unlock(&stats->mutex);
-  return rc;
+/* ---- Readings ---- */
+
+int mw_stats_container(struct mw_stats *stats, const struct mw_container_ref *ref,
+                       int64_t max_age_ms, mw_figure_set wanted, struct mw_cgroup_sample *out,
+                       struct mw_error *err)
+{
+  struct mw_stats_request request = {.container = *ref, .max_age_ms = max_age_ms, .wanted = wanted};
+
+  return mw_stats_cache_get(stats->cache, MW_STATS_CONTAINER, &request, out, err);
+}
+
+int mw_stats_network(struct mw_stats *stats, const struct mw_container_ref *ref, int64_t max_age_ms,
+                     struct mw_network_sample *out, struct mw_error *err)
+{
+  struct mw_stats_request request = {
+      .container = *ref, .max_age_ms = max_age_ms, .wanted = MW_FIGURE_SET_ALL};
+
+  return mw_stats_cache_get(stats->cache, MW_STATS_NETWORK, &request, out, err);
+}
+
+int mw_stats_processes(struct mw_stats *stats, const struct mw_container_ref *ref,
+                       int64_t max_age_ms, struct mw_process_sample *out, struct mw_error *err)
+{
+  struct mw_stats_request request = {
+      .container = *ref, .max_age_ms = max_age_ms, .wanted = MW_FIGURE_SET_ALL};
+
+  return mw_stats_cache_get(stats->cache, MW_STATS_PROCESSES, &request, out, err);
+}
+
+void mw_stats_sweep(struct mw_stats *stats)
+{
+  struct mw_stats_route route;
+
+  mw_stats_cache_sweep(stats->cache);
+  mw_stats_collectors_all(&stats->collectors, &route);
+  for (size_t i = 0; i < route.count; i++)
+    if (route.collectors[i]->sweep)
+      route.collectors[i]->sweep(route.collectors[i]->data);
 }
 
 void mw_stats_usage(struct mw_stats *stats, struct mw_stats_usage *out)
 {
-  pthread_mutex_lock(&stats->mutex);
-  *out = stats->usage;
-  out->entries = HASH_COUNT(stats->by_key);
-  pthread_mutex_unlock(&stats->mutex);
+  mw_stats_cache_usage(stats->cache, out);
+  mw_stats_collectors_usage(&stats->collectors, out);
+}
+
+/* ---- Which container is it? ---- */
+
+static int ask_id_of_pid(const struct mw_stats_collector *collector, const void *pid,
+                         char id[static MW_CGROUP_ID_BYTES], struct mw_error *err)
+{
+  return collector->id_of_pid
+             ? collector->id_of_pid(collector->data, *(const int32_t *)pid, id, err)
+             : -ENOENT;
+}
+
+static int ask_id_of_inode(const struct mw_stats_collector *collector, const void *inode,
+                           char id[static MW_CGROUP_ID_BYTES], struct mw_error *err)
+{
+  return collector->id_of_inode
+             ? collector->id_of_inode(collector->data, *(const uint64_t *)inode, id, err)
+             : -ENOENT;
+}
+
+static int ask_own_id(const struct mw_stats_collector *collector, const void *about,
+                      char id[static MW_CGROUP_ID_BYTES], struct mw_error *err)
+{
+  (void)about;
+  return collector->own_id ? collector->own_id(collector->data, id, err) : -ENOENT;
+}
+
+int mw_stats_id_of_pid(struct mw_stats *stats, int32_t pid, char id[static MW_CGROUP_ID_BYTES],
+                       struct mw_error *err)
+{
+  return mw_stats_ask_everyone(&stats->collectors, ask_id_of_pid, &pid,
+                               mw_deadline_after(stats->wait_max_ns), id, err);
+}
+
+int mw_stats_id_of_inode(struct mw_stats *stats, uint64_t inode, char id[static MW_CGROUP_ID_BYTES],
+                         struct mw_error *err)
+{
+  return mw_stats_ask_everyone(&stats->collectors, ask_id_of_inode, &inode,
+                               mw_deadline_after(stats->wait_max_ns), id, err);
+}
+
+static bool own_id_is_known(struct mw_stats *stats, char id[static MW_CGROUP_ID_BYTES])
+{
+  pthread_mutex_lock(&stats->own_id_mutex);
+  bool known = stats->own_id[0] != '\0';
+  if (known)
+    memcpy(id, stats->own_id, MW_CGROUP_ID_BYTES);
+  pthread_mutex_unlock(&stats->own_id_mutex);
+  return known;
+}
+
+int mw_stats_own_id(struct mw_stats *stats, char id[static MW_CGROUP_ID_BYTES],
+                    struct mw_error *err)
+{
+  if (own_id_is_known(stats, id))
+    return 0;
+  int rc = mw_stats_ask_everyone(&stats->collectors, ask_own_id, NULL,
+                                 mw_deadline_after(stats->wait_max_ns), id, err);
+  if (rc < 0)
+    return rc;
+  pthread_mutex_lock(&stats->own_id_mutex);
+  memcpy(stats->own_id, id, MW_CGROUP_ID_BYTES);
+  pthread_mutex_unlock(&stats->own_id_mutex);
+  return 0;
 }

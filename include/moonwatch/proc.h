@@ -119,7 +119,7 @@ enum mw_host_network { MW_HOST_NETWORK_UNKNOWN, MW_HOST_NETWORK_NO, MW_HOST_NETW
 /** One reading. Zero it before the first use; it keeps its memory for the next. */
 struct mw_network_sample {
   int64_t read_ns;         /**< monotonic, when the reading was complete */
-  struct mw_origin origin; /**< who gave it; set by stats.h */
+  struct mw_origin origin; /**< filled in by stats.h */
   uint64_t namespace_id;   /**< containers with the same one share the figures; 0: unknown */
   enum mw_host_network host_network; /**< is it the namespace of the host's first process? */
   uint32_t present;                  /**< bit 1 << enum mw_network_figure */

@@ -10,17 +10,18 @@
 
 #include <cmocka.h>
 
+#include "core/stats/one_collector.h"
 #include "moonwatch/stats.h"
 #include "support/failing_malloc.h"
 
 /* ---- Readings with two devices, and failures ---- */
 
-static int fetch(void *data, const struct mw_container_ref *ref, struct mw_cgroup_sample *out,
+static int fetch(void *data, const struct mw_stats_request *request, struct mw_cgroup_sample *out,
                  struct mw_error *err)
 {
   (void)data;
-  if (ref->id[0] == 'x')
-    return mw_error_set(err, EIO, "cannot read %s", ref->id);
+  if (request->container.id[0] == 'x')
+    return mw_error_set(err, EIO, "cannot read %s", request->container.id);
   if (out->devices_capacity < 2) {
     struct mw_io_device *devices = __real_realloc(out->devices, 2 * sizeof *devices);
     assert_non_null(devices);
@@ -36,7 +37,8 @@ static int ask(struct mw_stats *stats, const char *id, int64_t max_age_ms,
                struct mw_cgroup_sample *out)
 {
   struct mw_error err = {0};
-  int rc = mw_stats_container(stats, &(struct mw_container_ref){.id = id}, max_age_ms, out, &err);
+  int rc = mw_stats_container(stats, &(struct mw_container_ref){.id = id}, max_age_ms,
+                              MW_FIGURE_SET_ALL, out, &err);
 
   if (rc < 0)
     assert_int_equal(err.code, -rc);
@@ -79,14 +81,14 @@ static void expect_all_right(struct mw_stats *stats)
 
 static void every_allocation_may_fail_and_all_works_afterwards(void **state)
 {
-  struct mw_stats_config config = {.fetch = fetch};
+  struct mw_stats_config config = {0};
 
   (void)state;
   for (long n = 1;; n++) {
     allocations_total = 0;
     failing_allocation = n;
-    struct mw_stats *stats = mw_stats_new(&config, NULL);
-    assert_true((stats == NULL) == (n == 1));
+    struct mw_stats *stats = one_collector_new(&config, fetch, NULL);
+    assert_true((stats == NULL) == (n <= 2));
     if (!stats)
       continue;
     int failed = fill(stats);
@@ -102,12 +104,12 @@ static void every_allocation_may_fail_and_all_works_afterwards(void **state)
 
 static void a_warm_cache_allocates_nothing(void **state)
 {
-  struct mw_stats_config config = {.fetch = fetch};
+  struct mw_stats_config config = {0};
   struct mw_cgroup_sample out = {0};
 
   (void)state;
   failing_allocation = 0;
-  struct mw_stats *stats = mw_stats_new(&config, NULL);
+  struct mw_stats *stats = one_collector_new(&config, fetch, NULL);
   assert_non_null(stats);
   assert_int_equal(ask(stats, "c", 0, &out), 0);
   assert_int_equal(ask(stats, "x", 0, &out), -EIO);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/stats/one_collector.h"
 #include "moonwatch/stats.h"
 
 #define S MW_NS_PER_S
@@ -27,7 +28,7 @@ struct fixture {
   uint64_t fetches_total;
 };
 
-static int fetch(void *data, const struct mw_container_ref *ref, struct mw_cgroup_sample *out,
+static int fetch(void *data, const struct mw_stats_request *request, struct mw_cgroup_sample *out,
                  struct mw_error *err)
 {
   struct fixture *f = data;
@@ -37,7 +38,7 @@ static int fetch(void *data, const struct mw_container_ref *ref, struct mw_cgrou
   out->figures.present = 0;
   out->devices_count = 0;
   if (f->failure_code)
-    return mw_error_set(err, f->failure_code, "cannot read %s", ref->id);
+    return mw_error_set(err, f->failure_code, "cannot read %s", request->container.id);
   if (f->value)
     mw_figures_set(&out->figures, MW_MEMORY_USAGE_BYTES, f->value);
   if (f->devices_count > out->devices_capacity) {
@@ -55,10 +56,8 @@ static void start_with(struct fixture *f, struct mw_stats_config config)
   *f = (struct fixture){.value = 1};
   mw_clock_manual_init(&f->clock);
   f->clock.now_monotonic_ns = 0;
-  config.fetch = fetch;
-  config.fetch_data = f;
   config.clock = &f->clock.clock;
-  f->stats = mw_stats_new(&config, &f->err);
+  f->stats = one_collector_new(&config, fetch, f);
   assert_non_null(f->stats);
 }
 
@@ -76,7 +75,7 @@ static void finish(struct fixture *f)
 static int ask_ref(struct fixture *f, const struct mw_container_ref *ref, int64_t max_age_ms)
 {
   f->err = (struct mw_error){0};
-  return mw_stats_container(f->stats, ref, max_age_ms, &f->out, &f->err);
+  return mw_stats_container(f->stats, ref, max_age_ms, MW_FIGURE_SET_ALL, &f->out, &f->err);
 }
 
 static int ask(struct fixture *f, const char *id, int64_t max_age_ms)
@@ -378,9 +377,9 @@ static void a_caller_need_not_care_about_the_error(void **state)
   start(&f);
   f.failure_code = EIO;
   for (int i = 0; i < 2; i++)
-    assert_int_equal(
-        mw_stats_container(f.stats, &(struct mw_container_ref){.id = "k"}, 1000, &f.out, NULL),
-        -EIO);
+    assert_int_equal(mw_stats_container(f.stats, &(struct mw_container_ref){.id = "k"}, 1000,
+                                        MW_FIGURE_SET_ALL, &f.out, NULL),
+                     -EIO);
   assert_int_equal(f.fetches_total, 1);
   finish(&f);
   mw_stats_free(NULL);

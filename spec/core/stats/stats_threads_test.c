@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "core/stats/one_collector.h"
 #include "moonwatch/stats.h"
 
 #define THREADS 8
@@ -26,8 +27,8 @@ struct slow {
   atomic_uint fetches_total;
 };
 
-static int slow_fetch(void *data, const struct mw_container_ref *ref, struct mw_cgroup_sample *out,
-                      struct mw_error *err)
+static int slow_fetch(void *data, const struct mw_stats_request *request,
+                      struct mw_cgroup_sample *out, struct mw_error *err)
 {
   struct slow *slow = data;
 
@@ -35,20 +36,19 @@ static int slow_fetch(void *data, const struct mw_container_ref *ref, struct mw_
   sem_wait(&slow->may_end);
   unsigned number = ++slow->fetches_total;
   if (slow->failure_code)
-    return mw_error_set(err, slow->failure_code, "cannot read %s", ref->id);
+    return mw_error_set(err, slow->failure_code, "cannot read %s", request->container.id);
   mw_figures_set(&out->figures, MW_PIDS_CURRENT, number);
   return 0;
 }
 
 static void slow_start(struct slow *slow, int64_t wait_max_ms)
 {
-  struct mw_stats_config config = {
-      .fetch = slow_fetch, .fetch_data = slow, .wait_max_ms = wait_max_ms};
+  struct mw_stats_config config = {.wait_max_ms = wait_max_ms};
 
   *slow = (struct slow){0};
   sem_init(&slow->began, 0, 0);
   sem_init(&slow->may_end, 0, 0);
-  slow->stats = mw_stats_new(&config, NULL);
+  slow->stats = one_collector_new(&config, slow_fetch, slow);
   assert_non_null(slow->stats);
 }
 
@@ -72,8 +72,8 @@ static void *call(void *data)
   struct caller *caller = data;
   struct mw_cgroup_sample out = {0};
 
-  caller->rc = mw_stats_container(caller->stats, &(struct mw_container_ref){.id = "slow"}, 0, &out,
-                                  &caller->err);
+  caller->rc = mw_stats_container(caller->stats, &(struct mw_container_ref){.id = "slow"}, 0,
+                                  MW_FIGURE_SET_ALL, &out, &caller->err);
   if (caller->rc == 0)
     mw_figures_get(&out.figures, MW_PIDS_CURRENT, &caller->value);
   mw_cgroup_sample_deinit(&out);
@@ -159,7 +159,7 @@ static void who_accepts_the_age_need_not_wait_for_a_reading_in_flight(void **sta
   assert_int_equal(pthread_create(&callers[0].thread, NULL, call, &callers[0]), 0);
   sem_wait(&slow.began);
   assert_int_equal(mw_stats_container(slow.stats, &(struct mw_container_ref){.id = "slow"},
-                                      INT64_MAX, &out, NULL),
+                                      INT64_MAX, MW_FIGURE_SET_ALL, &out, NULL),
                    0);
   mw_figures_get(&out.figures, MW_PIDS_CURRENT, &value);
   assert_int_equal(value, 1);
@@ -182,9 +182,9 @@ static void nobody_waits_for_ever(void **state)
   caller = (struct caller){.stats = slow.stats};
   assert_int_equal(pthread_create(&caller.thread, NULL, call, &caller), 0);
   sem_wait(&slow.began);
-  assert_int_equal(
-      mw_stats_container(slow.stats, &(struct mw_container_ref){.id = "slow"}, 1000, &out, NULL),
-      -ETIMEDOUT);
+  assert_int_equal(mw_stats_container(slow.stats, &(struct mw_container_ref){.id = "slow"}, 1000,
+                                      MW_FIGURE_SET_ALL, &out, NULL),
+                   -ETIMEDOUT);
   sem_post(&slow.may_end);
   pthread_join(caller.thread, NULL);
   assert_int_equal(caller.rc, 0);
@@ -201,7 +201,7 @@ struct nested {
   bool inside;
 };
 
-static int nested_fetch(void *data, const struct mw_container_ref *ref,
+static int nested_fetch(void *data, const struct mw_stats_request *request,
                         struct mw_cgroup_sample *out, struct mw_error *err)
 {
   static const char *const others[] = {"a", "b", "c"};
@@ -209,12 +209,12 @@ static int nested_fetch(void *data, const struct mw_container_ref *ref,
   struct mw_cgroup_sample other = {0};
   int rc = 0;
 
-  if (nested->inside && ref->id[0] == 'o') {
+  if (nested->inside && request->container.id[0] == 'o') {
     nested->inside = false;
     nested->clock.now_monotonic_ns += 3600 * MW_NS_PER_S;
     for (size_t i = 0; i < 3 && rc == 0; i++)
-      rc = mw_stats_container(nested->stats, &(struct mw_container_ref){.id = others[i]}, 0, &other,
-                              err);
+      rc = mw_stats_container(nested->stats, &(struct mw_container_ref){.id = others[i]}, 0,
+                              MW_FIGURE_SET_ALL, &other, err);
     mw_cgroup_sample_deinit(&other);
   }
   mw_figures_set(&out->figures, MW_PIDS_CURRENT, 1);
@@ -225,22 +225,21 @@ static void an_entry_in_flight_neither_expires_nor_is_evicted(void **state)
 {
   struct mw_cgroup_sample out = {0};
   struct nested nested = {0};
-  struct mw_stats_config config = {
-      .fetch = nested_fetch, .fetch_data = &nested, .clock = &nested.clock.clock, .entries_max = 1};
+  struct mw_stats_config config = {.clock = &nested.clock.clock, .entries_max = 1};
   const struct mw_container_ref outer = {.id = "outer"};
 
   (void)state;
   mw_clock_manual_init(&nested.clock);
-  nested.stats = mw_stats_new(&config, NULL);
+  nested.stats = one_collector_new(&config, nested_fetch, &nested);
   assert_non_null(nested.stats);
   for (int i = 0; i < 2; i++) { /* the first makes the entry, the second has it old in flight */
     nested.inside = i == 1;
-    assert_int_equal(mw_stats_container(nested.stats, &outer, 0, &out, NULL), 0);
+    assert_int_equal(mw_stats_container(nested.stats, &outer, 0, MW_FIGURE_SET_ALL, &out, NULL), 0);
   }
   struct mw_stats_usage usage;
   mw_stats_usage(nested.stats, &usage);
   assert_int_equal(usage.entries, 2); /* outer and c */
-  assert_int_equal(mw_stats_container(nested.stats, &outer, 1, &out, NULL), 0);
+  assert_int_equal(mw_stats_container(nested.stats, &outer, 1, MW_FIGURE_SET_ALL, &out, NULL), 0);
   mw_stats_usage(nested.stats, &usage);
   assert_int_equal(usage.hits_total, 1);
   mw_cgroup_sample_deinit(&out);
@@ -253,14 +252,14 @@ static void an_entry_in_flight_neither_expires_nor_is_evicted(void **state)
 #define STORM_CONTAINERS 23
 
 /* Two figures that always agree, so that a torn copy shows. */
-static int storm_fetch(void *data, const struct mw_container_ref *ref, struct mw_cgroup_sample *out,
-                       struct mw_error *err)
+static int storm_fetch(void *data, const struct mw_stats_request *request,
+                       struct mw_cgroup_sample *out, struct mw_error *err)
 {
   atomic_uint *fetches_total = data;
   unsigned number = ++*fetches_total;
 
   if (number % 7 == 0)
-    return mw_error_set(err, EIO, "cannot read %s", ref->id);
+    return mw_error_set(err, EIO, "cannot read %s", request->container.id);
   if (number % 5 == 0)
     sched_yield();
   mw_figures_set(&out->figures, MW_PIDS_CURRENT, number);
@@ -285,7 +284,7 @@ static void *storm_run(void *data)
   for (int i = 0; i < STORM_CALLS; i++) {
     snprintf(id, sizeof id, "c%d", rand_r(&storm->seed) % STORM_CONTAINERS);
     int rc = mw_stats_container(storm->stats, &(struct mw_container_ref){.id = id},
-                                rand_r(&storm->seed) % 3, &out, NULL);
+                                rand_r(&storm->seed) % 3, MW_FIGURE_SET_ALL, &out, NULL);
     if (rc == 0 && (!mw_figures_get(&out.figures, MW_PIDS_CURRENT, &value) || value != out.inode))
       storm->torn_total++;
     if (rc != 0 && rc != -EIO)
@@ -299,11 +298,8 @@ static void a_storm_of_callers_leaves_everything_in_order(void **state)
 {
   struct storm storms[THREADS];
   atomic_uint fetches_total = 0;
-  struct mw_stats_config config = {.fetch = storm_fetch,
-                                   .fetch_data = &fetches_total,
-                                   .retention_ms = 1,
-                                   .entries_max = STORM_CONTAINERS / 2};
-  struct mw_stats *stats = mw_stats_new(&config, NULL);
+  struct mw_stats_config config = {.retention_ms = 1, .entries_max = STORM_CONTAINERS / 2};
+  struct mw_stats *stats = one_collector_new(&config, storm_fetch, &fetches_total);
   struct mw_stats_usage usage;
 
   (void)state;

@@ -1,0 +1,140 @@
+/* The collector of this host: cgroups and /proc. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "stats/process_id.h"
+
+struct mw_stats_cgroup_source {
+  struct mw_stats_cgroup_config config;
+};
+
+/* ---- Processes ---- */
+
+static int read_processes(void *data, const struct mw_stats_request *request,
+                          struct mw_process_sample *out, struct mw_error *err)
+{
+  struct mw_stats_cgroup_source *source = data;
+
+  int rc = mw_cgroups_processes(source->config.cgroups, request->container.id, &out->pids, err);
+  out->read_ns = mw_clock_monotonic_ns(source->config.clock);
+  return rc == 0 ? mw_proc_totals(source->config.proc, &out->pids, &out->totals, err) : rc;
+}
+
+/* ---- Network ---- */
+
+struct witness_search {
+  struct mw_stats_cgroup_source *source;
+  const char *id;
+};
+
+static int find_witnesses(void *data, struct mw_pids *out, struct mw_error *err)
+{
+  const struct witness_search *search = data;
+
+  return mw_cgroups_processes(search->source->config.cgroups, search->id, out, err);
+}
+
+static int64_t age_ns(int64_t age_ms)
+{
+  if (age_ms <= 0)
+    return 0;
+  return age_ms > INT64_MAX / MW_NS_PER_MS ? INT64_MAX : age_ms * MW_NS_PER_MS;
+}
+
+static int read_network(void *data, const struct mw_stats_request *request,
+                        struct mw_network_sample *out, struct mw_error *err)
+{
+  struct mw_stats_cgroup_source *source = data;
+  struct witness_search search = {.source = source, .id = request->container.id};
+
+  return mw_proc_network(source->config.proc, request->container.id, age_ns(request->max_age_ms),
+                         find_witnesses, &search, out, err);
+}
+
+/* ---- The others ---- */
+
+static int read_container(void *data, const struct mw_stats_request *request,
+                          struct mw_cgroup_sample *out, struct mw_error *err)
+{
+  const struct mw_stats_cgroup_source *source = data;
+
+  return mw_cgroups_read(source->config.cgroups, request->container.id,
+                         mw_host_cpu_count(source->config.host), request->wanted, out, err);
+}
+
+static int read_id_of_pid(void *data, int32_t pid, char id[static MW_CGROUP_ID_BYTES],
+                          struct mw_error *err)
+{
+  const struct mw_stats_cgroup_config *config = &((struct mw_stats_cgroup_source *)data)->config;
+  MW_AUTO_FREE char *text = malloc(MW_PROC_CGROUP_TEXT_BYTES);
+
+  if (!text)
+    return mw_error_set(err, ENOMEM, "out of memory for the cgroup of process %d", pid);
+  return mw_process_id_read(config->proc, config->recognizers, pid, text, id, err);
+}
+
+static int find_id_of_inode(void *data, uint64_t inode, char id[static MW_CGROUP_ID_BYTES],
+                            struct mw_error *err)
+{
+  const struct mw_stats_cgroup_source *source = data;
+
+  return mw_cgroups_id_of_inode(source->config.cgroups, inode, id, err);
+}
+
+static int find_own_id(void *data, char id[static MW_CGROUP_ID_BYTES], struct mw_error *err)
+{
+  const struct mw_stats_cgroup_source *source = data;
+
+  return mw_cgroups_own_container_id(source->config.cgroups, id, err);
+}
+
+static void sweep(void *data)
+{
+  struct mw_stats_cgroup_source *source = data;
+
+  if (source->config.proc)
+    mw_proc_sweep(source->config.proc);
+}
+
+/* ---- The object ---- */
+
+struct mw_stats_cgroup_source *
+mw_stats_cgroup_source_new(const struct mw_stats_cgroup_config *config, struct mw_error *err)
+{
+  struct mw_stats_cgroup_source *source = calloc(1, sizeof *source);
+
+  if (!source) {
+    mw_error_set(err, ENOMEM, "out of memory for a source of statistics");
+    return NULL;
+  }
+  source->config = *config;
+  if (!config->clock)
+    source->config.clock = mw_clock_system();
+  return source;
+}
+
+void mw_stats_cgroup_source_free(struct mw_stats_cgroup_source *source)
+{
+  free(source);
+}
+
+struct mw_stats_collector mw_stats_cgroup_collector(struct mw_stats_cgroup_source *source)
+{
+  static const struct mw_stats_offer all = {
+      .kinds = 1U << MW_STATS_CONTAINER | 1U << MW_STATS_NETWORK | 1U << MW_STATS_PROCESSES};
+  static const struct mw_stats_offer containers = {.kinds = 1U << MW_STATS_CONTAINER};
+  bool has_proc = source->config.proc != NULL;
+
+  return (struct mw_stats_collector){.name = "cgroup",
+                                     .data = source,
+                                     .offers = has_proc ? &all : &containers,
+                                     .offers_count = 1,
+                                     .container = read_container,
+                                     .network = has_proc ? read_network : NULL,
+                                     .processes = has_proc ? read_processes : NULL,
+                                     .id_of_pid = has_proc ? read_id_of_pid : NULL,
+                                     .id_of_inode = find_id_of_inode,
+                                     .own_id = find_own_id,
+                                     .sweep = sweep};
+}
