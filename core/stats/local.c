@@ -4,20 +4,49 @@
 
 #include "base/cleanup.h"
 #include "stats/process_id.h"
+#include "stats/procmap.h"
+
+/* A walk costs some microseconds for each process of the host, so for finding any live process of a
+ * container, which is checked when it is used, one has to do for all containers of a pass. */
+#define WITNESS_WALK_MAX_AGE_MS 1000
+/* What nobody asked for during this time is not worth its memory. */
+#define WALK_RETENTION_MS 60000
 
 struct mw_stats_cgroup_source {
   struct mw_stats_cgroup_config config;
+  struct mw_procmap *processes; /* NULL: there is no proc */
 };
 
 /* ---- Processes ---- */
+
+static bool tells(const struct mw_pids *pids)
+{
+  return pids->count > 0 || pids->hidden_count == 0;
+}
+
+/* Where the map does not help either, what cgroup.procs said stands: how many are hidden, or why it
+ * cannot be read. */
+static int find_processes(struct mw_stats_cgroup_source *source, const char *id, int64_t max_age_ms,
+                          struct mw_pids *out, int64_t *read_ns, struct mw_error *err)
+{
+  int rc = mw_cgroups_processes(source->config.cgroups, id, out, err);
+
+  *read_ns = mw_clock_monotonic_ns(source->config.clock);
+  if (rc == -ENOENT || rc == -ENOMEM || (rc == 0 && tells(out)))
+    return rc;
+  int map_rc = mw_procmap_find(source->processes, id, max_age_ms, out, read_ns, NULL);
+  if (map_rc == -ENOMEM)
+    return mw_error_set(err, ENOMEM, "out of memory for the processes of container %s", id);
+  return map_rc == 0 ? 0 : rc;
+}
 
 static int read_processes(void *data, const struct mw_stats_request *request,
                           struct mw_process_sample *out, struct mw_error *err)
 {
   struct mw_stats_cgroup_source *source = data;
 
-  int rc = mw_cgroups_processes(source->config.cgroups, request->container.id, &out->pids, err);
-  out->read_ns = mw_clock_monotonic_ns(source->config.clock);
+  int rc = find_processes(source, request->container.id, request->max_age_ms, &out->pids,
+                          &out->read_ns, err);
   return rc == 0 ? mw_proc_totals(source->config.proc, &out->pids, &out->totals, err) : rc;
 }
 
@@ -31,8 +60,9 @@ struct witness_search {
 static int find_witnesses(void *data, struct mw_pids *out, struct mw_error *err)
 {
   const struct witness_search *search = data;
+  int64_t read_ns;
 
-  return mw_cgroups_processes(search->source->config.cgroups, search->id, out, err);
+  return find_processes(search->source, search->id, WITNESS_WALK_MAX_AGE_MS, out, &read_ns, err);
 }
 
 static int64_t age_ns(int64_t age_ms)
@@ -93,8 +123,10 @@ static void sweep(void *data)
 {
   struct mw_stats_cgroup_source *source = data;
 
-  if (source->config.proc)
-    mw_proc_sweep(source->config.proc);
+  if (!source->processes)
+    return;
+  mw_proc_sweep(source->config.proc);
+  mw_procmap_sweep(source->processes, WALK_RETENTION_MS);
 }
 
 /* ---- The object ---- */
@@ -111,11 +143,20 @@ mw_stats_cgroup_source_new(const struct mw_stats_cgroup_config *config, struct m
   source->config = *config;
   if (!config->clock)
     source->config.clock = mw_clock_system();
-  return source;
+  if (!config->proc)
+    return source;
+  source->processes = mw_procmap_new(config->proc, source->config.clock, config->recognizers, err);
+  if (source->processes)
+    return source;
+  mw_stats_cgroup_source_free(source);
+  return NULL;
 }
 
 void mw_stats_cgroup_source_free(struct mw_stats_cgroup_source *source)
 {
+  if (!source)
+    return;
+  mw_procmap_free(source->processes);
   free(source);
 }
 
