@@ -17,6 +17,7 @@ struct mw_context {
 
   pthread_mutex_t mutex; /* guards what is opened late */
   struct mw_cgroups *cgroups;
+  struct mw_proc *proc;
   struct mw_stats *stats;
   struct mw_stats_cgroup_source *stats_source;
 
@@ -69,6 +70,7 @@ void mw_context_free(struct mw_context *context)
     return;
   mw_stats_free(context->stats);
   mw_stats_cgroup_source_free(context->stats_source);
+  mw_proc_close(context->proc);
   mw_cgroups_close(context->cgroups);
   mw_inventory_free(context->inventory);
   mw_host_free(context->host);
@@ -162,14 +164,25 @@ static void forward_read(void *data, const char *path)
   context->config.on_read(context->config.on_read_data, path);
 }
 
-/* Called with the mutex held. */
+/* A network namespace saves more than a cgroup file for each descriptor, and there are fewer. */
+#define PROC_SHARE 4
+
+static uint32_t kept_files_max(const struct mw_context *context)
+{
+  return context->config.kept_files_max > 0 ? context->config.kept_files_max
+                                            : mw_cgroup_kept_files_default();
+}
+
+/* All with the mutex held. */
+
 static struct mw_cgroups *open_cgroups(struct mw_context *context, struct mw_error *err)
 {
+  uint32_t files = kept_files_max(context);
   struct mw_cgroups_config config = {
       .host_root = context->host_root,
       .proc_root = context->proc_root,
       .clock = context->config.clock,
-      .kept_files_max = context->config.kept_files_max,
+      .kept_files_max = files - files / PROC_SHARE,
       .on_read = context->config.on_read ? forward_read : NULL,
       .on_problem = note_problem,
       .callback_data = context,
@@ -180,31 +193,42 @@ static struct mw_cgroups *open_cgroups(struct mw_context *context, struct mw_err
   return context->cgroups;
 }
 
-struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err)
+static struct mw_proc *open_proc(struct mw_context *context, struct mw_error *err)
 {
-  pthread_mutex_lock(&context->mutex);
-  struct mw_cgroups *cgroups = open_cgroups(context, err);
-  pthread_mutex_unlock(&context->mutex);
-  return cgroups;
+  struct mw_proc_config config = {
+      .host_root = context->host_root,
+      .proc_root = context->proc_root,
+      .clock = context->config.clock,
+      .kept_files_max = kept_files_max(context) / PROC_SHARE,
+      .on_read = context->config.on_read ? forward_read : NULL,
+      .callback_data = context,
+  };
+
+  if (!context->proc)
+    context->proc = mw_proc_open(&config, err);
+  return context->proc;
 }
 
-/* Called with the mutex held. */
-static struct mw_stats_cgroup_source *open_source(struct mw_context *context, struct mw_error *err)
+static struct mw_stats_cgroup_source *open_stats_source(struct mw_context *context,
+                                                        struct mw_error *err)
 {
-  struct mw_stats_cgroup_config config = {
-      .cgroups = open_cgroups(context, err), .host = context->host, .clock = context->config.clock};
-
-  if (!context->stats_source && config.cgroups)
-    context->stats_source = mw_stats_cgroup_source_new(&config, err);
+  if (context->stats_source)
+    return context->stats_source;
+  if (!open_cgroups(context, err) || !open_proc(context, err))
+    return NULL;
+  struct mw_stats_cgroup_config config = {.cgroups = context->cgroups,
+                                          .proc = context->proc,
+                                          .host = context->host,
+                                          .clock = context->config.clock};
+  context->stats_source = mw_stats_cgroup_source_new(&config, err);
   return context->stats_source;
 }
 
-/* Called with the mutex held. */
 static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *err)
 {
   struct mw_stats_config config = {.clock = context->config.clock};
 
-  if (context->stats || !open_source(context, err))
+  if (context->stats || !open_stats_source(context, err))
     return context->stats;
   struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
   struct mw_stats *stats = mw_stats_new(&config, err);
@@ -216,10 +240,35 @@ static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *
   return stats;
 }
 
+struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err)
+{
+  pthread_mutex_lock(&context->mutex);
+  struct mw_cgroups *cgroups = open_cgroups(context, err);
+  pthread_mutex_unlock(&context->mutex);
+  return cgroups;
+}
+
+struct mw_proc *mw_context_proc(struct mw_context *context, struct mw_error *err)
+{
+  pthread_mutex_lock(&context->mutex);
+  struct mw_proc *proc = open_proc(context, err);
+  pthread_mutex_unlock(&context->mutex);
+  return proc;
+}
+
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err)
 {
   pthread_mutex_lock(&context->mutex);
   struct mw_stats *stats = open_stats(context, err);
   pthread_mutex_unlock(&context->mutex);
   return stats;
+}
+
+void mw_context_sweep(struct mw_context *context)
+{
+  pthread_mutex_lock(&context->mutex);
+  struct mw_stats *stats = context->stats;
+  pthread_mutex_unlock(&context->mutex);
+  if (stats)
+    mw_stats_sweep(stats);
 }

@@ -18,6 +18,7 @@
 #include "moonwatch/cgroup.h"
 #include "moonwatch/clock.h"
 #include "moonwatch/host.h"
+#include "moonwatch/proc.h"
 #include "moonwatch/stats.h"
 
 struct mw_context;
@@ -26,7 +27,7 @@ struct mw_context_config {
   const char *host_root;                         /**< NULL: "/"; copied */
   const char *proc_root;                         /**< NULL: "proc" below host_root; copied */
   const struct mw_clock *clock;                  /**< NULL: the system's */
-  uint32_t kept_files_max;                       /**< as in struct mw_cgroups_config */
+  uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
   void *on_read_data;
 };
@@ -46,7 +47,11 @@ bool mw_context_inventory_wanted(struct mw_context *context);
 
 /** Opened at the first call. @return NULL with @p err filled; the next call tries again. */
 struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err);
+struct mw_proc *mw_context_proc(struct mw_context *context, struct mw_error *err);
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err);
+
+/** For the end of a pass: let go of what belongs to containers that are gone. */
+void mw_context_sweep(struct mw_context *context);
 
 /** What was wrong with files of containers; at most MW_PROBLEMS_MAX, the first ones. */
 #define MW_PROBLEMS_MAX 64

@@ -126,12 +126,12 @@ static int cgroup_read(lua_State *L)
   struct mw_context *context = mw_lua_context(L);
   struct mw_error err;
   struct mw_cgroups *cgroups = own_cgroups(L, &err);
-  struct mw_cgroup_sample *sample = mw_lua_scratch_sample(L);
+  struct mw_cgroup_sample *sample = &mw_lua_scratch(L)->container;
 
   if (!cgroups || mw_cgroups_read(cgroups, id, mw_host_cpu_count(mw_context_host(context)),
                                   MW_FIGURE_SET_ALL, sample, &err) < 0)
     return mw_lua_fail(L, &err);
-  mw_lua_push_sample(L, sample);
+  mw_lua_push_sample(L, MW_FIGURE_SET_ALL, sample);
   mw_lua_push_io_devices(L, sample);
   return 2;
 }

@@ -12,12 +12,24 @@ enum key {
   KEY_CGROUP_INODE = MW_FIGURE_COUNT + 1,
   KEY_CPU_LIMIT_DEFAULTED,
   KEY_CPU_LIMIT_PERCENT,
+  KEY_IDENTITY,
   KEY_PROBLEMS_COUNT,
   KEY_READ_S,
+  KEY_HOST_NETWORK,
+  KEY_NETWORK_IDENTITY,
+  KEY_NETWORK_NAMESPACE,
+  KEY_NETWORK_READ_S,
+  KEY_NETWORK_FIRST, /* in the order of enum mw_network_figure */
 };
 
-static const char *const other_names[] = {"cgroup_inode", "cpu_limit_defaulted",
-                                          "cpu_limit_percent", "problems_count", "read_s"};
+static const char *const other_names[] = {"cgroup_inode",       "cpu_limit_defaulted",
+                                          "cpu_limit_percent",  "identity",
+                                          "problems_count",     "read_s",
+                                          "host_network",       "network_identity",
+                                          "network_namespace",  "network_read_s",
+                                          "network_rcvd_bytes", "network_rcvd_packets_total",
+                                          "network_sent_bytes", "network_sent_packets_total"};
+#define CONTAINER_OTHER_COUNT 6 /* those before the network's */
 
 #define OTHER_COUNT ((int)(sizeof other_names / sizeof other_names[0]))
 #define KEYS_COUNT ((int)MW_FIGURE_COUNT + OTHER_COUNT)
@@ -48,33 +60,37 @@ static void push_keys(lua_State *L)
   }
 }
 
-/* ---- The scratch sample ---- */
+/* ---- The scratch samples ---- */
 
 static int scratch_gc(lua_State *L)
 {
-  mw_cgroup_sample_deinit(lua_touserdata(L, 1));
+  struct mw_lua_scratch *scratch = lua_touserdata(L, 1);
+
+  mw_cgroup_sample_deinit(&scratch->container);
+  mw_network_sample_deinit(&scratch->network);
+  mw_process_sample_deinit(&scratch->processes);
   return 0;
 }
 
-static struct mw_cgroup_sample *make_scratch(lua_State *L)
+static struct mw_lua_scratch *make_scratch(lua_State *L)
 {
-  struct mw_cgroup_sample *sample = mw_lua_push_box(L, sizeof *sample, scratch_gc);
+  struct mw_lua_scratch *scratch = mw_lua_push_box(L, sizeof *scratch, scratch_gc);
 
   lua_pushlightuserdata(L, (void *)(uintptr_t)&scratch_key);
   lua_pushvalue(L, -2);
   lua_rawset(L, LUA_REGISTRYINDEX);
-  return sample;
+  return scratch;
 }
 
-struct mw_cgroup_sample *mw_lua_scratch_sample(lua_State *L)
+struct mw_lua_scratch *mw_lua_scratch(lua_State *L)
 {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&scratch_key);
   lua_rawget(L, LUA_REGISTRYINDEX);
-  struct mw_cgroup_sample *sample = lua_touserdata(L, -1);
-  if (!sample)
-    sample = make_scratch(L);
+  struct mw_lua_scratch *scratch = lua_touserdata(L, -1);
+  if (!scratch)
+    scratch = make_scratch(L);
   lua_settop(L, -2);
-  return sample;
+  return scratch;
 }
 
 /* ---- Rows ---- */
@@ -101,52 +117,155 @@ static void clear(lua_State *L, int key)
   lua_pop(L, 1);
 }
 
-static void set_inode(lua_State *L, uint64_t inode)
+static void set_boolean(lua_State *L, int key, bool value)
 {
-  lua_rawgeti(L, -1, KEY_CGROUP_INODE);
-  mw_lua_push_inode(L, inode);
+  lua_rawgeti(L, -1, key);
+  lua_pushboolean(L, value);
   lua_rawset(L, -4);
 }
 
-static void fill(lua_State *L, const struct mw_cgroup_sample *sample)
+static bool is_of_this_host(struct mw_origin origin)
 {
-  push_keys(L);
-  for (uint64_t left = sample->figures.present; left; left &= left - 1) {
+  return !origin.gaps && (!origin.collector || strcmp(origin.collector, "cgroup") == 0);
+}
+
+/* Set @p key to the digits of @p number, and @p identity_key to what tells whether two readings
+ * may be compared: the same, as a rule, else with the names of those whose counters they are. */
+static void set_identity(lua_State *L, int key, int identity_key, uint64_t number,
+                         struct mw_origin origin)
+{
+  mw_lua_push_inode(L, number);
+  lua_rawgeti(L, -2, key);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, -5);
+  if (!is_of_this_host(origin)) {
+    lua_pushfstring(L, "%s/%s/%s", lua_tostring(L, -1), origin.collector ? origin.collector : "",
+                    origin.gaps ? origin.gaps : "");
+    lua_remove(L, -2);
+  }
+  lua_rawgeti(L, -2, identity_key);
+  lua_insert(L, -2);
+  lua_rawset(L, -4);
+}
+
+static void fill(lua_State *L, mw_figure_set wanted, const struct mw_cgroup_sample *sample)
+{
+  for (uint64_t left = sample->figures.present & wanted; left; left &= left - 1) {
     int figure = __builtin_ctzll(left);
     set_number(L, figure + 1, (lua_Number)sample->figures.values[figure]);
   }
-  set_inode(L, sample->inode);
+  set_identity(L, KEY_CGROUP_INODE, KEY_IDENTITY, sample->inode, sample->origin);
   set_number(L, KEY_READ_S, (lua_Number)sample->read_ns / 1e9);
   set_number(L, KEY_PROBLEMS_COUNT, sample->problems_count);
   if (sample->cpu_limit_present) {
     set_number(L, KEY_CPU_LIMIT_PERCENT, sample->cpu_limit_percent);
-    lua_rawgeti(L, -1, KEY_CPU_LIMIT_DEFAULTED);
-    lua_pushboolean(L, sample->cpu_limit_defaulted);
-    lua_rawset(L, -4);
+    set_boolean(L, KEY_CPU_LIMIT_DEFAULTED, sample->cpu_limit_defaulted);
   }
+}
+
+void mw_lua_push_sample(lua_State *L, mw_figure_set wanted, const struct mw_cgroup_sample *sample)
+{
+  int figures = __builtin_popcountll(sample->figures.present & wanted);
+
+  lua_createtable(L, 0, figures + CONTAINER_OTHER_COUNT);
+  push_keys(L);
+  fill(L, wanted, sample);
   lua_pop(L, 1);
 }
 
-void mw_lua_push_sample(lua_State *L, const struct mw_cgroup_sample *sample)
+void mw_lua_refill_sample(lua_State *L, int index, mw_figure_set wanted,
+                          const struct mw_cgroup_sample *sample)
 {
-  lua_createtable(L, 0, __builtin_popcountll(sample->figures.present) + OTHER_COUNT);
-  fill(L, sample);
-}
-
-void mw_lua_refill_sample(lua_State *L, int index, const struct mw_cgroup_sample *sample)
-{
-  const uint64_t all = (UINT64_C(1) << MW_FIGURE_COUNT) - 1;
+  const mw_figure_set all = (UINT64_C(1) << MW_FIGURE_COUNT) - 1;
 
   lua_pushvalue(L, index);
   push_keys(L);
-  for (uint64_t left = ~sample->figures.present & all; left; left &= left - 1)
+  for (uint64_t left = wanted & all & ~sample->figures.present; left; left &= left - 1)
     clear(L, __builtin_ctzll(left) + 1);
   if (!sample->cpu_limit_present) {
     clear(L, KEY_CPU_LIMIT_PERCENT);
     clear(L, KEY_CPU_LIMIT_DEFAULTED);
   }
+  fill(L, wanted, sample);
   lua_pop(L, 1);
-  fill(L, sample);
+}
+
+/* ---- Network ---- */
+
+void mw_lua_fill_network(lua_State *L, const struct mw_network_sample *sample)
+{
+  push_keys(L);
+  for (int i = 0; i < MW_NETWORK_FIGURE_COUNT; i++) {
+    if (sample->present >> i & 1)
+      set_number(L, KEY_NETWORK_FIRST + i, (lua_Number)sample->values[i]);
+    else
+      clear(L, KEY_NETWORK_FIRST + i);
+  }
+  set_number(L, KEY_NETWORK_READ_S, (lua_Number)sample->read_ns / 1e9);
+  set_identity(L, KEY_NETWORK_NAMESPACE, KEY_NETWORK_IDENTITY, sample->namespace_id,
+               sample->origin);
+  if (sample->namespace_id == 0)
+    clear(L, KEY_NETWORK_NAMESPACE);
+  if (sample->host_network != MW_HOST_NETWORK_UNKNOWN)
+    set_boolean(L, KEY_HOST_NETWORK, sample->host_network == MW_HOST_NETWORK_YES);
+  else
+    clear(L, KEY_HOST_NETWORK);
+  lua_pop(L, 1);
+}
+
+static void push_interface(lua_State *L, const struct mw_network_interface *interface)
+{
+  const uint64_t values[MW_NETWORK_FIGURE_COUNT] = {
+      [MW_NETWORK_RCVD_BYTES] = interface->rcvd_bytes,
+      [MW_NETWORK_RCVD_PACKETS] = interface->rcvd_packets,
+      [MW_NETWORK_SENT_BYTES] = interface->sent_bytes,
+      [MW_NETWORK_SENT_PACKETS] = interface->sent_packets,
+  };
+  static const char *const names[MW_NETWORK_FIGURE_COUNT] = {
+      [MW_NETWORK_RCVD_BYTES] = "rcvd_bytes",
+      [MW_NETWORK_RCVD_PACKETS] = "rcvd_packets_total",
+      [MW_NETWORK_SENT_BYTES] = "sent_bytes",
+      [MW_NETWORK_SENT_PACKETS] = "sent_packets_total",
+  };
+
+  lua_createtable(L, 0, 5);
+  mw_lua_set_text(L, "name", interface->name);
+  for (int i = 0; i < MW_NETWORK_FIGURE_COUNT; i++)
+    if (interface->present >> i & 1)
+      mw_lua_set_number(L, names[i], (double)values[i]);
+}
+
+void mw_lua_push_interfaces(lua_State *L, const struct mw_network_sample *sample)
+{
+  lua_createtable(L, (int)sample->interfaces_count, 0);
+  for (size_t i = 0; i < sample->interfaces_count; i++) {
+    /* a copy: a finalizer that runs meanwhile may read into the same sample */
+    const struct mw_network_interface interface = sample->interfaces[i];
+    push_interface(L, &interface);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+}
+
+/* ---- Processes ---- */
+
+void mw_lua_push_processes(lua_State *L, const struct mw_process_sample *sample)
+{
+  const struct mw_process_totals totals = sample->totals; /* as above */
+
+  lua_createtable(L, 0, 6);
+  mw_lua_set_number(L, "read_s", (double)sample->read_ns / 1e9);
+  mw_lua_set_number(L, "processes_count", (double)totals.processes_count);
+  mw_lua_set_number(L, "zombies_count", (double)totals.zombies_count);
+  if (totals.threads_present)
+    mw_lua_set_number(L, "threads_count", (double)totals.threads_count);
+  if (totals.open_files_present)
+    mw_lua_set_number(L, "open_files_count", (double)totals.open_files_count);
+  lua_createtable(L, (int)sample->pids.count, 0);
+  for (size_t i = 0; i < sample->pids.count; i++) {
+    lua_pushinteger(L, sample->pids.pids[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  lua_setfield(L, -2, "pids");
 }
 
 /* ---- Devices ---- */

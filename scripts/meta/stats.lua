@@ -13,6 +13,7 @@
 --- ("memory_usage_bytes", "cpu_total_ns", ...); what it did not give is absent, never zero.
 ---@class ContainerStats
 ---@field cgroup_inode string  16 hexadecimal digits; another one means another container
+---@field identity string  counters of readings with the same one may be compared
 ---@field read_s number  monotonic seconds, when the reading was complete
 ---@field problems_count integer  files that were missing or not understood
 ---@field cpu_limit_percent? number  100 is one CPU
@@ -32,22 +33,89 @@
 ---@field read_limit_operations_per_s? number
 ---@field write_limit_operations_per_s? number
 
+---@class StatsFigures  A set of figures: who asks for few has few files read.
+
+---@class NetworkStats  Of the network namespace that the container is in, all interfaces but lo.
+---@field network_read_s number  monotonic seconds, when the reading was complete
+---@field network_identity string  counters of readings with the same one may be compared
+---@field network_rcvd_bytes? number
+---@field network_rcvd_packets_total? number
+---@field network_sent_bytes? number
+---@field network_sent_packets_total? number
+---@field network_namespace? string  16 hexadecimal digits; the same for containers that share it
+---@field host_network? boolean  it is the host's own
+
+---@class NetworkInterface
+---@field name string
+---@field rcvd_bytes? number
+---@field rcvd_packets_total? number
+---@field sent_bytes? number
+---@field sent_packets_total? number
+
+---@class ContainerProcesses  With those of cgroups inside of the container's.
+---@field read_s number
+---@field pids integer[]  ascending, as the host's /proc names them
+---@field processes_count integer
+---@field zombies_count integer
+---@field threads_count? integer
+---@field open_files_count? integer
+
 ---@class StatsUsage
----@field entries integer  containers in the cache
+---@field entries integer  readings in the cache: figures, network and processes count each
 ---@field hits_total integer
 ---@field reads_total integer
 ---@field joined_total integer  callers that waited for somebody else's reading
 ---@field expired_total integer  entries that left by age
 ---@field evicted_total integer  entries that left because there were too many
+---@field collectors integer  that are ready
+---@field collectors_pending integer  that are not ready yet
 
 local M = {}
+
+--- Raises when a name is none of a figure.
+---@param names string[]  as in moonwatch.cgroup.figures()
+---@return StatsFigures
+function M.figures(names) end
 
 --- Raises on a wrong argument; returns nil, message, errno on anything else.
 ---@param ref ContainerRef
 ---@param max_age_ms number  an age equal to it is accepted; 0 or less: read now
----@param into? table  filled and returned instead of a new table: what an earlier reading left there goes
+---@param into? table  filled and returned instead of a new one; of an earlier reading, the figures asked for go
+---@param figures? StatsFigures  which ones, by default all; files that hold none of them are not read
 ---@return ContainerStats?, string?, integer?
-function M.container(ref, max_age_ms, into) end
+function M.container(ref, max_age_ms, into, figures) end
+
+--- One reading of a network namespace serves all containers in it. ENODATA: no interface but lo.
+---@param ref ContainerRef
+---@param max_age_ms number
+---@param into? table  filled and returned instead of a new table
+---@return NetworkStats?, string?, integer?
+function M.network(ref, max_age_ms, into) end
+
+--- From the same reading as network().
+---@param ref ContainerRef
+---@param max_age_ms number
+---@return NetworkInterface[]?, string?, integer?  sorted by name
+function M.interfaces(ref, max_age_ms) end
+
+---@param ref ContainerRef
+---@param max_age_ms number
+---@return ContainerProcesses?, string?, integer?
+function M.processes(ref, max_age_ms) end
+
+--- The container that a process belongs to; nil alone: to none.
+---@param pid integer  as the host's /proc names it
+---@return string? id, string? message, integer? errno
+function M.id_of_pid(pid) end
+
+--- The container that a cgroup is; nil alone: none.
+---@param inode string  hexadecimal digits, as cgroup_inode has them
+---@return string? id, string? message, integer? errno
+function M.id_of_inode(inode) end
+
+--- The container that the agent itself runs in; nil alone: in none.
+---@return string? id, string? message, integer? errno
+function M.own_id() end
 
 --- From the same reading as container().
 ---@param ref ContainerRef

@@ -14,8 +14,8 @@ local ALLOWED = {
   inventory = { "base" },
   stats = { "cgroup", "proc", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "inventory", "stats", "script" },
-  agent = { "base", "json", "host", "cgroup", "inventory", "stats", "script", "bindings" },
+  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
+  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
 

@@ -30,7 +30,9 @@ local function v2_host(files)
 end
 
 -- Everything but what belongs to the reading itself.
-local ABOUT = { cgroup_inode = 1, read_s = 1, problems_count = 1, cpu_limit_percent = 1, cpu_limit_defaulted = 1 }
+local ABOUT = {
+  cgroup_inode = 1, identity = 1, read_s = 1, problems_count = 1, cpu_limit_percent = 1, cpu_limit_defaulted = 1,
+}
 
 local function figures_of(row)
   local figures = {}

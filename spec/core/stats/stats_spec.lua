@@ -134,7 +134,8 @@ describe("moonwatch.stats", function()
       stats.container({ id = ID }, math.huge)
       stats.container({ id = ID }, math.huge)
       assert.same({
-        entries = 1, hits_total = 1, reads_total = 1, joined_total = 0, expired_total = 0, evicted_total = 0,
+        collectors = 1, collectors_pending = 0, entries = 1,
+        hits_total = 1, reads_total = 1, joined_total = 0, expired_total = 0, evicted_total = 0,
       }, stats.usage())
     end)
   end)
