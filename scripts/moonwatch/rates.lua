@@ -1,24 +1,35 @@
 --- Rates between two readings of one container.
 ---
---- The history belongs to (id, cgroup inode): a container that was restarted under its old id has
---- another inode and starts afresh. It stays through readings that fail, until the container is
---- gone. There is no rate where there is no pair of readings: nothing before, or a counter that is
---- absent in one of the two. The same reading seen again has the rates that it had.
+--- The history belongs to (id, identity): a container that was restarted under its old id has
+--- another cgroup inode and starts afresh. It stays through readings that fail, until the container
+--- is gone. There is no rate where there is no pair of readings: nothing before, or a counter that
+--- is absent in one of the two. The same reading seen again has the rates that it had.
 local M = {}
 
----@class Rates
+---@class RateFields  Which fields of a row say when and of what it is.
+---@field time? string  monotonic seconds; "read_s" by default
+---@field identity? string  "cgroup_inode" by default; another value means other counters
+
+---@class Readings  What a meter knows of one container.
+---@field read_s? number  absent: nothing was read yet
+---@field identity? string
+---@field rates table<integer, number?>
+---@field run? integer  of a history: the run that last saw the container
+---@field [integer] number?  the last value of each counter
+
+---@class Meter  For scripts that keep a table for each container anyway.
 ---@field private counters string[]
----@field private history table<string, RatesEntry>
+---@field private time string
+---@field private identity string
+local Meter = {}
+Meter.__index = Meter
+
+---@class Rates
+---@field private meter Meter
+---@field private history table<string, Readings>
 ---@field private run integer  how many runs were begun
 local Rates = {}
 Rates.__index = Rates
-
----@class RatesEntry
----@field cgroup_inode string
----@field read_s number
----@field run integer  the run that last saw the container
----@field rates table<integer, number?>
----@field [integer] number?  the last value of each counter
 
 --- What a counter grew by in a second; 0 when it went back; nil where there is no pair.
 ---@param now? number
@@ -32,13 +43,52 @@ function M.rate(now, before, elapsed_s)
   return now > before and (now - before) / elapsed_s or 0
 end
 
-local rate = M.rate
+---@param counters string[]  fields of a row
+---@param fields? RateFields
+---@return Meter
+function M.meter(counters, fields)
+  fields = fields or {}
+  return setmetatable({
+    counters = counters, time = fields.time or "read_s", identity = fields.identity or "cgroup_inode",
+  }, Meter)
+end
 
---- A history of the named counters.
----@param counters string[]  fields of a row of moonwatch.stats
+--- For a container that was not read yet.
+---@return Readings
+function Meter:start()
+  return { rates = {} }
+end
+
+--- Take in a reading.
+---@param readings Readings  of this container, from start
+---@param row table  of moonwatch.stats
+---@return table<integer, number?> per_s  the rate of each counter; to be read, not changed
+function Meter:update(readings, row)
+  local counters, rates, read_s = self.counters, readings.rates, row[self.time]
+  local elapsed_s = read_s - (readings.read_s or read_s)
+  if not readings.read_s or readings.identity ~= row[self.identity] then
+    for i = 1, #counters do
+      rates[i], readings[i] = nil, row[counters[i]]
+    end
+    readings.identity, readings.read_s = row[self.identity], read_s
+  elseif elapsed_s > 0 then
+    -- As M.rate, without a call for each counter.
+    for i = 1, #counters do
+      local now, before = row[counters[i]], readings[i]
+      rates[i] = now and before and (now > before and (now - before) / elapsed_s or 0) or nil
+      readings[i] = now
+    end
+    readings.read_s = read_s
+  end
+  return rates
+end
+
+--- A history of the named counters, by id.
+---@param counters string[]  fields of a row
+---@param fields? RateFields
 ---@return Rates
-function M.new(counters)
-  return setmetatable({ counters = counters, history = {}, run = 0 }, Rates)
+function M.new(counters, fields)
+  return setmetatable({ meter = M.meter(counters, fields), history = {}, run = 0 }, Rates)
 end
 
 --- Begin a run: what is neither updated nor kept until `finish` is forgotten then.
@@ -49,44 +99,31 @@ end
 --- The container exists but could not be read this time: keep its history.
 ---@param id string
 function Rates:keep(id)
-  local entry = self.history[id]
-  if entry then
-    entry.run = self.run
+  local readings = self.history[id]
+  if readings then
+    readings.run = self.run
   end
 end
 
 --- Take in a reading.
 ---@param id string
----@param row ContainerStats
+---@param row table  of moonwatch.stats
 ---@return table<integer, number?> per_s  the rate of each counter; to be read, not changed
 function Rates:update(id, row)
-  local counters, entry = self.counters, self.history[id]
-  if not entry or entry.cgroup_inode ~= row.cgroup_inode then
-    entry = { cgroup_inode = row.cgroup_inode, read_s = row.read_s, rates = {} }
-    for i = 1, #counters do
-      entry[i] = row[counters[i]]
-    end
-    self.history[id] = entry
-  else
-    local elapsed_s, rates = row.read_s - entry.read_s, entry.rates
-    if elapsed_s > 0 then
-      for i = 1, #counters do
-        local now = row[counters[i]]
-        rates[i] = rate(now, entry[i], elapsed_s)
-        entry[i] = now
-      end
-      entry.read_s = row.read_s
-    end
+  local readings = self.history[id]
+  if not readings then
+    readings = self.meter:start()
+    self.history[id] = readings
   end
-  entry.run = self.run
-  return entry.rates
+  readings.run = self.run
+  return self.meter:update(readings, row)
 end
 
 --- End a run: what was not seen in it is gone.
 function Rates:finish()
   local run, history = self.run, self.history
-  for id, entry in pairs(history) do
-    if entry.run ~= run then
+  for id, readings in pairs(history) do
+    if readings.run ~= run then
       history[id] = nil
     end
   end

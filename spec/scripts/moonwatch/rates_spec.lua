@@ -129,4 +129,31 @@ describe("moonwatch.rates", function()
     run(history, "a", row(100, 5))
     assert.same({}, run(rates.new { "cpu" }, "a", row(110, 105)))
   end)
+
+  it("takes time and identity from the fields that it is told", function()
+    local network = rates.new({ "bytes" }, { time = "network_read_s", identity = "network_namespace" })
+    local function at(read_s, bytes, namespace)
+      return { network_read_s = read_s, bytes = bytes, network_namespace = namespace, read_s = 7, cgroup_inode = "a" }
+    end
+    run(network, "a", at(100, 0, "n1"))
+    assert.same({ 5 }, run(network, "a", at(110, 50, "n1")))
+    assert.same({}, run(network, "a", at(120, 90, "n2")))
+  end)
+
+  it("starts afresh where the identity is not known any more", function()
+    run(history, "a", row(100, 5))
+    assert.same({}, run(history, "a", { read_s = 110, cpu = 105 }))
+    assert.same({ 1 }, run(history, "a", { read_s = 120, cpu = 115 }))
+  end)
+
+  describe("a meter", function()
+    it("has the same rates for a script that keeps the readings itself", function()
+      local meter = rates.meter { "cpu", "io" }
+      local a, b = meter:start(), meter:start()
+      meter:update(a, row(100, 5, 7))
+      assert.same({}, meter:update(b, row(105, 0, 0)))
+      assert.same({ 20, 0.5 }, meter:update(a, row(110, 205, 12)))
+      assert.same({ 1, 2 }, meter:update(b, row(115, 10, 20)))
+    end)
+  end)
 end)
