@@ -8,6 +8,7 @@ local M = {}
 ---@field err any
 ---@field messages table[]  what it emitted: { kind = ..., body = ... }
 ---@field gauges table<string, number>
+---@field gauge_tags table<string, string[]>
 ---@field counts table<string, number>
 ---@field events table[]
 ---@field logs string[]  "debug: text"
@@ -52,22 +53,38 @@ local function collecting_log(script)
   return log
 end
 
--- The scripts' own library is real; a module of the core has to be handed in.
-local function requirer(modules)
-  return function(module)
+-- They know no host, so that the real ones will do.
+local STATELESS = { json = true, regex = true }
+
+-- The scripts' own library is real; any other module of the core has to be handed in. As in the
+-- agent, a module is loaded once.
+local function environment_of(modules)
+  local loaded, environment = {}, nil
+
+  local function require_one(module)
     local name = module:match "^moonwatch%.([%w_]+)$"
-    if name and modules[name] then
-      return modules[name]
+    local known = name and (modules[name] or loaded[name])
+    if known then
+      return known
+    end
+    if STATELESS[name] then
+      return require(module)
     end
     assert(name and is_library(name), "no fake for " .. module)
-    return dofile(LIBRARY .. name .. ".lua")
+    loaded[name] = setfenv(assert(loadfile(LIBRARY .. name .. ".lua")), environment)()
+    return loaded[name]
   end
+
+  environment = setmetatable({ require = require_one }, { __index = _G })
+  return environment
 end
 
 local function make_context(script, options)
   local context = { options = options, interval_s = script.interval_s, name = script.name, now_s = 1700000000 }
   function context:emit(kind, body) table.insert(script.outcome.messages, { kind = kind, body = copy(body) }) end
-  function context:gauge(metric, value) script.outcome.gauges[metric] = value end
+  function context:gauge(metric, value, tags)
+    script.outcome.gauges[metric], script.outcome.gauge_tags[metric] = value, tags
+  end
   function context:count(metric, value) script.outcome.counts[metric] = value end
   function context:event(event) table.insert(script.outcome.events, copy(event)) end
   function context:next_group_id()
@@ -77,16 +94,27 @@ local function make_context(script, options)
   return context
 end
 
+local function no_outcome()
+  return { messages = {}, gauges = {}, gauge_tags = {}, counts = {}, events = {}, logs = {} }
+end
+
 ---@class Harnessed  a loaded script
 ---@field table table  what its file returned
 ---@field context table  what its runs are given
 local Harnessed = {}
 Harnessed.__index = Harnessed
 
+-- What init returns or logs is in the outcome until the first run.
+function Harnessed:init()
+  if self.table.init then
+    self.outcome.ok, self.outcome.err = self.table.init(self.context.options)
+  end
+end
+
 --- Run it once: `run` of a check, `list` of a source.
 ---@return Outcome
 function Harnessed:run()
-  self.outcome = { messages = {}, gauges = {}, counts = {}, events = {}, logs = {} }
+  self.outcome = no_outcome()
   self.outcome.ok, self.outcome.err = (self.table.run or self.table.list)(self.context)
   return self.outcome
 end
@@ -102,13 +130,15 @@ function M.load(name, modules, given)
   local self = setmetatable({ name = name:match "[^/]+$", groups = 0 }, Harnessed)
   local all = setmetatable({ log = collecting_log(self) }, { __index = modules })
   local chunk = assert(loadfile("scripts/" .. name .. ".lua"))
-  self.table = setfenv(chunk, setmetatable({ require = requirer(all) }, { __index = _G }))()
+  self.table = setfenv(chunk, environment_of(all))()
   self.interval_s = given.interval_s or self.table.interval_s
   local options = defaults_of(self.table.options)
   for key, value in pairs(given.options or {}) do
     options[key] = value
   end
   self.context = make_context(self, options)
+  self.outcome = no_outcome()
+  self:init()
   return self
 end
 
