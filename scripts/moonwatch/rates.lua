@@ -8,7 +8,7 @@ local M = {}
 
 ---@class RateFields  Which fields of a row say when and of what it is.
 ---@field time? string  monotonic seconds; "read_s" by default
----@field identity? string  "cgroup_inode" by default; another value means other counters
+---@field identity? string  "identity" by default; another value means other counters
 
 ---@class Readings  What a meter knows of one container.
 ---@field read_s? number  absent: nothing was read yet
@@ -49,7 +49,7 @@ end
 function M.meter(counters, fields)
   fields = fields or {}
   return setmetatable({
-    counters = counters, time = fields.time or "read_s", identity = fields.identity or "cgroup_inode",
+    counters = counters, time = fields.time or "read_s", identity = fields.identity or "identity",
   }, Meter)
 end
 

@@ -14,7 +14,7 @@ local function run(history, id, row)
 end
 
 local function row(read_s, total, read, inode)
-  return { cgroup_inode = inode or "00000000000000aa", read_s = read_s, cpu = total, io = read }
+  return { identity = inode or "00000000000000aa", read_s = read_s, cpu = total, io = read }
 end
 
 describe("moonwatch.rates", function()
@@ -133,7 +133,7 @@ describe("moonwatch.rates", function()
   it("takes time and identity from the fields that it is told", function()
     local network = rates.new({ "bytes" }, { time = "network_read_s", identity = "network_namespace" })
     local function at(read_s, bytes, namespace)
-      return { network_read_s = read_s, bytes = bytes, network_namespace = namespace, read_s = 7, cgroup_inode = "a" }
+      return { network_read_s = read_s, bytes = bytes, network_namespace = namespace, read_s = 7, identity = "a" }
     end
     run(network, "a", at(100, 0, "n1"))
     assert.same({ 5 }, run(network, "a", at(110, 50, "n1")))
