@@ -118,7 +118,7 @@ describe("moonwatch check", function()
       ["an option that is not there"] = {
         "max_pr_message=5", 'no option "max_pr_message"; did you mean "max_per_message"?',
       },
-      ["an option that is like none"] = { "colour=5", 'no option "colour"; it has max_age_ms, max_per_message' },
+      ["an option that is like none"] = { "colour=5", 'no option "colour"; it has container_exclude, ' },
       ["a word for a number"] = { "max_per_message=many", '"many" is not an integer' },
       ["a fraction"] = { "max_per_message=1.5", '"1.5" is not an integer' },
       ["nothing"] = { "max_per_message=", '"" is not an integer' },

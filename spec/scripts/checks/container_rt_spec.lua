@@ -1,73 +1,12 @@
 local harness = require "spec.support.harness"
+local made_up = require "spec.support.made_up"
 
-local T = 1000 -- monotonic seconds
-
--- The sample of the vectors: what a container has at time T.
-local function sample(changes)
-  local row = {
-    cgroup_inode = "00000000000000aa", read_s = T, problems_count = 0,
-    cpu_total_ns = 100, cpu_system_ns = 200, cpu_user_ns = 300,
-    cpu_limit_percent = 50, cpu_limit_defaulted = false,
-    memory_usage_bytes = 42000, memory_rss_bytes = 300, memory_working_set_bytes = 350,
-    memory_cache_bytes = 200, memory_limit_bytes = 42000,
-    io_read_bytes = 200, io_write_bytes = 400, pids_current = 10, pids_limit = 20,
-  }
-  for key, value in pairs(changes or {}) do
-    row[key] = value
-  end
-  return row
-end
-
-local function container(id, changes)
-  local one = { id = id, state = "running" }
-  for key, value in pairs(changes or {}) do
-    one[key] = value
-  end
-  return one
-end
+local container, sample, numbered = made_up.container, made_up.sample, made_up.numbered
+local T = made_up.T
 
 --- A check over made-up containers; `world` may be changed between runs.
---- world: containers, rows by id (false: the reading fails), asked: what the cache was asked.
 local function check_over(world, given)
-  world.asked, world.memory_readings = {}, 0
-  return harness.load("checks/container_rt", {
-    host = {
-      hostname = function() return "node" end,
-      cpu_count = function() return 4 end,
-      memory_total_bytes = function()
-        world.memory_readings = world.memory_readings + 1
-        return 8e9
-      end,
-      container_host_type = function() return 0, "notSpecified" end,
-    },
-    inventory = { containers = function() return world.containers, 1 end },
-    stats = {
-      container = function(ref, max_age_ms, into)
-        table.insert(world.asked, { ref = ref, max_age_ms = max_age_ms })
-        local row = world.rows[ref.id]
-        if not row then
-          return nil, "no such container", 2
-        end
-        for key in pairs(into) do
-          into[key] = nil
-        end
-        for key, value in pairs(row) do
-          into[key] = value
-        end
-        return into
-      end,
-    },
-  }, given)
-end
-
-local function numbered(count)
-  local world = { containers = {}, rows = {} }
-  for i = 1, count do
-    local id = ("c%05d"):format(i)
-    world.containers[i] = container(id)
-    world.rows[id] = sample()
-  end
-  return world
+  return harness.load("checks/container_rt", made_up.modules(world), given)
 end
 
 local function sizes_of(outcome)
@@ -79,13 +18,7 @@ local function sizes_of(outcome)
 end
 
 local function stat_of(outcome, id)
-  for _, message in ipairs(outcome.messages) do
-    for _, stat in ipairs(message.body.stats) do
-      if stat.id == id then
-        return stat
-      end
-    end
-  end
+  return made_up.sent(outcome, "stats", id)
 end
 
 describe("checks/container_rt", function()
@@ -129,14 +62,27 @@ describe("checks/container_rt", function()
 
     it("leaves out what is absent", function()
       local world = { containers = { container "c1" }, rows = {} }
-      world.rows.c1 = { cgroup_inode = "0", read_s = T, problems_count = 9 }
+      world.rows.c1 = { identity = "0", read_s = T, problems_count = 9 }
       assert.same({ id = "c1", state = 3 }, stat_of(check_over(world):run(), "c1"))
     end)
 
     it("keeps a level that is 0", function()
       local world = { containers = { container "c1" }, rows = {} }
-      world.rows.c1 = { cgroup_inode = "0", read_s = T, memory_usage_bytes = 0, pids_current = 0 }
+      world.rows.c1 = { identity = "0", read_s = T, memory_usage_bytes = 0, pids_current = 0 }
       assert.same({ id = "c1", state = 3, memUsage = 0, threadCount = 0 }, stat_of(check_over(world):run(), "c1"))
+    end)
+
+    it("sends what its pod asked for, beside what it uses", function()
+      local world = { containers = { container("c1", { cpu_request_percent = 500, memory_request_bytes = 300 }) } }
+      world.rows = { c1 = sample() }
+      local stat = stat_of(check_over(world):run(), "c1")
+      assert.same({ 500, 300 }, { stat.cpuRequest, stat.memoryRequest })
+      world.rows.c1 = { identity = "0", read_s = T, cpu_total_ns = 1 }
+      stat = stat_of(check_over(world):run(), "c1")
+      assert.same({ 500, nil }, { stat.cpuRequest, stat.memoryRequest })
+      world.rows.c1 = { identity = "0", read_s = T, memory_usage_bytes = 1 }
+      stat = stat_of(check_over(world):run(), "c1")
+      assert.same({ nil, 300 }, { stat.cpuRequest, stat.memoryRequest })
     end)
 
     it("sends no CPU limit where none was set", function()
@@ -209,6 +155,7 @@ describe("checks/container_rt", function()
     end)
 
     it("survive a reading that failed", function()
+      world.networks = { c1 = made_up.network() }
       check:run()
       world.rows.c1 = nil
       assert.same({ id = "c1", state = 3 }, stat_of(check:run(), "c1"))
@@ -218,7 +165,7 @@ describe("checks/container_rt", function()
 
     it("start afresh when the container was restarted under its id", function()
       check:run()
-      world.rows.c1 = sample { read_s = T + 10, cpu_total_ns = 2e9, cgroup_inode = "00000000000000bb" }
+      world.rows.c1 = sample { read_s = T + 10, cpu_total_ns = 2e9, identity = "00000000000000bb" }
       assert.is_nil(stat_of(check:run(), "c1").totalPct)
     end)
 
@@ -239,7 +186,7 @@ describe("checks/container_rt", function()
     local outcome = check_over(world):run()
     assert.same({ 3 }, sizes_of(outcome))
     assert.same({ id = "c00002", state = 3 }, stat_of(outcome, "c00002"))
-    assert.same({ "debug: c00002: no such container" }, outcome.logs)
+    assert.equal("debug: c00002: no such container", outcome.logs[2])
   end)
 
   describe("messages", function()
@@ -309,6 +256,23 @@ describe("checks/container_rt", function()
     world.containers[1].namespace = "k8s.io"
     check_over(world):run()
     assert.equal(world.containers[1], world.asked[1].ref)
+  end)
+
+  it("asks for the figures that it sends, and for no others", function()
+    local world = numbered(1)
+    check_over(world):run()
+    assert.equal(world.figures, world.asked[1].figures)
+    table.sort(world.figures)
+    assert.equal("cpu_system_ns cpu_total_ns cpu_user_ns io_read_bytes io_write_bytes memory_cache_bytes "
+      .. "memory_limit_bytes memory_rss_bytes memory_usage_bytes memory_working_set_bytes pids_current pids_limit",
+      table.concat(world.figures, " "))
+  end)
+
+  it("says at its start which rules of the filter are not understood", function()
+    local world = numbered(1)
+    world.problems = { "invalid regex '?'", 'Container filter "x" is unknown' }
+    local check = check_over(world)
+    assert.same({ "warn: invalid regex '?'", 'warn: Container filter "x" is unknown' }, check.outcome.logs)
   end)
 
   it("reads a recorded host", function()

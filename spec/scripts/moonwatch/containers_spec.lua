@@ -1,0 +1,277 @@
+local harness = require "spec.support.harness"
+local made_up = require "spec.support.made_up"
+
+local container, network, sample = made_up.container, made_up.network, made_up.sample
+local T = made_up.T
+
+--- A list over made-up containers: collect() gives what is listed, by id.
+local function list_over(world, options, describe)
+  local script = harness.load("moonwatch/containers", made_up.modules(world))
+  local given = {}
+  for name, option in pairs(script.table.options) do
+    given[name] = option.default
+  end
+  for name, value in pairs(options or {}) do
+    given[name] = value
+  end
+  local list = script.table.new { options = given, describe = describe }
+  return function(now_s)
+    local by_id, ids = {}, {}
+    for i, stat in ipairs(list:collect(500, now_s or 0)) do
+      by_id[stat.id], ids[i] = stat, stat.id
+    end
+    return by_id, table.concat(ids, " ")
+  end, script
+end
+
+local function ids_of(world, options, now_s)
+  local _, ids = list_over(world, options)(now_s)
+  return ids
+end
+
+-- The same containers in new tables: what the inventory gives when they changed.
+local function renewed(containers, changes)
+  local list = {}
+  for i, one in ipairs(containers) do
+    list[i] = container(one.id, one)
+    for key, value in pairs(changes or {}) do
+      list[i][key] = value
+    end
+  end
+  return list
+end
+
+local function world_of(...)
+  local world = { containers = { ... }, rows = {}, networks = {} }
+  for _, one in ipairs(world.containers) do
+    world.rows[one.id], world.networks[one.id] = sample(), network()
+  end
+  return world
+end
+
+describe("moonwatch.containers", function()
+  describe("lists", function()
+    for state, listed in pairs {
+      running = true, restarting = true, paused = true,
+      created = false, stopped = false, dead = false, ["an unknown word"] = false,
+    } do
+      it((listed and "a container that is %s" or "no container that is %s"):format(state), function()
+        assert.equal(listed and "c1" or "", ids_of(world_of(container("c1", { state = state }))))
+      end)
+    end
+
+    it("no container whose state is not known", function()
+      assert.equal("", ids_of { containers = { { id = "c1" } }, rows = { c1 = sample() } })
+    end)
+
+    it("those that the filter keeps", function()
+      local world = world_of(container "c1", container "c2", container "c3")
+      world.excluded = function(one) return one.id == "c2" end
+      assert.equal("c1 c3", ids_of(world))
+    end)
+
+    it("a container from the run on in which the filter keeps its new self", function()
+      local world = world_of(container("c1", { name = "secret" }))
+      world.excluded = function(one) return one.name == "secret" end
+      local collect = list_over(world)
+      assert.is_nil(collect().c1)
+      world.containers = renewed(world.containers, { name = "public" })
+      assert.truthy(collect().c1)
+      world.containers = renewed(world.containers, { name = "secret" })
+      assert.is_nil(collect().c1)
+    end)
+
+    it("asks the filter once while nothing changes", function()
+      local world = world_of(container "c1", container "c2")
+      local collect = list_over(world)
+      collect()
+      collect()
+      assert.equal(2, world.decisions)
+      world.containers = { world.containers[1], container "c2" }
+      collect()
+      assert.equal(3, world.decisions)
+    end)
+  end)
+
+  it("gives the operator's rules to the filter", function()
+    local world = world_of()
+    list_over(world, { container_exclude = { "name:x" }, exclude_pause_container = false })
+    assert.same({
+      kind = "metrics", container_include = {}, container_exclude = { "name:x" }, container_include_metrics = {},
+      container_exclude_metrics = {}, exclude_pause_container = false,
+    }, world.filter_config)
+  end)
+
+  it("tells about a container once for each table that the inventory gives", function()
+    local world, told = world_of(container "c1", container "c2"), {}
+    local collect = list_over(world, {}, function(_, one) table.insert(told, one) end)
+    collect()
+    collect()
+    assert.same(world.containers, told)
+    world.containers = { container("c1", { health = "healthy" }), world.containers[2] }
+    local c1 = collect().c1
+    assert.equal(3, #told)
+    assert.equal(2, c1.health)
+  end)
+
+  it("leaves a start out that is not known", function()
+    for _, unset in ipairs { 0, -62135596800 } do
+      assert.is_nil(list_over(world_of(container("c1", { started_s = unset })))().c1.started)
+    end
+    assert.equal(17, list_over(world_of(container("c1", { started_s = 17.9 })))().c1.started)
+  end)
+
+  it("keeps the rates of a container whose table changed", function()
+    local world = world_of(container "c1")
+    local collect = list_over(world)
+    collect()
+    world.containers = renewed(world.containers, { health = "unhealthy" })
+    world.rows.c1 = sample { read_s = T + 10, io_read_bytes = 300 }
+    assert.equal(10, collect().c1.rbps)
+  end)
+
+  it("forgets the rates of a container that was left out for a run", function()
+    local world = world_of(container "c1")
+    local collect = list_over(world)
+    collect()
+    world.containers = renewed(world.containers, { state = "stopped" })
+    collect()
+    world.containers = renewed(world.containers, { state = "running" })
+    world.rows.c1 = sample { read_s = T + 10, io_read_bytes = 300 }
+    assert.is_nil(collect().c1.rbps)
+  end)
+
+  describe("of Garden", function()
+    local bare = { runtime = "garden" }
+    local HELD = "info: c6: a garden container without tags: held back until it has some, for at most 60 s"
+
+    it("lists those with tags", function()
+      assert.equal("c5", ids_of(world_of(container("c5", { runtime = "garden", tags = { "from:pcf" } }))))
+    end)
+
+    it("holds back those without, and says so once", function()
+      local world = world_of(container "c1", container("c6", bare), container("c7", { runtime = "garden", tags = {} }))
+      local collect, script = list_over(world)
+      for now_s = 0, 59 do
+        assert.equal("c1", select(2, collect(now_s)))
+      end
+      assert.same({ HELD, (HELD:gsub("c6", "c7")) }, { script.outcome.logs[1], script.outcome.logs[2] })
+      assert.equal(2, #script.outcome.logs)
+    end)
+
+    it("lists them all the same after a minute, and from then on", function()
+      local world = world_of(container("c6", bare))
+      local collect, script = list_over(world)
+      assert.is_nil(collect(0).c6)
+      assert.truthy(collect(60).c6)
+      assert.equal("info: c6: no tags came within 60 s: listed without", script.outcome.logs[2])
+      world.containers = renewed(world.containers)
+      assert.truthy(collect(61).c6)
+      world.containers = renewed(world.containers)
+      assert.truthy(collect(62).c6)
+      assert.equal(2, #script.outcome.logs)
+    end)
+
+    it("lists them as soon as they have tags", function()
+      local world = world_of(container("c6", bare))
+      local collect = list_over(world)
+      collect(0)
+      world.containers = renewed(world.containers, { tags = { "a:1" } })
+      assert.truthy(collect(2).c6)
+    end)
+
+    it("goes on listing one that lost its tags", function()
+      local world = world_of(container("c5", { runtime = "garden", tags = { "a:1" } }))
+      local collect, script = list_over(world)
+      collect(0)
+      world.containers = { container("c5", bare) }
+      assert.truthy(collect(2).c5)
+      assert.same({}, script.outcome.logs)
+    end)
+
+    it("does not wait for long when the clock was set back", function()
+      local collect = list_over(world_of(container("c6", bare)))
+      collect(1e9)
+      assert.truthy(collect(0).c6)
+    end)
+
+    it("holds nothing back when that is not wanted", function()
+      local collect, script = list_over(world_of(container("c6", bare)), { garden_hold_s = 0 })
+      assert.truthy(collect(0).c6)
+      assert.same({}, script.outcome.logs)
+    end)
+
+    it("holds one back anew that had been away", function()
+      local world = world_of(container("c6", bare))
+      local collect = list_over(world)
+      collect(0)
+      local all = world.containers
+      world.containers = {}
+      collect(30)
+      world.containers = all
+      assert.is_nil(collect(60).c6)
+      assert.truthy(collect(120).c6)
+    end)
+  end)
+
+  -- The vectors of two runs, ten seconds apart.
+  describe("in two runs", function()
+    local world, collect, first
+
+    before_each(function()
+      local ips = { net1 = "10.0.0.1", net2 = "192.168.0.1" }
+      world = world_of(
+        container("c1", { runtime = "containerd", health = "healthy", started_s = 1700000000, ips = ips,
+                          cpu_request_percent = 500, memory_request_bytes = 300 }),
+        container("c2", { state = false }),
+        container("c3", { runtime = "containerd", health = "healthy" }),
+        container("c4", { runtime = "containerd" }),
+        container("c5", { runtime = "garden", tags = { "from:pcf", "id:container5" } }),
+        container("c6", { runtime = "garden" }),
+        container("c7", { runtime = "containerd", name = "container7",
+                          pod = { annotations = { ["ad.datadoghq.com/container7.exclude"] = "true" } } }))
+      world.excluded = function(one) return one.id == "c7" end
+      world.rows.c3 = nil
+      world.rows.c5 = sample { cpu_limit_defaulted = true }
+      collect = list_over(world)
+      local _, ids = collect()
+      first = ids
+    end)
+
+    it("lists those that run, that are not excluded, and that have tags if they are Garden's", function()
+      assert.equal("c1 c3 c4 c5", first)
+    end)
+
+    it("sends no rate in the first, and levels that are there", function()
+      world.containers = renewed(world.containers) -- a list of its own
+      local by_id = list_over(world)()
+      assert.same({
+        id = "c1", state = 3, health = 2, started = 1700000000, cpuLimit = 50, cpuRequest = 500, memoryRequest = 300,
+        memUsage = 42000, memRss = 300, memCache = 200, memLimit = 42000, memAccounted = 350, threadCount = 10,
+        threadLimit = 20, networkNamespace = "00000000f0000001",
+      }, by_id.c1)
+      assert.same({ id = "c3", state = 3, health = 2 }, by_id.c3)
+      assert.equal(50, by_id.c4.cpuLimit)
+      assert.is_nil(by_id.c5.cpuLimit)
+    end)
+
+    it("sends the rates of both readings in the second", function()
+      world.rows.c1 = sample {
+        read_s = T + 10, cpu_user_ns = 6e9, cpu_system_ns = 4e9, cpu_total_ns = 2e9, io_read_bytes = 400,
+        io_write_bytes = 800, memory_usage_bytes = 43000,
+      }
+      world.networks.c1 = network {
+        network_read_s = T + 10, network_rcvd_bytes = 83, network_sent_bytes = 82, network_rcvd_packets_total = 821,
+        network_sent_packets_total = 820,
+      }
+      local by_id = collect()
+      local c1, c5 = by_id.c1, by_id.c5
+      assert.near(60, c1.userPct, 1e-4)
+      assert.near(40, c1.systemPct, 1e-4)
+      assert.near(20, c1.totalPct, 1e-4)
+      assert.same({ 199999990, 20, 40, 43000 }, { c1.cpuUsageNs, c1.rbps, c1.wbps, c1.memUsage })
+      assert.same({ 4, 4, 40, 40 }, { c1.netRcvdBps, c1.netSentBps, c1.netRcvdPs, c1.netSentPs })
+      assert.same({}, { c5.totalPct, c5.cpuUsageNs, c5.rbps, c5.netRcvdBps, c5.netSentPs })
+    end)
+  end)
+end)
