@@ -324,8 +324,8 @@ static void names_what_there_is_when_a_script_is_not_found(void **state)
     const char *name, *text;
   } examples[] = {
       {"container_tr", "there is no check \"container_tr\"; did you mean \"container_rt\"?"},
-      {"zzz", "there is no check \"zzz\"; there are: demo, container_rt"},
-      {"", "there is no check \"\"; there are: demo, container_rt"},
+      {"zzz", "there is no check \"zzz\"; there are: demo, container, container_rt"},
+      {"", "there is no check \"\"; there are: demo, container, container_rt"},
   };
   struct fixture *f = *state;
 

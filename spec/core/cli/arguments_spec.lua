@@ -48,7 +48,7 @@ describe("the command line of moonwatch", function()
     { "no check", { "check" }, "which check? For example: moonwatch check container_rt" },
     { "two checks", { "check", "a", "b" }, "one check at a time: a or b?" },
     { "two checks behind --", { "check", "--", "a", "b" }, 'what is "b" for?' },
-    { "a check that is not there", { "check", "zzz" }, 'there is no check "zzz"; there are: container_rt' },
+    { "a check that is not there", { "check", "zzz" }, 'there is no check "zzz"; there are: container, container_rt' },
     { "a misspelt check", { "check", "container_tr" }, 'did you mean "container_rt"?' },
     { "a path that is not there", { "check", "./none.lua" }, "./none.lua: No such file or directory" },
     { "an unknown option", { "check", "x", "--zzzzzz" }, "there is no option --zzzzzz" },
