@@ -269,6 +269,7 @@ void mw_context_sweep(struct mw_context *context)
   pthread_mutex_lock(&context->mutex);
   struct mw_stats *stats = context->stats;
   pthread_mutex_unlock(&context->mutex);
+  mw_inventory_sweep(context->inventory);
   if (stats)
     mw_stats_sweep(stats);
 }

@@ -50,7 +50,8 @@ struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_erro
 struct mw_proc *mw_context_proc(struct mw_context *context, struct mw_error *err);
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err);
 
-/** For the end of a pass: let go of what belongs to containers that are gone. */
+/** Once in each pass, when the sources have spoken: let go of what is too old, and of what belongs
+ *  to containers that are gone. */
 void mw_context_sweep(struct mw_context *context);
 
 /** What was wrong with files of containers; at most MW_PROBLEMS_MAX, the first ones. */

@@ -66,10 +66,11 @@ static bool collect(void *data, const struct mw_cgroup_container *container)
 static void push_container(lua_State *L, const struct mw_cgroup_container *container,
                            const char *path)
 {
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   mw_lua_set_text(L, "id", container->id);
   mw_lua_set_text(L, "runtime", container->runtime);
   mw_lua_set_text(L, "namespace", container->namespace_);
+  mw_lua_set_text(L, "pod_uid", container->pod_uid);
   mw_lua_set_text(L, "path", path);
   mw_lua_push_inode(L, container->inode);
   lua_setfield(L, -2, "cgroup_inode");

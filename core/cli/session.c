@@ -75,6 +75,7 @@ size_t mw_session_run_sources(struct mw_session *session)
     mw_buf_append(&session->failures, err.text, strlen(err.text) + 1, NULL);
     failed++;
   }
+  mw_context_sweep(session->context);
   return failed;
 }
 

@@ -6,6 +6,7 @@
 ---@field id string
 ---@field runtime? string  "docker", "containerd", "cri-o", "podman", "garden"; absent: the cgroup does not tell
 ---@field namespace? string  of containerd
+---@field pod_uid? string  where its cgroup lies in a pod's
 ---@field path string  below the mount point of its hierarchy: "/docker/<id>"
 ---@field cgroup_inode string  16 hex digits; another one under the same id is another container
 ---@field state string  "running"

@@ -52,6 +52,9 @@ static const struct call {
     {"log", "error", "return M.error('%s', 'text')"},
     {"log", "info", "return M.info('%s', 'text')"},
     {"log", "warn", "return M.warn('%s', 'text')"},
+    {"regex", "compile",
+     "local r = M.compile '(?i)a[bc]+d'; if not r then return nil, 'no regex' end; "
+     "return r:matches 'xABCD'"},
     {"script", "new",
      "local s = M.new {}; local v, e = s:eval('return { 1 }'); s:close(); "
      "return v, e"},
@@ -77,6 +80,7 @@ static const struct module {
     {"inventory", luaopen_moonwatch_inventory},
     {"json", luaopen_moonwatch_json},
     {"log", luaopen_moonwatch_log},
+    {"regex", luaopen_moonwatch_regex},
     {"script", luaopen_moonwatch_script},
     {"stats", luaopen_moonwatch_stats},
 };
