@@ -19,6 +19,7 @@ local function doctor(call)
   local outcome = program.run(words)
   local by_check = {}
   for _, finding in ipairs(cjson.decode(outcome.out)) do
+    assert.is_nil(by_check[finding.check], finding.check) -- each thing is told once
     by_check[finding.check] = finding
   end
   return by_check, outcome

@@ -19,9 +19,13 @@ function M.run(context)
 end
 return M]]
 
+-- Another container in each run.
 local ONE = [[
-local M = { api = 1 }
-function M.list() return { { id = "my-own", runtime = "mine", state = "running" } } end
+local M, runs = { api = 1 }, 0
+function M.list()
+  runs = runs + 1
+  return { { id = "my-own-" .. runs, runtime = "mine", state = "running" } }
+end
 return M]]
 
 -- It works once.
@@ -60,7 +64,7 @@ describe("the sources of a command", function()
   it("are those that are named, and no others", function()
     local outcome = check("--source", dir.path .. "/one.lua")
     assert.equal(0, outcome.code, outcome.err)
-    assert.same({ "my-own" }, cjson.decode(outcome.out))
+    assert.same({ "my-own-2" }, cjson.decode(outcome.out))
   end)
 
   it("give one list together", function()
@@ -72,7 +76,7 @@ describe("the sources of a command", function()
   it("keep the last list of one that fails, run the others, and say so", function()
     local outcome = check("--source", dir.path .. "/breaks.lua", "--source", dir.path .. "/one.lua")
     assert.equal(1, outcome.code)
-    assert.same({ "kept", "my-own" }, cjson.decode(outcome.out))
+    assert.same({ "kept", "my-own-2" }, cjson.decode(outcome.out))
     assert.matches("moonwatch: [^\n]*breaks[^\n]*the runtime does not answer\n", outcome.err)
   end)
 
