@@ -1,0 +1,96 @@
+--- The container that an operator means: by the beginning of its id, or by its name.
+local M = {}
+
+local LISTED_MAX = 10
+local SUGGESTION_MIN = 2 -- characters that an id has in common with what was typed
+
+local function begins_with(text, start)
+  return text:sub(1, #start) == start
+end
+
+local function label_of(container)
+  local name = container.name and " (" .. container.name .. ")" or ""
+  return container.id:sub(1, 12) .. name
+end
+
+local function listed(containers)
+  local labels = {}
+  for i = 1, math.min(#containers, LISTED_MAX) do
+    labels[i] = label_of(containers[i])
+  end
+  if #containers > LISTED_MAX then
+    table.insert(labels, ("and %d more"):format(#containers - LISTED_MAX))
+  end
+  return table.concat(labels, ", ")
+end
+
+local function common_length(one, other)
+  local length = 0
+  while length < #one and one:byte(length + 1) == other:byte(length + 1) do
+    length = length + 1
+  end
+  return length
+end
+
+--- Those whose name has the text in it, or whose id begins most like it.
+local function close_to(containers, text)
+  local close, longest = {}, SUGGESTION_MIN
+  for _, container in ipairs(containers) do
+    longest = math.max(longest, common_length(text, container.id))
+  end
+  for _, container in ipairs(containers) do
+    if common_length(text, container.id) >= longest
+      or (container.name and container.name:lower():find(text:lower(), 1, true)) then
+      table.insert(close, container)
+    end
+  end
+  return close
+end
+
+--- All containers whose id begins with the text; one whose id or name is the text is the only one.
+---@param containers Container[]
+---@param text string
+---@return Container[] matches
+function M.matches(containers, text)
+  local matches = {}
+  for _, container in ipairs(containers) do
+    if container.id == text then
+      return { container }
+    end
+    if begins_with(container.id, text) then
+      table.insert(matches, container)
+    end
+  end
+  for _, container in ipairs(#matches == 0 and containers or {}) do
+    if container.name == text then
+      table.insert(matches, container)
+    end
+  end
+  return matches
+end
+
+--- The one container that the text means.
+---@param containers Container[]
+---@param text string
+---@return Container?
+---@return string? message  what there is instead
+function M.one(containers, text)
+  local matches = M.matches(containers, text)
+  if #matches == 1 then
+    return matches[1]
+  end
+  if #matches > 1 then
+    local how = begins_with(matches[1].id, text) and "begin with" or "are called"
+    return nil, ("%d containers %s %s: %s"):format(#matches, how, text, listed(matches))
+  end
+  if #containers == 0 then
+    return nil, ("there is no container %s, and none at all"):format(text)
+  end
+  local close = close_to(containers, text)
+  if #close > 0 then
+    return nil, ("there is no container %s; did you mean %s?"):format(text, listed(close))
+  end
+  return nil, ("there is no container %s; moonwatch inventory lists those that there are"):format(text)
+end
+
+return M
