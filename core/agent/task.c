@@ -42,6 +42,7 @@ static const struct kind {
 } kinds[] = {
     [MW_TASK_SOURCE] = {"sources", "source", "list"},
     [MW_TASK_CHECK] = {"checks", "check", "run"},
+    [MW_TASK_COMMAND] = {"commands", "command", "run"},
 };
 
 static const struct kind *kind_of(const struct mw_task *task)
@@ -213,7 +214,7 @@ static void make_context(lua_State *L, struct mw_task *task)
   lua_setfield(L, -2, "name");
   lua_pushnumber(L, task->interval_s);
   lua_setfield(L, -2, "interval_s");
-  if (task->config.kind == MW_TASK_CHECK) {
+  if (task->config.kind != MW_TASK_SOURCE) {
     static const char *const types[] = {"gauge", "count", "rate", "monotonic_count"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
       add_method(L, task, types[i], context_metric);

@@ -20,7 +20,8 @@
 
 struct mw_task;
 
-enum mw_task_kind { MW_TASK_SOURCE, MW_TASK_CHECK };
+/** A command is a script of the program's own: it runs like a check, and prints what it emits. */
+enum mw_task_kind { MW_TASK_SOURCE, MW_TASK_CHECK, MW_TASK_COMMAND };
 
 struct mw_task_config {
   enum mw_task_kind kind;

@@ -23,7 +23,10 @@ enum mw_exit {
 /* The commands: argv[0] is the name of the command. */
 int mw_command_check(int argc, char **argv);
 int mw_command_doctor(int argc, char **argv);
+int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
+int mw_command_inventory(int argc, char **argv);
+int mw_command_stats(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
 void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -42,6 +45,9 @@ int mw_cli_flush(void);
 
 enum mw_cli_format { MW_CLI_TABLE, MW_CLI_JSON };
 
+/** --interval @p text of @p command. @return 0, or what mw_cli_usage returns. */
+int mw_cli_parse_interval(const char *command, const char *text, double *interval_s);
+
 /** @return 0, or -EINVAL with @p err filled. */
 int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err);
 
@@ -53,6 +59,14 @@ int mw_cli_check_host_root(const char *host_root, struct mw_error *err);
  * of this program. @return text that the caller frees, or NULL with @p err filled.
  */
 char *mw_cli_scripts_dir(struct mw_error *err);
+
+/* ---- wait.c: between two runs of a command ---- */
+
+/** From now on SIGINT and SIGTERM end a sleep, and nothing else. */
+void mw_cli_hold_interruptions(void);
+
+/** Sleep until @p wake_ns of the monotonic clock. @return false when interrupted. */
+bool mw_cli_sleep_until(int64_t wake_ns);
 
 /* ---- units.c: numbers for people; each writes into @p out and returns it ---- */
 

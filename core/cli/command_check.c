@@ -1,8 +1,6 @@
 /* moonwatch check: run one check in the foreground, and show what it emits. */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,18 +80,6 @@ static int parse_count(const char *text, struct arguments *out)
   return 0;
 }
 
-static int parse_interval(const char *text, struct arguments *out)
-{
-  char *end;
-
-  out->interval_s = strtod(text, &end);
-  if (!isdigit((unsigned char)text[0]) || *end != '\0' ||
-      !(out->interval_s >= MW_TASK_INTERVAL_MIN_S && out->interval_s <= MW_TASK_INTERVAL_MAX_S))
-    return mw_cli_usage("check", "--interval %s is not a number of seconds from %g to %g", text,
-                        MW_TASK_INTERVAL_MIN_S, MW_TASK_INTERVAL_MAX_S);
-  return 0;
-}
-
 static int parse_set(char *text, struct arguments *out)
 {
   char *equals = strchr(text, '=');
@@ -156,7 +142,7 @@ static int parse_option(int option, char **argv, struct arguments *out)
                ? mw_cli_usage("check", "%s", err.text)
                : 0;
   case OPTION_INTERVAL:
-    return parse_interval(optarg, out);
+    return mw_cli_parse_interval("check", optarg, &out->interval_s);
   case OPTION_LOG_LEVEL:
     return mw_log_level_parse(optarg, &out->log.level, &err) < 0
                ? mw_cli_usage("check", "%s", err.text)
@@ -297,32 +283,6 @@ static int say_nothing_to_do(struct run *run)
   return MW_EXIT_NOTHING;
 }
 
-/* What ends the program between two runs: it is never lost, as it would be to a handler that runs
- * just before the sleep begins. */
-static void interruptions(sigset_t *out)
-{
-  sigemptyset(out);
-  sigaddset(out, SIGINT);
-  sigaddset(out, SIGTERM);
-}
-
-/* Sleep until @p wake_ns of the monotonic clock. @return false when interrupted. */
-static bool sleep_until(int64_t wake_ns)
-{
-  sigset_t signals;
-
-  interruptions(&signals);
-  for (;;) {
-    int64_t left_ns = wake_ns - mw_clock_monotonic_ns(mw_clock_system());
-    left_ns = left_ns > 0 ? left_ns : 0;
-    struct timespec left = {left_ns / MW_NS_PER_S, left_ns % MW_NS_PER_S};
-    if (sigtimedwait(&signals, NULL, &left) >= 0)
-      return false;
-    if (errno == EAGAIN)
-      return true;
-  }
-}
-
 /* A run that was due while the last one was still going is left out. */
 static int64_t next_run_ns(int64_t last_ns, int64_t interval_ns)
 {
@@ -339,7 +299,7 @@ static int run_and_show(struct run *run, int64_t interval_ns)
 
   for (uint64_t i = 0; i < run->arguments->count; i++) {
     due_ns = next_run_ns(due_ns, interval_ns);
-    if (!sleep_until(due_ns))
+    if (!mw_cli_sleep_until(due_ns))
       return rc;
     if (run_once(run) != 0)
       rc = MW_EXIT_FAILED;
@@ -425,13 +385,11 @@ static int run_check(const struct arguments *arguments)
 int mw_command_check(int argc, char **argv)
 {
   struct arguments arguments;
-  sigset_t signals;
   int rc = parse_arguments(argc, argv, &arguments);
 
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
   mw_log_configure(&arguments.log);
-  interruptions(&signals);
-  sigprocmask(SIG_BLOCK, &signals, NULL);
+  mw_cli_hold_interruptions();
   return run_check(&arguments);
 }

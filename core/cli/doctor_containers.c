@@ -90,6 +90,16 @@ static bool was_read(const struct mw_doctor *doctor, const char *name)
   return false;
 }
 
+/* A directory that has another file of the controller is there. */
+static bool has_directory(const struct sample *sample, enum mw_controller controller)
+{
+  for (unsigned i = 0; i < sample->files_count; i++)
+    if (sample->files[i].file.controller == controller &&
+        was_read(sample->doctor, sample->files[i].file.file))
+      return true;
+  return false;
+}
+
 /* The problems of one reading are lines "<errno> <path> cannot be read: why". */
 static void find_reason(const struct mw_doctor *doctor, struct missing *missing)
 {
@@ -132,6 +142,8 @@ static void read_container(struct sample *sample, const char *id)
         continue;
       missing->containers++;
       find_reason(doctor, missing);
+      if (missing->code == 0 && has_directory(sample, missing->file.controller))
+        missing->code = ENOENT;
     }
   }
   mw_cgroup_sample_deinit(&reading);
@@ -275,8 +287,9 @@ static void tell_missing(struct sample *sample, const struct missing *missing)
       mw_findings_add(sample->doctor->findings, MW_FINDING_WARN, "%s", file);
 
   finding->lost_figures = missing->figures;
-  mw_finding_found(finding, "%u of %u containers: %s (%s)", missing->containers, sample->read,
-                   strerror(missing->code), missing->directory);
+  mw_finding_found(finding, "%u of %u containers: %s%s%s%s", missing->containers, sample->read,
+                   strerror(missing->code), missing->directory[0] ? " (" : "", missing->directory,
+                   missing->directory[0] ? ")" : "");
   if (missing->code == EACCES || missing->code == EPERM)
     mw_finding_cure(finding, "run moonwatch as root, or with CAP_DAC_READ_SEARCH");
   else if (missing->code == EMFILE || missing->code == ENFILE)

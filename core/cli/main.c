@@ -1,11 +1,14 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "agent/task.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
 
@@ -16,7 +19,10 @@ static const struct command {
 } commands[] = {
     {"check", mw_command_check, "run one check in the foreground"},
     {"doctor", mw_command_doctor, "tell what this host permits, and how to get the rest"},
+    {"filter", mw_command_filter, "tell which containers the rules leave out, and why"},
     {"host", mw_command_host, "show what is known about this host"},
+    {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
+    {"stats", mw_command_stats, "show all figures of one container"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -81,6 +87,18 @@ int mw_cli_flush(void)
   return MW_EXIT_FAILED;
 }
 
+int mw_cli_parse_interval(const char *command, const char *text, double *interval_s)
+{
+  char *end;
+
+  *interval_s = strtod(text, &end);
+  if (!isdigit((unsigned char)text[0]) || *end != '\0' ||
+      !(*interval_s >= MW_TASK_INTERVAL_MIN_S && *interval_s <= MW_TASK_INTERVAL_MAX_S))
+    return mw_cli_usage(command, "--interval %s is not a number of seconds from %g to %g", text,
+                        MW_TASK_INTERVAL_MIN_S, MW_TASK_INTERVAL_MAX_S);
+  return 0;
+}
+
 int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err)
 {
   if (strcmp(text, "table") != 0 && strcmp(text, "json") != 0)
@@ -106,8 +124,9 @@ static void print_help(void)
        "  --version  show the version\n"
        "\n"
        "Environment:\n"
-       "  MOONWATCH_SCRIPTS  the folder with checks/, sources/ and moonwatch/, instead\n"
-       "                     of the one that was installed with the program\n"
+       "  MOONWATCH_SCRIPTS  the folder with checks/, commands/, sources/ and\n"
+       "                     moonwatch/, instead of the one that was installed with\n"
+       "                     the program\n"
        "  COLUMNS            how wide tables may be (default: as wide as the terminal)\n"
        "\n"
        "Exit codes: 0 fine, 1 something failed, 2 wrong usage, 3 nothing to do.");
