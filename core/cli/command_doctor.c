@@ -89,7 +89,7 @@ static int show(struct mw_doctor *doctor, enum mw_cli_format format)
   if (doctor->cgroups) {
     mw_doctor_check_controllers(doctor);
     mw_doctor_check_containers(doctor);
-    mw_doctor_check_limits(doctor);
+    mw_doctor_check_agent(doctor);
   }
   if (format == MW_CLI_TABLE) {
     mw_findings_print(doctor->findings, mw_cli_terminal_columns());

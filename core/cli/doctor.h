@@ -26,7 +26,7 @@ struct mw_doctor {
   /* what the readings told */
   struct mw_buf problems; /**< lines "<errno> <text>" of all files that could not be read */
   struct mw_buf files;    /**< of the container that is being read: names of files, a line each */
-  size_t containers_read;
+  size_t files_each;      /**< that are kept open for a container */
 };
 
 /** Read the file @p name below the host root into @p out. @return 0 or -errno. */
@@ -42,10 +42,11 @@ uint64_t mw_doctor_figures_of(enum mw_controller controller, int version);
 void mw_doctor_check_host(struct mw_doctor *doctor);
 void mw_doctor_check_controllers(struct mw_doctor *doctor);
 
-/** Before mw_doctor_check_limits, which counts on it. */
+/** Before mw_doctor_check_agent, which counts on it. */
 void mw_doctor_check_containers(struct mw_doctor *doctor);
 
-/** Descriptors and watches, against the containers that there are. */
-void mw_doctor_check_limits(struct mw_doctor *doctor);
+/** The container that this process is in; descriptors and watches against the containers there are.
+ */
+void mw_doctor_check_agent(struct mw_doctor *doctor);
 
 #endif

@@ -149,6 +149,22 @@ static void read_container(struct sample *sample, const char *id)
   mw_cgroup_sample_deinit(&reading);
 }
 
+static void read_containers(struct sample *sample)
+{
+  struct mw_doctor *doctor = sample->doctor;
+  struct mw_cgroups_usage usage;
+  size_t kept = 0;
+
+  for (unsigned i = 0; i < sample->count; i++) {
+    read_container(sample, sample->containers[i].id);
+    mw_cgroups_usage(doctor->cgroups, &usage);
+    /* the most of one: some have fewer files, and later the budget may be used up */
+    if (usage.kept_files > kept + doctor->files_each)
+      doctor->files_each = usage.kept_files - kept;
+    kept = usage.kept_files;
+  }
+}
+
 /* ---- Findings ---- */
 
 static bool has_word(const char *directory, const char *file, const char *wanted)
@@ -298,6 +314,18 @@ static void tell_missing(struct sample *sample, const struct missing *missing)
     cure_absent_file(finding, file);
 }
 
+/* The directory of a container that has one in the hierarchy at @p mount_path. */
+static bool find_directory(const struct sample *sample, const char *mount_path,
+                           char out[static PATH_MAX])
+{
+  for (unsigned i = 0; i < sample->count; i++)
+    if ((size_t)snprintf(out, PATH_MAX, "%s%s", mount_path, sample->containers[i].path) <
+            PATH_MAX &&
+        access(out, F_OK) == 0)
+      return true;
+  return false;
+}
+
 /* Read, but without a line in it: the kernel counts only where a rule throttles. */
 static void check_v1_io(struct sample *sample)
 {
@@ -311,10 +339,9 @@ static void check_v1_io(struct sample *sample)
   for (unsigned i = 0; i < sample->files_count; i++)
     if (sample->files[i].file.controller == MW_CONTROLLER_IO && sample->files[i].containers > 0)
       return; /* told already */
-  snprintf(parent, sizeof parent, "%s", sample->containers[0].path);
-  char *slash = strrchr(parent, '/');
-  if (slash)
-    *slash = '\0';
+  if (!find_directory(sample, info.mount_path, parent))
+    return;
+  *strrchr(parent, '/') = '\0';
   struct mw_finding *finding = mw_findings_add(sample->doctor->findings, MW_FINDING_WARN, "blkio");
   finding->lost_figures = figures;
   mw_finding_found(finding,
@@ -324,20 +351,20 @@ static void check_v1_io(struct sample *sample)
   mw_finding_cure(finding,
                   "for each disk (MAJ:MIN in /proc/diskstats), a rule that limits nothing: "
                   "echo \"MAJ:MIN 100000000000\" > "
-                  "%s%s/blkio.throttle.write_bps_device; or boot with version 2",
-                  info.mount_path, parent);
+                  "%s/blkio.throttle.write_bps_device; or boot with version 2",
+                  parent);
 }
 
 /* Version 1 has a file for memory and swap only when swap is accounted for. */
 static void check_v1_swap(struct sample *sample)
 {
   struct mw_controller_info info;
-  char path[PATH_MAX];
+  char directory[PATH_MAX], path[PATH_MAX];
 
   mw_cgroups_controller(sample->doctor->cgroups, MW_CONTROLLER_MEMORY, &info);
-  if (info.version != 1 || sample->read == 0 ||
-      (size_t)snprintf(path, sizeof path, "%s%.2000s/memory.memsw.usage_in_bytes", info.mount_path,
-                       sample->containers[0].path) >= sizeof path ||
+  if (info.version != 1 || !find_directory(sample, info.mount_path, directory) ||
+      (size_t)snprintf(path, sizeof path, "%s/memory.memsw.usage_in_bytes", directory) >=
+          sizeof path ||
       access(path, F_OK) == 0)
     return;
   struct mw_finding *finding = mw_findings_add(sample->doctor->findings, MW_FINDING_INFO, "swap");
@@ -398,9 +425,7 @@ void mw_doctor_check_containers(struct mw_doctor *doctor)
     tell_nothing_there(doctor);
   } else {
     list_files(sample);
-    for (unsigned i = 0; i < sample->count; i++)
-      read_container(sample, sample->containers[i].id);
-    doctor->containers_read = sample->read;
+    read_containers(sample);
     tell_findings(sample);
   }
   free(sample);

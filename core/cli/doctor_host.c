@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "cli/doctor.h"
 
 #define SHORT_FILE_MAX_BYTES ((size_t)64 << 10)
+#define KEPT_FILES_TOP 4096 /* as mw_cgroup_kept_files_default */
 #define KEPT_FILE_BYTES                                                                            \
   4600 /* what the kernel keeps for each, charged to this process's cgroup                         \
         */
@@ -202,34 +204,45 @@ void mw_doctor_check_host(struct mw_doctor *doctor)
   check_pressure(doctor);
 }
 
-/* ---- Limits ---- */
+/* ---- The agent's own place ---- */
 
-/* Kept are the files that are read all the time; how many, the containers tell that were read. */
-static size_t files_wanted(const struct mw_doctor *doctor, const struct mw_cgroups_usage *usage)
+static void check_own_container(struct mw_doctor *doctor)
 {
-  if (doctor->containers_read == 0)
-    return 0;
-  return (usage->kept_files * usage->containers + doctor->containers_read - 1) /
-         doctor->containers_read;
+  struct mw_finding *finding = mw_findings_add(doctor->findings, MW_FINDING_OK, "agent");
+  char id[MW_CGROUP_ID_BYTES];
+  struct mw_error err;
+
+  int rc = mw_cgroups_own_container_id(doctor->cgroups, id, &err);
+  if (rc == 0) {
+    mw_finding_found(finding, "runs in container %s", id);
+  } else if (rc == -ENOENT) {
+    mw_finding_found(finding, "runs in no container");
+  } else {
+    finding->status = MW_FINDING_INFO;
+    mw_finding_found(finding, "cannot tell which container it runs in: %s", err.text);
+  }
 }
+
+/* ---- Limits ---- */
 
 static void check_descriptors(struct mw_doctor *doctor, const struct mw_cgroups_usage *usage)
 {
   struct mw_finding *finding = mw_findings_add(doctor->findings, MW_FINDING_OK, "descriptors");
-  size_t wanted = files_wanted(doctor, usage);
+  size_t wanted = doctor->files_each * usage->containers;
 
   mw_finding_found(finding, "%zu files may be kept open, %zu containers want %zu%s",
                    usage->kept_files_max, usage->containers, wanted,
                    wanted > usage->kept_files_max
                        ? ": the others are opened for each reading, which costs time, no figure"
                        : "");
-  if (wanted <= usage->kept_files_max)
-    return;
-  finding->status = MW_FINDING_INFO;
-  mw_finding_cure(finding,
-                  "LimitNOFILE=%zu and MemoryMax=%zu or more (ulimit -n and the memory limit of "
-                  "this process); at most 4096 are kept",
-                  2 * wanted, 8 * wanted * KEPT_FILE_BYTES);
+  if (wanted > usage->kept_files_max)
+    finding->status = MW_FINDING_INFO;
+  size_t possible = wanted < KEPT_FILES_TOP ? wanted : KEPT_FILES_TOP;
+  if (possible > usage->kept_files_max)
+    mw_finding_cure(finding,
+                    "LimitNOFILE=%zu and MemoryMax=%zu or more (ulimit -n and the memory limit of "
+                    "this process)",
+                    2 * possible, 8 * possible * KEPT_FILE_BYTES);
 }
 
 static void check_inotify(struct mw_doctor *doctor, const struct mw_cgroups_usage *usage)
@@ -252,12 +265,13 @@ static void check_inotify(struct mw_doctor *doctor, const struct mw_cgroups_usag
                   doctor->permits.inotify_instances_max);
 }
 
-void mw_doctor_check_limits(struct mw_doctor *doctor)
+void mw_doctor_check_agent(struct mw_doctor *doctor)
 {
   struct mw_cgroups_usage usage;
 
   if (!doctor->permits.is_live)
     return;
+  check_own_container(doctor);
   mw_cgroups_usage(doctor->cgroups, &usage);
   check_descriptors(doctor, &usage);
   check_inotify(doctor, &usage);

@@ -255,6 +255,15 @@ describe("moonwatch doctor", function()
       assert.is_true(has(found.swap, "not accounted for"))
       assert.equal("boot with swapaccount=1 on the kernel's command line", found.swap.cure)
     end)
+
+    it("does not take a container without a cgroup for one without files", function()
+      copy(V1)
+      shell [[find sys/fs/cgroup/memory -regex '.*/[0-9a-f]*' -type d | grep -E '/[0-9a-f]{64}$' | sort | tail -8 |
+        xargs rm -r]]
+      local found = doctor { "--host-root", root }
+      assert.equal("8 of 9 containers have no cgroup in its hierarchy", found["files of memory"].found)
+      assert.is_nil(found.swap)
+    end)
   end)
 
   it("is true about the machine that it runs on", function()
@@ -262,6 +271,7 @@ describe("moonwatch doctor", function()
     assert.is_true(outcome.code == 0 or outcome.code == 1)
     assert.equal("", outcome.err)
     assert.equal("ok", found.host.status)
+    assert.matches("^runs in ", found.agent.found)
     assert.matches("^" .. files.read("/proc/sys/kernel/osrelease"):match("%S+"):gsub("%p", "%%%0"), found.kernel.found)
     local mounts = files.read "/proc/mounts"
     for check, finding in pairs(found) do
