@@ -43,7 +43,8 @@ size_t mw_doctor_next_file(size_t first, struct mw_figure_source *file)
   if (!mw_figure_source(first, file))
     return first;
   while (mw_figure_source(next, &row) && row.version == file->version &&
-         row.controller == file->controller && strcmp(row.file, file->file) == 0)
+         row.controller == file->controller && row.of_pod == file->of_pod &&
+         strcmp(row.file, file->file) == 0)
     next++;
   return next;
 }
@@ -71,8 +72,8 @@ static void list_files(struct sample *sample)
   for (size_t first = 0, next; (next = mw_doctor_next_file(first, &file)) > first; first = next) {
     struct mw_controller_info info;
     mw_cgroups_controller(sample->doctor->cgroups, file.controller, &info);
-    if (info.version != file.version || sample->files_count == FILES_MAX)
-      continue;
+    if (info.version != file.version || file.of_pod || sample->files_count == FILES_MAX)
+      continue; /* not every container has a pod */
     struct missing *missing = &sample->files[sample->files_count++];
     missing->file = file;
     for (size_t i = first; i < next && mw_figure_source(i, &row); i++)
@@ -86,16 +87,6 @@ static bool was_read(const struct mw_doctor *doctor, const char *name)
 
   while (mw_slice_next_line(&rest, &line))
     if (mw_slice_equal(line, name))
-      return true;
-  return false;
-}
-
-/* A directory that has another file of the controller is there. */
-static bool has_directory(const struct sample *sample, enum mw_controller controller)
-{
-  for (unsigned i = 0; i < sample->files_count; i++)
-    if (sample->files[i].file.controller == controller &&
-        was_read(sample->doctor, sample->files[i].file.file))
       return true;
   return false;
 }
@@ -124,7 +115,22 @@ static void find_reason(const struct mw_doctor *doctor, struct missing *missing)
   }
 }
 
-static void read_container(struct sample *sample, const char *id)
+/* Nobody is told of an optional file: it is missing where the directory is there. */
+static void find_directory_of(const struct mw_doctor *doctor, const char *container_path,
+                              struct missing *missing)
+{
+  struct mw_controller_info info;
+  char path[PATH_MAX];
+
+  mw_cgroups_controller(doctor->cgroups, missing->file.controller, &info);
+  if ((size_t)snprintf(path, sizeof path, "%s%s", info.mount_path, container_path) >= sizeof path ||
+      access(path, F_OK) < 0)
+    return;
+  missing->code = ENOENT;
+  strcpy(missing->directory, path);
+}
+
+static void read_container(struct sample *sample, const char *id, const char *container_path)
 {
   struct mw_doctor *doctor = sample->doctor;
   struct mw_cgroup_sample reading = {0};
@@ -142,8 +148,8 @@ static void read_container(struct sample *sample, const char *id)
         continue;
       missing->containers++;
       find_reason(doctor, missing);
-      if (missing->code == 0 && has_directory(sample, missing->file.controller))
-        missing->code = ENOENT;
+      if (missing->code == 0)
+        find_directory_of(doctor, container_path, missing);
     }
   }
   mw_cgroup_sample_deinit(&reading);
@@ -156,7 +162,7 @@ static void read_containers(struct sample *sample)
   size_t kept = 0;
 
   for (unsigned i = 0; i < sample->count; i++) {
-    read_container(sample, sample->containers[i].id);
+    read_container(sample, sample->containers[i].id, sample->containers[i].path);
     mw_cgroups_usage(doctor->cgroups, &usage);
     /* the most of one: some have fewer files, and later the budget may be used up */
     if (usage.kept_files > kept + doctor->files_each)
@@ -241,7 +247,7 @@ static bool tell_not_enabled(struct sample *sample, struct missing *missing)
   return true;
 }
 
-static void cure_absent_file(struct mw_finding *finding, const char *file)
+static const char *cure_of_absent_file(const char *file)
 {
   static const struct {
     const char *file, *cure;
@@ -260,13 +266,53 @@ static void cure_absent_file(struct mw_finding *finding, const char *file)
       {"blkio.throttle.io_serviced", "a kernel with CONFIG_BLK_DEV_THROTTLING"},
   };
 
+  for (size_t i = 0; i < sizeof cures / sizeof cures[0]; i++)
+    if (strcmp(file, cures[i].file) == 0)
+      return cures[i].cure;
+  return NULL;
+}
+
+/* Of what a recording lacks, it may only be the recording that lacks it. */
+static void cure_absent_file(const struct sample *sample, struct mw_finding *finding,
+                             const struct missing *missing)
+{
+  const char *cure = cure_of_absent_file(missing->file.file);
+
   finding->status = MW_FINDING_INFO;
-  for (size_t i = 0; i < sizeof cures / sizeof cures[0]; i++) {
-    if (strcmp(file, cures[i].file) == 0) {
-      finding->status = MW_FINDING_WARN;
-      mw_finding_cure(finding, "%s", cures[i].cure);
-    }
+  if (!cure)
+    return;
+  mw_finding_cure(finding, "%s", cure);
+  if (sample->doctor->permits.is_live || !missing->file.optional)
+    finding->status = MW_FINDING_WARN;
+}
+
+/* Files that many kernels lack, and for good reasons (a size of huge pages that the CPU does not
+ * have), are one finding. */
+static bool tell_optional(struct sample *sample, struct missing *missing)
+{
+  enum mw_controller controller = missing->file.controller;
+  uint64_t figures = missing->figures;
+  char files[1024];
+
+  if (!missing->file.optional || missing->code != ENOENT || cure_of_absent_file(missing->file.file))
+    return false;
+  snprintf(files, sizeof files, "%s", missing->file.file);
+  for (unsigned i = 0; i < sample->files_count; i++) {
+    struct missing *other = &sample->files[i];
+    if (other->file.controller != controller || other == missing || other->containers == 0 ||
+        !other->file.optional || other->code != ENOENT || cure_of_absent_file(other->file.file))
+      continue;
+    size_t used = strlen(files);
+    snprintf(files + used, sizeof files - used, ", %s", other->file.file);
+    figures |= other->figures;
+    other->containers = 0;
   }
+  struct mw_finding *finding =
+      mw_findings_add(sample->doctor->findings, MW_FINDING_INFO, "optional %s",
+                      mw_controller_name(controller, missing->file.version));
+  finding->lost_figures = figures;
+  mw_finding_found(finding, "not there, as on many kernels: %s", files);
+  return true;
 }
 
 /* A container need not be in each hierarchy of version 1; all files of one are one finding. */
@@ -311,7 +357,7 @@ static void tell_missing(struct sample *sample, const struct missing *missing)
   else if (missing->code == EMFILE || missing->code == ENFILE)
     mw_finding_cure(finding, "raise the limit of open files: ulimit -n, LimitNOFILE=");
   else
-    cure_absent_file(finding, file);
+    cure_absent_file(sample, finding, missing);
 }
 
 /* The directory of a container that has one in the hierarchy at @p mount_path. */
@@ -401,7 +447,7 @@ static void tell_findings(struct sample *sample)
   for (unsigned i = 0; i < sample->files_count; i++) {
     struct missing *missing = &sample->files[i];
     if (missing->containers > 0 && !tell_not_enabled(sample, missing) &&
-        !tell_no_directory(sample, missing))
+        !tell_no_directory(sample, missing) && !tell_optional(sample, missing))
       tell_missing(sample, missing);
   }
   check_v1_io(sample);

@@ -110,6 +110,12 @@ static void explain_mounted(struct mw_finding *finding, const struct tables *tab
                   path, path);
 }
 
+/* Is there a controller of that name in version 1, so that the kernel's list can tell of it? */
+static bool has_version_1(enum mw_controller controller)
+{
+  return mw_doctor_figures_of(controller, 1) != 0;
+}
+
 static void explain_unmounted(struct mw_finding *finding, const struct tables *tables,
                               const char *name)
 {
@@ -143,22 +149,46 @@ static void explain_unmounted(struct mw_finding *finding, const struct tables *t
   }
 }
 
+static void explain_version_2_missing(struct mw_finding *finding)
+{
+  mw_finding_found(finding, "version 2 is not mounted, and version 1 does not have it");
+  mw_finding_cure(finding,
+                  "boot with systemd.unified_cgroup_hierarchy=1, or mount it beside: mkdir "
+                  "-p /sys/fs/cgroup/unified && mount -t cgroup2 none "
+                  "/sys/fs/cgroup/unified");
+}
+
 /* ---- One controller ---- */
+
+/* Do many kernels lack all that it has? */
+static bool is_optional(enum mw_controller controller)
+{
+  struct mw_figure_source row;
+
+  for (size_t i = 0; mw_figure_source(i, &row); i++)
+    if (row.controller == controller && !row.optional)
+      return false;
+  return true;
+}
 
 static void explain_absence(struct mw_doctor *doctor, const struct tables *tables,
                             enum mw_controller controller)
 {
   const char *name = mw_controller_name(controller, 1);
-  const char *path = mw_cgroup_mounts_find(tables->cgroup_mounts, name);
+  const char *path =
+      mw_cgroup_mounts_find(tables->cgroup_mounts, has_version_1(controller) ? name : "cgroupv2");
   struct mw_finding *finding = mw_findings_add(doctor->findings, MW_FINDING_WARN, "controller %s",
                                                mw_controller_name(controller, 2));
 
   finding->lost_figures = mw_doctor_figures_of(controller, 0) & ~figures_of_host(doctor);
   if (path)
     explain_mounted(finding, tables, path);
-  else
+  else if (has_version_1(controller))
     explain_unmounted(finding, tables, name);
-  if (finding->lost_figures == 0)
+  else
+    explain_version_2_missing(finding);
+  /* of what a recording lacks, it may only be the recording that lacks it */
+  if (finding->lost_figures == 0 || (!doctor->permits.is_live && is_optional(controller)))
     finding->status = MW_FINDING_INFO;
 }
 

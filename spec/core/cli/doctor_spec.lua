@@ -97,11 +97,11 @@ describe("moonwatch doctor", function()
     local outcome = program.run { "doctor", "--host-root", HYBRID, env = { COLUMNS = "80" } }
     assert.equal(0, outcome.code)
     assert.matches("^STATUS  CHECK +FOUND\n", outcome.out)
-    assert.matches("\nok      controller cpu      version 1 at\n +" .. HYBRID, outcome.out)
+    assert.matches("\nok      controller cpu +version 1 at\n +" .. HYBRID, outcome.out)
     assert.matches("\n +costs: cpu_total_ns, cpu_user_ns, cpu_system_ns\n", outcome.out)
     assert.matches("\n%d+ ok, %d+ info, 0 warn, 0 fail\n$", outcome.out)
     for line in outcome.out:gmatch "[^\n]+" do
-      assert.is_true(#line <= 80, line)
+      assert.is_true(#line <= 80 or not line:match "^ +(.*)$":find " ", line) -- a long path stays whole
     end
   end)
 
@@ -173,6 +173,15 @@ describe("moonwatch doctor", function()
       assert.equal("umount /sys/fs, or mount it before /sys/fs/cgroup/pids", found["controller pids"].cure)
     end)
 
+    it("says that pressure needs version 2", function()
+      copy(V1)
+      shell "sed -i '/ cgroup2 /d' proc/mounts"
+      local finding = doctor({ "--host-root", root })["controller pressure"]
+      assert.equal("info", finding.status) -- it is a recording
+      assert.equal("version 2 is not mounted, and version 1 does not have it", finding.found)
+      assert.is_true(set_of(finding.costs).cpu_pressure_some_ns)
+    end)
+
     it("says that this process cannot open it", function()
       copy(V1)
       shell "rm -r sys/fs/cgroup/pids"
@@ -217,13 +226,31 @@ describe("moonwatch doctor", function()
 
     it("says which kernel has a file that is missing, and what it costs", function()
       copy(V2)
-      shell "find sys/fs/cgroup -name memory.peak -exec rm {} +"
+      shell "find sys/fs/cgroup -name cpu.max -exec rm {} +"
       local found, outcome = doctor { "--host-root", root }
       assert.equal(1, outcome.code)
-      assert.equal("warn", found["memory.peak"].status)
-      assert.matches("^10 of 10 containers: No such file or directory %(", found["memory.peak"].found)
+      assert.equal("warn", found["cpu.max"].status)
+      assert.matches("^10 of 10 containers: No such file or directory %(", found["cpu.max"].found)
+      assert.equal("a kernel with CONFIG_CFS_BANDWIDTH", found["cpu.max"].cure)
+      assert.same({ "cpu_quota_ns", "cpu_period_ns" }, found["cpu.max"].costs)
+    end)
+
+    it("only informs of an optional file that a recording lacks", function()
+      copy(V2)
+      shell "find sys/fs/cgroup -name memory.peak -exec rm {} +"
+      local found, outcome = doctor { "--host-root", root }
+      assert.equal(0, outcome.code)
+      assert.equal("info", found["memory.peak"].status)
       assert.equal("Linux 5.19 or later", found["memory.peak"].cure)
       assert.same({ "memory_peak_bytes" }, found["memory.peak"].costs)
+    end)
+
+    it("tells of sizes of huge pages that there are not in one finding", function()
+      local found = doctor { "--host-root", V2 }
+      local finding = found["optional hugetlb"]
+      assert.equal("info", finding.status)
+      assert.matches("^not there, as on many kernels: hugetlb.2MB.current, .*, hugetlb.1GB.max$", finding.found)
+      assert.equal(4, #finding.costs)
     end)
 
     it("only informs of a file that nobody can bring back", function()
