@@ -7,6 +7,7 @@ local tmpdir = require "spec.support.tmpdir"
 local PROGRAM = os.getenv "MOONWATCH_BIN" or "build/dev/bin/moonwatch"
 local DOCUMENTS = {
   "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/scripting.md",
+  "docs/metrics.md", "docs/operating.md",
   "docs/decisions/README.md", "spec/fixtures/README.md",
 }
 
@@ -75,6 +76,50 @@ describe("docs/scripting.md", function()
       local module = name == "moonwatch" and name or "moonwatch." .. name
       assert.truthy(text:find("\n### [^\n]*" .. module:gsub("%.", "%%.")), module)
     end
+  end)
+end)
+
+describe("docs/operating.md", function()
+  it("shows what the doctor finds", function()
+    local command, expected = blocks_of("docs/operating.md", "console")[1]:match "^%$ moonwatch (.-)\n(.*)$"
+    local output, status = podman.shell(PROGRAM .. " " .. command)
+    assert.equal(0, status)
+    assert.equal(expected .. "\n", output)
+  end)
+
+  it("shows a source that gives containers", function()
+    local dir = tmpdir.new { ["names.lua"] = blocks_of("docs/operating.md", "lua")[1] }
+    finally(function() dir:remove() end)
+    local output, status = podman.shell(("%s inventory --source %s/names.lua"):format(PROGRAM, dir.path))
+    assert.equal(0, status, output)
+    assert.matches("\n0123abcd ", output)
+  end)
+
+  it("shows questions to the filter that it answers", function()
+    local asked = 0
+    for command in blocks_of("docs/operating.md", "sh")[1]:gmatch "moonwatch ([^\n]+)" do
+      local output, status = podman.shell(("%s %s --host-root spec/fixtures/v2/t0"):format(PROGRAM, command)
+        :gsub("( test .*) %-%-host%-root .*", "%1"))
+      assert.equal(0, status, command)
+      assert.is_true(#output > 0, command)
+      asked = asked + 1
+    end
+    assert.equal(3, asked)
+  end)
+end)
+
+describe("docs/metrics.md", function()
+  it("is what tools/make-metrics makes of the table of figures", function()
+    local made = {}
+    local function write(text) table.insert(made, text) end
+    local environment = setmetatable({
+      arg = { [0] = "tools/make-metrics" }, package = {}, io = { write = write },
+      print = function(line) write(line .. "\n") end,
+    }, { __index = getfenv() })
+
+    setfenv(assert(loadfile "tools/make-metrics"), environment)()
+
+    assert.equal(table.concat(made), files.read "docs/metrics.md", "tools/make-metrics > docs/metrics.md")
   end)
 end)
 
