@@ -15,30 +15,33 @@
 #define ROWS_MAX 50000 /* more than a host runs: the scripts may well send more */
 #define OTHER_LINES_MAX_BYTES ((size_t)16 << 20)
 #define MESSAGE_DEPTH 1 /* its own fields */
-#define STAT_DEPTH 3    /* the fields of an element of its "stats" */
+#define ITEM_DEPTH 3    /* the fields of an element of its list */
 
 typedef char *format_function(double value, char out[static MW_CLI_UNIT_BYTES]);
 
 /* From left to right; `keep` orders them by importance, the lowest leave first. */
 static const struct column {
   const char *field, *header;
+  const char *field_of_container; /* in that message; NULL: the same */
   format_function *format;
   bool per_second;
   int keep;
 } columns[] = {
-    {"totalPct", "CPU", mw_cli_percent, false, 100},
-    {"userPct", "USER", mw_cli_percent, false, 40},
-    {"systemPct", "SYSTEM", mw_cli_percent, false, 30},
-    {"cpuLimit", "CPU LIMIT", mw_cli_percent, false, 60},
-    {"memUsage", "MEMORY", mw_cli_bytes, false, 90},
-    {"memLimit", "LIMIT", mw_cli_bytes, false, 70},
-    {"memAccounted", "WORKING SET", mw_cli_bytes, false, 35},
-    {"memRss", "RSS", mw_cli_bytes, false, 50},
-    {"memCache", "CACHE", mw_cli_bytes, false, 20},
-    {"rbps", "READ", mw_cli_bytes, true, 80},
-    {"wbps", "WRITE", mw_cli_bytes, true, 80},
-    {"threadCount", "PIDS", mw_cli_count, false, 75},
-    {"threadLimit", "PIDS LIMIT", mw_cli_count, false, 10},
+    {"totalPct", "CPU", NULL, mw_cli_percent, false, 100},
+    {"userPct", "USER", NULL, mw_cli_percent, false, 40},
+    {"systemPct", "SYSTEM", NULL, mw_cli_percent, false, 30},
+    {"cpuLimit", "CPU LIMIT", NULL, mw_cli_percent, false, 60},
+    {"memUsage", "MEMORY", NULL, mw_cli_bytes, false, 90},
+    {"memLimit", "LIMIT", "memoryLimit", mw_cli_bytes, false, 70},
+    {"memAccounted", "WORKING SET", NULL, mw_cli_bytes, false, 35},
+    {"memRss", "RSS", NULL, mw_cli_bytes, false, 50},
+    {"memCache", "CACHE", NULL, mw_cli_bytes, false, 20},
+    {"rbps", "READ", NULL, mw_cli_bytes, true, 80},
+    {"wbps", "WRITE", NULL, mw_cli_bytes, true, 80},
+    {"netRcvdBps", "RECEIVED", NULL, mw_cli_bytes, true, 72},
+    {"netSentBps", "SENT", NULL, mw_cli_bytes, true, 72},
+    {"threadCount", "PIDS", NULL, mw_cli_count, false, 75},
+    {"threadLimit", "PIDS LIMIT", NULL, mw_cli_count, false, 10},
 };
 
 #define CELL_BYTES (MW_CLI_UNIT_BYTES + 2) /* "/s" */
@@ -75,7 +78,7 @@ struct mw_container_table {
 
   /* while a message is being read */
   int depth;
-  bool in_stats, has_stats, in_row, in_tags;
+  bool in_list, has_list, in_row, in_tags;
   char key[64];
   struct plain plain;
 };
@@ -140,7 +143,7 @@ static int on_begin_object(void *data, struct mw_error *err)
 {
   struct mw_container_table *table = data;
 
-  if (++table->depth != STAT_DEPTH || !table->in_stats)
+  if (++table->depth != ITEM_DEPTH || !table->in_list)
     return 0;
   return add_row(table, err);
 }
@@ -152,8 +155,8 @@ static int on_begin_array(void *data, struct mw_error *err)
   (void)err;
   if (table->depth++ != MESSAGE_DEPTH)
     return 0;
-  if (strcmp(table->key, "stats") == 0)
-    table->in_stats = table->has_stats = true;
+  if (strcmp(table->key, "stats") == 0 || strcmp(table->key, "containers") == 0)
+    table->in_list = table->has_list = true;
   table->in_tags = strcmp(table->key, "tags") == 0;
   return 0;
 }
@@ -164,17 +167,17 @@ static int on_end(void *data, struct mw_error *err)
 
   (void)err;
   table->depth--;
-  if (table->depth < STAT_DEPTH)
+  if (table->depth < ITEM_DEPTH)
     table->in_row = false;
   if (table->depth == MESSAGE_DEPTH)
-    table->in_stats = table->in_tags = false;
+    table->in_list = table->in_tags = false;
   return 0;
 }
 
 /* The row whose own fields are being read; a script may put anything in their place. */
 static struct row *open_row(struct mw_container_table *table)
 {
-  return table->in_row && table->depth == STAT_DEPTH ? &table->rows[table->rows_count - 1] : NULL;
+  return table->in_row && table->depth == ITEM_DEPTH ? &table->rows[table->rows_count - 1] : NULL;
 }
 
 /* Each is a part of one line. */
@@ -232,6 +235,12 @@ static double number_value(const struct mw_json_number *number)
   return 0;
 }
 
+static bool is_of_column(const char *key, const struct column *column)
+{
+  return strcmp(key, column->field) == 0 ||
+         (column->field_of_container && strcmp(key, column->field_of_container) == 0);
+}
+
 static int on_number(void *data, const struct mw_json_number *number, struct mw_error *err)
 {
   struct mw_container_table *table = data;
@@ -243,7 +252,7 @@ static int on_number(void *data, const struct mw_json_number *number, struct mw_
     table->plain.value = number_value(number);
   }
   for (size_t i = 0; row && i < COLUMNS; i++) {
-    if (strcmp(table->key, columns[i].field) == 0) {
+    if (is_of_column(table->key, &columns[i])) {
       row->present[i] = true;
       row->values[i] = number_value(number);
     }
@@ -299,7 +308,7 @@ int mw_container_table_add(struct mw_container_table *table, const struct mw_mes
   if (!reader)
     return -ENOMEM;
   table->depth = 0;
-  table->in_stats = table->has_stats = table->in_row = false;
+  table->in_list = table->has_list = table->in_row = false;
   table->in_tags = false;
   table->key[0] = '\0';
   table->plain = (struct plain){0};
@@ -307,7 +316,7 @@ int mw_container_table_add(struct mw_container_table *table, const struct mw_mes
   if (rc == 0)
     rc = mw_json_reader_finish(reader, err);
   mw_json_reader_free(reader);
-  return rc == 0 && !table->has_stats ? add_line(table, message, err) : rc;
+  return rc == 0 && !table->has_list ? add_line(table, message, err) : rc;
 }
 
 /* ---- From rows to text ---- */

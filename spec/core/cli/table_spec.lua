@@ -52,22 +52,34 @@ describe("the table of moonwatch check", function()
     local lines = table_of(SIX, "200")
     local title = "^recorded%-hybrid  2 CPUs  468.8 MiB  6 containers  %d%d:%d%d:%d%d  host root spec/fixtures/hybrid$"
     assert.matches(title, table.remove(lines, 1))
-    assert.matches("^409d6a88b263  0.0 %%  0.0 %%   0.0 %%    100.0 %%  .*  0 B/s  0 B/s     2           %-$",
-      table.remove(lines, 2))
+    assert.matches("^409d6a88b263  0.0 %%  0.0 %%   0.0 %%    100.0 %%  .*  0 B/s  0 B/s         %-     %-"
+      .. "     2           %-$", table.remove(lines, 2))
     assert.same({
       "CONTAINER       CPU   USER  SYSTEM  CPU LIMIT     MEMORY      LIMIT  WORKING SET        RSS  CACHE   READ"
-        .. "  WRITE  PIDS  PIDS LIMIT",
+        .. "  WRITE  RECEIVED  SENT  PIDS  PIDS LIMIT",
       "7b1b763ee8f6  0.0 %  0.0 %   0.0 %          -  356.0 KiB          -    356.0 KiB  152.0 KiB    0 B      -"
-        .. "      -     3           -",
+        .. "      -         -     -     3           -",
       "8f9081d15c11  0.0 %  0.0 %   0.0 %          -   24.3 MiB  128.0 MiB     24.3 MiB   24.1 MiB    0 B      -"
-        .. "      -     2           -",
+        .. "      -         -     -     2           -",
       "d548c5b83fa6  0.0 %  0.0 %   0.0 %     50.0 %    4.0 KiB   64.0 MiB      4.0 KiB    4.0 KiB    0 B      -"
-        .. "      -     1          16",
+        .. "      -         -     -     1          16",
       "d7974758613a  0.0 %  0.0 %   0.0 %          -          -          -            -          -      -      -"
-        .. "      -     -           -",
+        .. "      -         -     -     -           -",
       "fd0da0d3f8b9      -      -       -          -  100.0 KiB          -    100.0 KiB   52.0 KiB    0 B      -"
-        .. "      -     1           -",
+        .. "      -         -     -     1           -",
     }, lines)
+  end)
+
+  it("shows what came and went on the network, and a limit under either of its names", function()
+    for list, limit in pairs { stats = "memLimit", containers = "memoryLimit" } do
+      local lines = printed_by(([[
+        context:emit("some_kind", { %s = {
+          { id = "abc", %s = 1048576, netRcvdBps = 2048, netSentBps = 512, tags = { "id:no" },
+            addresses = { { ip = "1.1.1.1" } } },
+        } })]]):format(list, limit), "300")
+      assert.equal(3, #lines)
+      assert.matches("^abc  .*1.0 MiB .*2.0 KiB/s  512 B/s", lines[3])
+    end
   end)
 
   it("stands apart from the next one", function()
