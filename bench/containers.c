@@ -40,7 +40,7 @@ int bench_containers_init(struct bench_containers *containers, struct mw_error *
 {
   struct mw_cgroups *cgroups = mw_cgroups_open(&(struct mw_cgroups_config){0}, err);
 
-  *containers = (struct bench_containers){0};
+  *containers = (struct bench_containers){.networks = BENCH_NETWORKS_NONE};
   if (!cgroups)
     return -err->code;
   snprintf(containers->root, sizeof containers->root, "mwbench-%d", (int)getpid());
@@ -226,19 +226,29 @@ __attribute__((noreturn)) static void sleep_for_ever(pid_t maker, const int begi
     pause();
 }
 
+/* The processes that are started from now on are in its network. */
+static int make_pod(struct bench_containers *containers, size_t index, struct mw_error *err)
+{
+  if (containers->networks_error.code == 0)
+    bench_networks_enter_new(&containers->networks, &containers->networks_error);
+  return make_level(containers, 2, index, err);
+}
+
 static int make_container(struct bench_containers *containers, size_t index, const int begin[2],
                           const int ready[2], struct mw_error *err)
 {
   pid_t maker = getpid();
-  int rc = index % 2 == 0 ? make_level(containers, 2, index, err) : 0;
+  int rc = index % 2 == 0 ? make_pod(containers, index, err) : 0;
 
   if (rc == 0)
     rc = make_level(containers, 3, index, err);
   if (rc < 0)
     return rc;
   pid_t pid = fork();
-  if (pid == 0)
+  if (pid == 0) {
+    bench_networks_deinit(&containers->networks);
     sleep_for_ever(maker, begin, ready);
+  }
   if (pid < 0)
     return mw_error_set(err, errno, "cannot start a container's process: %s", strerror(errno));
   containers->pids[index] = pid;
@@ -254,12 +264,15 @@ static int make_all(struct bench_containers *containers, size_t count, const int
     rc = make_level(containers, 1, 0, err);
   if (rc == 0)
     rc = make_agent(containers, err);
+  containers->networks_error.code = 0;
+  bench_networks_init(&containers->networks, &containers->networks_error);
   for (size_t i = 0; rc == 0 && i < count; i++) {
     containers->count = i + 1;
     rc = *stop ? mw_error_set(err, EINTR, "interrupted")
                : make_container(containers, i, begin, ready, err);
   }
-  return rc;
+  int left = bench_networks_leave(&containers->networks, rc == 0 ? err : NULL);
+  return rc == 0 ? left : rc;
 }
 
 int bench_containers_make(struct bench_containers *containers, size_t count,
@@ -341,6 +354,9 @@ int bench_containers_remove(struct bench_containers *containers, struct mw_error
     int one = remove_in(containers, &containers->hierarchies[i], rc == 0 ? err : &later);
     rc = rc == 0 ? one : rc;
   }
+  int gone = bench_networks_wait_gone(&containers->networks, rc == 0 ? err : &later);
+  rc = rc == 0 ? gone : rc;
+  bench_networks_deinit(&containers->networks);
   containers->count = 0;
   free(containers->pids);
   containers->pids = NULL;

@@ -4,7 +4,8 @@
  *
  * The tree is /<root>/burstable/pod<uid>/<64 hex digits>, two containers to a pod, in every
  * hierarchy of version 1 that the agent reads, or in the one of version 2. The root is named after
- * this process, so two benchmarks do not meet.
+ * this process, so two benchmarks do not meet. The processes of a pod have a network namespace of
+ * their own (network.h), where this machine permits it.
  * Thread-safety: none.
  */
 #ifndef BENCH_CONTAINERS_H
@@ -18,6 +19,7 @@
 
 #include "moonwatch/cgroup.h"
 #include "moonwatch/error.h"
+#include "network.h"
 
 #define BENCH_CONTAINER_TOUCHED_BYTES ((size_t)128 << 10)
 
@@ -33,6 +35,8 @@ struct bench_containers {
   struct bench_hierarchy hierarchies[MW_CONTROLLER_COUNT];
   size_t count; /**< that were begun */
   pid_t *pids;
+  struct bench_networks networks;
+  struct mw_error networks_error; /**< code 0: each pod has one */
 };
 
 /** Find the hierarchies of this machine. Deinit frees, and removes nothing. */
@@ -40,14 +44,16 @@ int bench_containers_init(struct bench_containers *containers, struct mw_error *
 void bench_containers_deinit(struct bench_containers *containers);
 
 /**
- * Make @p count containers, and a cgroup "agent" for the process whose memory is measured.
+ * Make @p count containers, and a cgroup "agent" for the process whose memory is measured. Where
+ * namespaces are refused they go without, and networks_error says why.
  * Call bench_containers_remove afterwards, whatever this returned.
  * @return 0; -EINTR when @p stop was set meanwhile; -EACCES, -EPERM, -EROFS: this process may not.
  */
 int bench_containers_make(struct bench_containers *containers, size_t count,
                           const volatile sig_atomic_t *stop, struct mw_error *err);
 
-/** End the processes, remove the cgroups. @return 0, or -errno of the first that stayed. */
+/** End the processes, remove the cgroups and wait until the namespaces are gone.
+ *  @return 0, or -errno of the first that stayed. */
 int bench_containers_remove(struct bench_containers *containers, struct mw_error *err);
 
 /**

@@ -20,6 +20,7 @@
 
 #include "containers.h"
 #include "measure.h"
+#include "moonwatch/clock.h"
 #include "report.h"
 
 #define SIZES_MAX 16
@@ -207,21 +208,48 @@ static int measure_in_child(const struct bench_measure_config *config, struct be
   return supervise(pid, result);
 }
 
+static double now_s(void)
+{
+  return (double)mw_clock_monotonic_ns(mw_clock_system()) / (double)MW_NS_PER_S;
+}
+
+static int make(struct bench_containers *containers, size_t size, struct mw_error *err)
+{
+  double start_s = now_s();
+
+  say("%zu containers: making them", size);
+  int rc = bench_containers_make(containers, size, &stop, err);
+  if (containers->networks_error.code != 0)
+    say("%zu containers: without networks of their own: %s", size, containers->networks_error.text);
+  if (rc == 0)
+    say("%zu containers: made in %.1f s, with %zu network namespaces", size, now_s() - start_s,
+        containers->networks.count);
+  return rc;
+}
+
+static void remove_all(struct bench_containers *containers, size_t size)
+{
+  struct mw_error err;
+  double start_s = now_s();
+
+  if (bench_containers_remove(containers, &err) < 0)
+    say("%s", err.text);
+  else
+    say("%zu containers: removed in %.1f s", size, now_s() - start_s);
+}
+
 /* @return 0, or -errno, with the reason in the result. */
 static int measure_size(struct bench_measure_config *config, size_t size,
                         struct bench_result *result)
 {
-  struct mw_error removal;
+  int rc = make(config->containers, size, &result->failure);
 
-  say("%zu containers: making them", size);
-  int rc = bench_containers_make(config->containers, size, &stop, &result->failure);
   if (rc == 0) {
     say("%zu containers: measuring for about %.0f s and a few more", size, config->seconds);
     rc = measure_in_child(config, result);
   }
   result->containers = size;
-  if (bench_containers_remove(config->containers, &removal) < 0)
-    say("%s", removal.text);
+  remove_all(config->containers, size);
   if (rc < 0)
     say("%zu containers: %s", size, result->failure.text);
   return rc;
