@@ -6,13 +6,21 @@
 
 #include "bindings/context.h"
 
+#define MAX_AGE_MS 500 /* as the checks: less than any interval, so each run reads anew */
 #define START_NS (1000 * MW_NS_PER_S) /* the same for each agent, and so is its pattern */
 
-static const char *const check_names[BENCH_WORK_COUNT] = {
-    [BENCH_ROWS] = "bench_rows",
-    [BENCH_UNSENT] = "bench_unsent",
-    [BENCH_WHOLE] = "container_rt",
+/* The periods are primes: each kind of work, in turn, comes to all places of a period. */
+const struct bench_pace bench_paces[BENCH_CHECK_COUNT] = {
+    [BENCH_CONTAINER_RT] = {"container_rt", 2, 31},
+    [BENCH_CONTAINER] = {"container", 10, 7},
 };
+
+static const char *check_name(const struct bench_agent *agent, enum bench_work work)
+{
+  return work == BENCH_ROWS     ? "bench_rows"
+         : work == BENCH_UNSENT ? "bench_unsent"
+                                : agent->pace->check;
+}
 
 static int count_message(void *data, const struct mw_message *message, struct mw_error *err)
 {
@@ -48,14 +56,11 @@ static int list_ids(struct bench_agent *agent, struct mw_error *err)
 static struct mw_task *open_task(struct bench_agent *agent, const struct bench_agent_config *config,
                                  enum mw_task_kind kind, const char *name, struct mw_error *err)
 {
-  static const struct mw_option always_anew = {.key = "max_age_ms", .text = "0"};
-  bool has_options = kind == MW_TASK_CHECK && strcmp(name, check_names[BENCH_ROWS]) != 0;
   struct mw_task_config task = {.kind = kind,
                                 .name = name,
                                 .script_dirs = config->script_dirs,
                                 .context = agent->context,
-                                .options = has_options ? &always_anew : NULL,
-                                .options_count = has_options,
+                                .interval_s = (double)agent->pace->interval_s,
                                 .emit = count_message,
                                 .emit_data = agent,
                                 .group_ids = &agent->group_ids};
@@ -66,11 +71,17 @@ static struct mw_task *open_task(struct bench_agent *agent, const struct bench_a
 static int open_tasks(struct bench_agent *agent, const struct bench_agent_config *config,
                       struct mw_error *err)
 {
-  agent->source = open_task(agent, config, MW_TASK_SOURCE, "cgroup", err);
-  if (!agent->source)
-    return -err->code;
+  static const char *const source_names[BENCH_SOURCE_COUNT] = {
+      [BENCH_CGROUP] = "cgroup", [BENCH_NAMES] = "bench_names"};
+
+  for (int i = 0; i < BENCH_SOURCE_COUNT; i++) {
+    agent->sources[i] = open_task(agent, config, MW_TASK_SOURCE, source_names[i], err);
+    if (!agent->sources[i])
+      return -err->code;
+  }
   for (int i = config->parts ? BENCH_ROWS : BENCH_WHOLE; i < BENCH_WORK_COUNT; i++) {
-    agent->checks[i] = open_task(agent, config, MW_TASK_CHECK, check_names[i], err);
+    const char *name = check_name(agent, (enum bench_work)i);
+    agent->checks[i] = open_task(agent, config, MW_TASK_CHECK, name, err);
     if (!agent->checks[i])
       return -err->code;
   }
@@ -80,7 +91,7 @@ static int open_tasks(struct bench_agent *agent, const struct bench_agent_config
 int bench_agent_open(struct bench_agent *agent, const struct bench_agent_config *config,
                      struct mw_error *err)
 {
-  *agent = (struct bench_agent){0};
+  *agent = (struct bench_agent){.pace = config->pace};
   mw_clock_manual_init(&agent->clock);
   agent->clock.now_monotonic_ns = START_NS;
   agent->clock.now_wall_ns = START_NS;
@@ -95,7 +106,8 @@ int bench_agent_open(struct bench_agent *agent, const struct bench_agent_config 
     return -err->code;
   agent->host = mw_context_host(agent->context);
   agent->cgroups = mw_context_cgroups(agent->context, err);
-  agent->stats = agent->cgroups ? mw_context_stats(agent->context, err) : NULL;
+  agent->proc = agent->cgroups ? mw_context_proc(agent->context, err) : NULL;
+  agent->stats = agent->proc ? mw_context_stats(agent->context, err) : NULL;
   if (!agent->stats)
     return -err->code;
   int rc = list_ids(agent, err);
@@ -106,46 +118,121 @@ void bench_agent_close(struct bench_agent *agent)
 {
   for (int i = 0; i < BENCH_WORK_COUNT; i++)
     mw_task_close(agent->checks[i]);
-  mw_task_close(agent->source);
+  for (int i = 0; i < BENCH_SOURCE_COUNT; i++)
+    mw_task_close(agent->sources[i]);
   mw_context_free(agent->context);
   mw_cgroup_sample_deinit(&agent->sample);
+  mw_network_sample_deinit(&agent->network);
   free(agent->ids);
   *agent = (struct bench_agent){0};
+}
+
+/* ---- Gathering in C ---- */
+
+/* What the checks ask for (moonwatch/container_numbers.lua). That it takes the same files is proved
+ * when those are noted. */
+static mw_figure_set figures_of_checks(void)
+{
+  static const enum mw_figure figures[] = {
+      MW_CPU_TOTAL_NS,       MW_CPU_USER_NS,
+      MW_CPU_SYSTEM_NS,      MW_MEMORY_USAGE_BYTES,
+      MW_MEMORY_RSS_BYTES,   MW_MEMORY_CACHE_BYTES,
+      MW_MEMORY_LIMIT_BYTES, MW_MEMORY_WORKING_SET_BYTES,
+      MW_IO_READ_BYTES,      MW_IO_WRITE_BYTES,
+      MW_PIDS_CURRENT,       MW_PIDS_LIMIT,
+  };
+  mw_figure_set set = 0;
+
+  for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+    set |= UINT64_C(1) << figures[i];
+  return set;
+}
+
+struct search {
+  struct mw_cgroups *cgroups;
+  const char *id;
+};
+
+static int find_pids(void *data, struct mw_pids *out, struct mw_error *err)
+{
+  const struct search *search = data;
+
+  return mw_cgroups_processes(search->cgroups, search->id, out, err);
+}
+
+/* No interface but lo is no failure: where namespaces are refused the host may have none. */
+static int gather_network(struct bench_agent *agent, const char *id, struct mw_error *err)
+{
+  struct search search = {agent->cgroups, id};
+  int rc = mw_proc_network(agent->proc, id, MAX_AGE_MS * MW_NS_PER_MS, find_pids, &search,
+                           &agent->network, err);
+
+  return rc == -ENODATA ? 0 : rc;
 }
 
 static int gather(struct bench_agent *agent, struct mw_error *err)
 {
   uint32_t cpus = mw_host_cpu_count(agent->host);
+  mw_figure_set wanted = figures_of_checks();
   int rc = mw_cgroups_refresh(agent->cgroups, err);
 
-  for (size_t i = 0; rc == 0 && i < agent->ids_count; i++)
-    rc = mw_cgroups_read(agent->cgroups, agent->ids[i], cpus, MW_FIGURE_SET_ALL, &agent->sample,
-                         err);
+  for (size_t i = 0; rc == 0 && i < agent->ids_count; i++) {
+    const char *id = agent->ids[i];
+    rc = mw_cgroups_read(agent->cgroups, id, cpus, wanted, &agent->sample, err);
+    if (rc == 0)
+      rc = gather_network(agent, id, err);
+  }
   return rc;
 }
 
 static int gather_through_cache(struct bench_agent *agent, struct mw_error *err)
 {
+  mw_figure_set wanted = figures_of_checks();
   int rc = mw_cgroups_refresh(agent->cgroups, err);
 
   for (size_t i = 0; rc == 0 && i < agent->ids_count; i++) {
     struct mw_container_ref ref = {.id = agent->ids[i]};
-    rc = mw_stats_container(agent->stats, &ref, 0, MW_FIGURE_SET_ALL, &agent->sample, err);
+    rc = mw_stats_container(agent->stats, &ref, MAX_AGE_MS, wanted, &agent->sample, err);
+    if (rc == 0)
+      rc = mw_stats_network(agent->stats, &ref, MAX_AGE_MS, &agent->network, err);
+    if (rc == -ENODATA)
+      rc = 0;
   }
   return rc;
 }
 
+/* ---- Runs ---- */
+
+size_t bench_agent_kept_files(const struct bench_agent *agent)
+{
+  struct mw_cgroups_usage cgroups;
+  struct mw_proc_usage proc;
+
+  mw_cgroups_usage(agent->cgroups, &cgroups);
+  mw_proc_usage(agent->proc, &proc);
+  return cgroups.kept_files + proc.kept_files;
+}
+
+bool bench_agent_can(const struct bench_agent *agent, enum bench_work work)
+{
+  return work < BENCH_ROWS || agent->checks[work];
+}
+
 int bench_agent_run(struct bench_agent *agent, enum bench_work work, struct mw_error *err)
 {
-  agent->clock.now_monotonic_ns += BENCH_INTERVAL_NS;
-  agent->clock.now_wall_ns += BENCH_INTERVAL_NS;
+  int64_t interval_ns = agent->pace->interval_s * MW_NS_PER_S;
+
+  agent->clock.now_monotonic_ns += interval_ns;
+  agent->clock.now_wall_ns += interval_ns;
   agent->runs++;
   agent->messages = agent->emitted_bytes = 0;
   if (work == BENCH_GATHER)
     return gather(agent, err);
   if (work == BENCH_CACHED)
     return gather_through_cache(agent, err);
-  int rc = mw_task_run(agent->source, err);
+  int rc = 0;
+  for (int i = 0; rc == 0 && i < BENCH_SOURCE_COUNT; i++)
+    rc = mw_task_run(agent->sources[i], err);
   return rc == 0 ? mw_task_run(agent->checks[work], err) : rc;
 }
 
@@ -153,10 +240,9 @@ int bench_agent_warm_up(struct bench_agent *agent, struct mw_error *err)
 {
   int rc = 0;
 
-  for (size_t i = 0; rc == 0 && i < BENCH_PERIOD; i++) {
+  for (size_t i = 0; rc == 0 && i < agent->pace->period; i++) {
     enum bench_work work = (enum bench_work)(i % BENCH_WORK_COUNT);
-    bool can = work < BENCH_ROWS || agent->checks[work];
-    rc = bench_agent_run(agent, can ? work : BENCH_WHOLE, err);
+    rc = bench_agent_run(agent, bench_agent_can(agent, work) ? work : BENCH_WHOLE, err);
   }
   return rc;
 }

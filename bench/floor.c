@@ -80,7 +80,7 @@ void bench_reads_deinit(struct bench_reads *reads)
     HASH_DEL(reads->paths, path);
     free(path);
   }
-  for (size_t i = 0; i < 2 * BENCH_PERIOD; i++)
+  for (size_t i = 0; i < 2 * reads->period; i++)
     free(reads->lists[i].paths);
   *reads = (struct bench_reads){0};
 }
@@ -89,14 +89,14 @@ int bench_reads_check(const struct bench_reads *reads, struct mw_error *err)
 {
   if (reads->failed)
     return mw_error_set(err, ENOMEM, "out of memory for the list of files");
-  for (size_t i = 0; i < BENCH_PERIOD; i++) {
-    const struct bench_list *first = &reads->lists[i], *second = &reads->lists[BENCH_PERIOD + i];
+  for (size_t i = 0; i < reads->period; i++) {
+    const struct bench_list *first = &reads->lists[i], *second = &reads->lists[reads->period + i];
     if (first->count != second->count || first->count == 0 ||
         memcmp(first->paths, second->paths, first->count * sizeof *first->paths) != 0)
       return mw_error_set(err, EPROTO,
-                          "run %zu reads %zu files, and %zu a period of %d runs later: the floor "
-                          "of a run cannot be foretold",
-                          i, first->count, second->count, BENCH_PERIOD);
+                          "run %zu as a whole reads %zu files, and gathering in C %zu, a period of "
+                          "%zu runs later, or others: the floor of a run cannot be foretold",
+                          i, first->count, second->count, reads->period);
   }
   return 0;
 }
@@ -105,9 +105,9 @@ double bench_reads_per_run(const struct bench_reads *reads)
 {
   size_t sum = 0;
 
-  for (size_t i = 0; i < BENCH_PERIOD; i++)
+  for (size_t i = 0; i < reads->period; i++)
     sum += reads->lists[i].count;
-  return (double)sum / BENCH_PERIOD;
+  return (double)sum / (double)reads->period;
 }
 
 /* ---- The process ---- */
@@ -153,7 +153,7 @@ __attribute__((noreturn)) static void serve(int socket, const struct bench_reads
   if (send(socket, &err, sizeof err, 0) < 0 || err.code != 0)
     _exit(1);
   while (recv(socket, &position, sizeof position, 0) == (ssize_t)sizeof position) {
-    int64_t took_ns = read_list(&reads->lists[position % BENCH_PERIOD], fds);
+    int64_t took_ns = read_list(&reads->lists[position % reads->period], fds);
     if (send(socket, &took_ns, sizeof took_ns, 0) < 0)
       break;
   }
@@ -195,7 +195,7 @@ void bench_floor_stop(struct bench_floor *floor)
 int bench_floor_run(struct bench_floor *floor, size_t position, int64_t *cpu_ns,
                     struct mw_error *err)
 {
-  uint32_t number = (uint32_t)(position % BENCH_PERIOD);
+  uint32_t number = (uint32_t)position;
 
   if (send(floor->socket, &number, sizeof number, MSG_NOSIGNAL) < 0 ||
       recv(floor->socket, cpu_ns, sizeof *cpu_ns, 0) != (ssize_t)sizeof *cpu_ns)

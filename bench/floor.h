@@ -4,9 +4,9 @@
  *
  * The files of a run are not always the same: those that change rarely are read now and then, each
  * container at its own time. With a clock that moves by the same step for each run the pattern
- * repeats after BENCH_PERIOD runs, and it depends on nothing but the containers' ids. So the files
- * of each run of one period are recorded once, with one agent, and another agent, at the same place
- * in the period, is then measured against them.
+ * repeats after a period of so many runs, and it depends on nothing but the containers' ids. So the
+ * files of each run of one period are recorded once, with one agent, and another agent, at the same
+ * place in the period, is then measured against them.
  *
  * The floor reads the files of a run in their order with pread(2) on descriptors that are all kept
  * open, into one buffer, and looks at nothing. It lives in a process of its own, so that its
@@ -21,11 +21,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "moonwatch/clock.h"
 #include "moonwatch/error.h"
 
-#define BENCH_INTERVAL_NS (2 * MW_NS_PER_S) /* of container_rt */
-#define BENCH_PERIOD 31                     /* limits are read again when older than 60 s */
+#define BENCH_PERIOD_MAX 31
 
 struct bench_path;
 
@@ -34,12 +32,14 @@ struct bench_list {
   size_t count, capacity;
 };
 
+/** Zero but for the period. */
 struct bench_reads {
+  size_t period;            /**< in runs; BENCH_PERIOD_MAX at most */
   struct bench_path *paths; /**< each once, in the order of their numbers */
   size_t paths_count;
-  struct bench_list lists[2 * BENCH_PERIOD]; /**< the second period only proves the first */
-  struct bench_list *recording;              /**< NULL: none */
-  bool failed;                               /**< out of memory */
+  struct bench_list lists[2 * BENCH_PERIOD_MAX]; /**< the second period only proves the first */
+  struct bench_list *recording;                  /**< NULL: none */
+  bool failed;                                   /**< out of memory */
 };
 
 /** An on_read of struct mw_context_config; @p reads is a struct bench_reads. */

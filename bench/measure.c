@@ -9,19 +9,27 @@
 
 #include "timing.h"
 
-#define ROUNDS_MIN BENCH_PERIOD
+#define ROUNDS_MIN BENCH_PERIOD_MAX
 #define EVICT_BYTES ((size_t)96 << 20)
 #define DEFAULT_BUDGET_ROUNDS 15
 
+/* One check of one size. */
 struct bench {
   const struct bench_measure_config *config;
-  struct bench_result *out;
+  const struct bench_pace *pace;
+  struct bench_check_result *out;
+  size_t containers;
   struct bench_reads reads;
   struct bench_floor floor;
   struct bench_agent agent;
   struct bench_samples floor_samples, works[BENCH_WORK_COUNT], unchanged, walk;
   unsigned char *evict; /* NULL unless cold */
 };
+
+static bool is_container_rt(const struct bench *bench)
+{
+  return bench->pace == &bench_paces[BENCH_CONTAINER_RT];
+}
 
 /* ---- Preparing ---- */
 
@@ -47,18 +55,20 @@ static uint32_t descriptors_max(void)
              : UINT32_MAX / 2;
 }
 
+/* The first period of whole runs, the second gathered in C: both have to read the same. */
 static int record(struct bench *bench, struct mw_error *err)
 {
-  struct bench_agent_config config = {.script_dirs = bench->config->script_dirs,
+  struct bench_agent_config config = {.pace = bench->pace,
+                                      .script_dirs = bench->config->script_dirs,
                                       .kept_files_max = descriptors_max(),
                                       .reads = &bench->reads};
   int rc = bench_agent_open(&bench->agent, &config, err);
 
   if (rc == 0)
     rc = bench_agent_warm_up(&bench->agent, err);
-  for (size_t i = 0; rc == 0 && i < 2 * BENCH_PERIOD; i++) {
+  for (size_t i = 0; rc == 0 && i < 2 * bench->pace->period; i++) {
     bench->reads.recording = &bench->reads.lists[i];
-    rc = bench_agent_run(&bench->agent, BENCH_GATHER, err);
+    rc = bench_agent_run(&bench->agent, i < bench->pace->period ? BENCH_WHOLE : BENCH_GATHER, err);
   }
   bench->reads.recording = NULL;
   bench_agent_close(&bench->agent);
@@ -68,8 +78,10 @@ static int record(struct bench *bench, struct mw_error *err)
 /* An agent at the same place in its period as the one that was recorded. */
 static int open_agent(struct bench *bench, uint32_t kept_files_max, struct mw_error *err)
 {
-  struct bench_agent_config config = {
-      .script_dirs = bench->config->script_dirs, .kept_files_max = kept_files_max, .parts = true};
+  struct bench_agent_config config = {.pace = bench->pace,
+                                      .script_dirs = bench->config->script_dirs,
+                                      .kept_files_max = kept_files_max,
+                                      .parts = is_container_rt(bench)};
   int rc = bench_agent_open(&bench->agent, &config, err);
 
   return rc == 0 ? bench_agent_warm_up(&bench->agent, err) : rc;
@@ -87,7 +99,7 @@ static void evict_caches(struct bench *bench)
 static int run_floor(struct bench *bench, int64_t *floor_ns, struct mw_error *err)
 {
   evict_caches(bench);
-  int rc = bench_floor_run(&bench->floor, bench->agent.runs - BENCH_PERIOD, floor_ns, err);
+  int rc = bench_floor_run(&bench->floor, bench->agent.runs - bench->pace->period, floor_ns, err);
   evict_caches(bench);
   return rc;
 }
@@ -105,7 +117,7 @@ static int measure_work(struct bench *bench, enum bench_work work, struct bench_
   bench_samples_add(samples, bench_cpu_ns() - start_ns, floor_ns);
   bench_samples_add(&bench->floor_samples, floor_ns, floor_ns);
   if (work == BENCH_WHOLE)
-    bench->out->message_bytes = (double)bench->agent.emitted_bytes / (double)bench->out->containers;
+    bench->out->message_bytes = (double)bench->agent.emitted_bytes / (double)bench->containers;
   return rc;
 }
 
@@ -128,19 +140,19 @@ static int measure_discovery(struct bench *bench, struct mw_error *err)
   return rc;
 }
 
-/* A period has a prime number of runs, so each kind of work meets all its places in turn. */
 static int measure_rounds(struct bench *bench, struct mw_error *err)
 {
-  int64_t end_ns = mw_clock_monotonic_ns(mw_clock_system()) +
-                   (int64_t)(bench->config->seconds * (double)MW_NS_PER_S);
+  double seconds = bench->config->seconds / BENCH_CHECK_COUNT;
+  int64_t end_ns = mw_clock_monotonic_ns(mw_clock_system()) + (int64_t)(seconds * MW_NS_PER_S);
   int rc = 0;
 
   for (size_t round = 0; rc == 0 && round < BENCH_SAMPLES_MAX; round++) {
     if (round >= ROUNDS_MIN && mw_clock_monotonic_ns(mw_clock_system()) > end_ns)
       break;
-    for (int work = 0; rc == 0 && work < BENCH_WORK_COUNT; work++)
-      rc = measure_work(bench, (enum bench_work)work, &bench->works[work], err);
-    if (rc == 0)
+    for (enum bench_work work = 0; rc == 0 && work < BENCH_WORK_COUNT; work++)
+      if (bench_agent_can(&bench->agent, work))
+        rc = measure_work(bench, work, &bench->works[work], err);
+    if (rc == 0 && is_container_rt(bench))
       rc = measure_discovery(bench, err);
     bench->out->rounds = round + 1;
   }
@@ -152,38 +164,27 @@ static int measure_rounds(struct bench *bench, struct mw_error *err)
 static struct bench_cost cost_of(const struct bench *bench, struct bench_samples *samples)
 {
   return (struct bench_cost){
-      .us = bench_samples_median_ns(samples) / 1000 / (double)bench->out->containers,
+      .us = bench_samples_median_ns(samples) / 1000 / (double)bench->containers,
       .ratio = bench_samples_median_ratio(samples),
   };
 }
 
-static size_t kept_files(const struct bench *bench)
-{
-  struct mw_cgroups_usage usage;
-
-  mw_cgroups_usage(bench->agent.cgroups, &usage);
-  return usage.kept_files;
-}
-
 static void take_results(struct bench *bench)
 {
-  struct bench_result *out = bench->out;
+  struct bench_check_result *out = bench->out;
 
-  out->files = bench_reads_per_run(&bench->reads) / (double)out->containers;
-  out->kept_files = kept_files(bench);
+  out->files = bench_reads_per_run(&bench->reads) / (double)bench->containers;
+  out->kept_files = bench_agent_kept_files(&bench->agent);
   out->floor_us = cost_of(bench, &bench->floor_samples).us;
   for (int i = 0; i < BENCH_WORK_COUNT; i++)
     out->works[i] = cost_of(bench, &bench->works[i]);
-  out->unchanged = cost_of(bench, &bench->unchanged);
-  out->walk = cost_of(bench, &bench->walk);
 }
 
 /* The same with the budget that the agent takes by itself, when that is not enough for all. */
-static int measure_default_budget(struct bench *bench, struct mw_error *err)
+static int measure_default_budget(struct bench *bench, struct bench_result *out,
+                                  struct mw_error *err)
 {
-  struct bench_result *out = bench->out;
-
-  if (mw_cgroup_kept_files_default() >= out->kept_files)
+  if (mw_cgroup_kept_files_default() >= bench->out->kept_files)
     return 0;
   bench_agent_close(&bench->agent);
   int rc = open_agent(bench, 0, err);
@@ -196,7 +197,7 @@ static int measure_default_budget(struct bench *bench, struct mw_error *err)
   if (rc < 0)
     return rc;
   out->has_default_budget = true;
-  out->default_kept_files = kept_files(bench);
+  out->default_kept_files = bench_agent_kept_files(&bench->agent);
   out->default_gather = cost_of(bench, &bench->works[BENCH_GATHER]);
   out->default_whole = cost_of(bench, &bench->works[BENCH_WHOLE]);
   return 0;
@@ -214,7 +215,7 @@ static void measure_processes(const struct bench_measure_config *config, struct 
                                        .containers = config->containers,
                                        .script_dirs = config->script_dirs,
                                        .kept_files_max = 0};
-  double runs = (double)BENCH_PERIOD * (double)out->containers;
+  double runs = (double)bench_paces[BENCH_CONTAINER_RT].period * (double)out->containers;
   uint64_t whole, gather;
   struct mw_error err;
 
@@ -237,48 +238,65 @@ static void measure_processes(const struct bench_measure_config *config, struct 
   }
 }
 
-static int measure(struct bench *bench, struct mw_error *err)
+static int measure_bench(struct bench *bench, struct bench_result *out, struct mw_error *err)
 {
-  int rc = bench_containers_isolate(bench->config->containers, err);
+  int rc = record(bench, err);
 
-  if (rc < 0)
-    return rc;
-  stay_on_this_cpu();
-  rc = record(bench, err);
   if (rc == 0)
     rc = bench_floor_start(&bench->floor, &bench->reads, err);
   if (rc == 0)
     rc = open_agent(bench, descriptors_max(), err);
-  if (rc == 0 && bench->agent.ids_count != bench->out->containers)
+  if (rc == 0 && bench->agent.ids_count != bench->containers)
     rc = mw_error_set(err, EPROTO, "the agent sees %zu containers, not %zu", bench->agent.ids_count,
-                      bench->out->containers);
+                      bench->containers);
   if (rc == 0)
     rc = measure_rounds(bench, err);
   if (rc < 0)
     return rc;
   take_results(bench);
-  return measure_default_budget(bench, err);
+  if (!is_container_rt(bench))
+    return 0;
+  out->unchanged = cost_of(bench, &bench->unchanged);
+  out->walk = cost_of(bench, &bench->walk);
+  return measure_default_budget(bench, out, err);
 }
 
-void bench_measure(const struct bench_measure_config *config, struct bench_result *out)
+static int measure_check(const struct bench_measure_config *config, enum bench_check check,
+                         struct bench_result *out, struct mw_error *err)
 {
   struct bench *bench = calloc(1, sizeof *bench);
 
-  *out = (struct bench_result){.containers = config->containers->count};
-  if (!bench) {
-    mw_error_set(&out->failure, ENOMEM, "out of memory for the samples");
-    return;
-  }
+  if (!bench)
+    return mw_error_set(err, ENOMEM, "out of memory for the samples");
   bench->config = config;
-  bench->out = out;
+  bench->pace = &bench_paces[check];
+  bench->out = &out->checks[check];
+  bench->containers = out->containers;
+  bench->reads.period = bench->pace->period;
   bench->floor = (struct bench_floor){.pid = -1, .socket = -1};
   bench->evict = config->cold ? calloc(1, EVICT_BYTES) : NULL;
-  int rc = measure(bench, &out->failure);
+  int rc = measure_bench(bench, out, err);
   bench_agent_close(&bench->agent);
   bench_floor_stop(&bench->floor);
   bench_reads_deinit(&bench->reads);
   free(bench->evict);
   free(bench);
+  return rc;
+}
+
+void bench_measure(const struct bench_measure_config *config, struct bench_result *out)
+{
+  struct mw_error *err = &out->failure;
+
+  *out = (struct bench_result){.containers = config->containers->count,
+                               .networks = config->containers->networks.count};
+  if (config->containers->networks_error.code != 0)
+    note_error(out->networks_error, &config->containers->networks_error);
+  int rc = bench_containers_isolate(config->containers, err);
+  if (rc == 0)
+    stay_on_this_cpu();
+  for (int i = 0; rc == 0 && i < BENCH_CHECK_COUNT; i++)
+    rc = measure_check(config, (enum bench_check)i, out, err);
   if (rc < 0)
     return;
   out->failure.code = 0;

@@ -14,15 +14,23 @@ struct bench_cost {
   double ratio; /**< to the floor */
 };
 
-/** A number that could not be found out is 0, and *_error says why. Counts are per container and
- *  run, but for the memory. */
-struct bench_result {
-  size_t containers, rounds, kept_files;
+/** Runs of one check. */
+struct bench_check_result {
+  size_t rounds; /**< 0: not measured */
+  size_t kept_files;
   double files; /**< that a run reads for a container, on average */
   double floor_us;
-  struct bench_cost works[BENCH_WORK_COUNT];
+  struct bench_cost works[BENCH_WORK_COUNT]; /**< ratio 0: not done */
+  double message_bytes;                      /**< of JSON for a container */
+};
+
+/** A number that could not be found out is 0, and *_error says why. Counts are per container and
+ *  run of container_rt, but for the memory. */
+struct bench_result {
+  size_t containers, networks;
+  char networks_error[128];
+  struct bench_check_result checks[BENCH_CHECK_COUNT];
   struct bench_cost unchanged, walk;
-  double message_bytes; /**< of JSON for a container */
 
   bool has_default_budget; /**< it is smaller than what all files take */
   size_t default_kept_files;
@@ -42,7 +50,7 @@ struct bench_measure_config {
   struct bench_containers *containers; /**< made already */
   const char *const *script_dirs;      /**< ends with NULL */
   const char *program;
-  double seconds; /**< about, for the rounds */
+  double seconds; /**< about, for the rounds of all checks */
   bool cold;      /**< push everything out of the caches before each run */
   bool instructions;
 };

@@ -33,7 +33,7 @@ __attribute__((noinline)) int bench_worker_whole_runs(struct bench_agent *agent,
 {
   int rc = 0;
 
-  for (size_t i = 0; rc == 0 && i < BENCH_PERIOD; i++)
+  for (size_t i = 0; rc == 0 && i < agent->pace->period; i++)
     rc = bench_agent_run(agent, BENCH_WHOLE, err);
   return rc;
 }
@@ -43,7 +43,7 @@ __attribute__((noinline)) int bench_worker_gather_runs(struct bench_agent *agent
 {
   int rc = 0;
 
-  for (size_t i = 0; rc == 0 && i < BENCH_PERIOD; i++)
+  for (size_t i = 0; rc == 0 && i < agent->pace->period; i++)
     rc = bench_agent_run(agent, BENCH_GATHER, err);
   return rc;
 }
@@ -83,7 +83,6 @@ static void stop_for_tracer(bool stops)
 static int work(struct bench_agent *agent, bool stops, struct bench_worker_report *report,
                 struct mw_error *err)
 {
-  struct mw_cgroups_usage usage;
   int rc = bench_agent_warm_up(agent, err);
 
   if (rc == 0)
@@ -95,8 +94,7 @@ static int work(struct bench_agent *agent, bool stops, struct bench_worker_repor
   stop_for_tracer(stops);
   struct bench_allocations between = bench_allocations_now();
   note_memory(report);
-  mw_cgroups_usage(agent->cgroups, &usage);
-  report->kept_files = usage.kept_files;
+  report->kept_files = bench_agent_kept_files(agent);
   report->whole_c_allocations = between.c_total - before.c_total;
   report->whole_lua_allocations = between.lua_total - before.lua_total;
 
@@ -120,7 +118,8 @@ int bench_worker_main(int argc, char **argv)
     return 2;
   for (int i = 3; i < argc; i++)
     script_dirs[i - 3] = argv[i];
-  struct bench_agent_config config = {.script_dirs = script_dirs,
+  struct bench_agent_config config = {.pace = &bench_paces[BENCH_CONTAINER_RT],
+                                      .script_dirs = script_dirs,
                                       .kept_files_max = (uint32_t)strtoul(argv[2], NULL, 10)};
   int rc = bench_agent_open(&agent, &config, &err);
   if (rc == 0)

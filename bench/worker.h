@@ -3,9 +3,8 @@
  * A fresh process that does the agent's work and nothing else, for what is of a process and not of
  * a run: memory, allocations, system calls, instructions.
  *
- * It warms up, then does a period of whole runs, then a period of gathering in C. Who traces it is
- * stopped for before and after each of the two (SIGSTOP).
- * Thread-safety: none.
+ * It warms up, then does a period of whole runs of container_rt, then a period of gathering in C.
+ * Who traces it is stopped for before and after each of the two (SIGSTOP). Thread-safety: none.
  */
 #ifndef BENCH_WORKER_H
 #define BENCH_WORKER_H

@@ -4,12 +4,20 @@ local stats = require "moonwatch.stats"
 
 local M = { api = 1, interval_s = 2 }
 
-local row = {}
+local MAX_AGE_MS = 500
+
+local FIGURES = stats.figures {
+  "cpu_total_ns", "cpu_user_ns", "cpu_system_ns", "memory_usage_bytes", "memory_rss_bytes", "memory_cache_bytes",
+  "memory_limit_bytes", "memory_working_set_bytes", "io_read_bytes", "io_write_bytes", "pids_current", "pids_limit",
+}
+
+local row, network_row = {}, {}
 
 function M.run()
   local containers = inventory.containers()
   for i = 1, #containers do
-    stats.container(containers[i], 0, row)
+    stats.container(containers[i], MAX_AGE_MS, row, FIGURES)
+    stats.network(containers[i], MAX_AGE_MS, network_row)
   end
   return true
 end
