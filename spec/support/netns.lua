@@ -72,7 +72,7 @@ function Process:kill()
 end
 
 ---@class TestNamespace
----@field id string  decimal, as in "net:[4026532240]"
+---@field id? string  decimal, as in "net:[4026532240]"; absent of the host's
 ---@field first TestProcess  the process that it was made with
 ---@field host TestNetwork
 local Namespace = {}
@@ -142,6 +142,14 @@ function Network:namespace()
   namespace:run "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"
   namespace.id = namespace:run "readlink /proc/self/ns/net":match "%d+"
   return namespace
+end
+
+--- The namespace of the host, as its first process has it.
+---@return TestNamespace?  nil: this process may not enter it
+function Network:of_host()
+  if select(2, shell "nsenter -t 1 -n true") == 0 then
+    return setmetatable({ host = self, first = { pid = 1 } }, Namespace)
+  end
 end
 
 --- Join two namespaces. The ends know each other's hardware addresses, so no frame is sent to ask.
