@@ -141,7 +141,7 @@ static mw_figure_set figures_of_checks(void)
       MW_IO_READ_BYTES,      MW_IO_WRITE_BYTES,
       MW_PIDS_CURRENT,       MW_PIDS_LIMIT,
   };
-  mw_figure_set set = 0;
+  mw_figure_set set = MW_FIGURE_SET_CPU_LIMIT;
 
   for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
     set |= UINT64_C(1) << figures[i];

@@ -35,6 +35,8 @@ static mw_figure_set figure_named(lua_State *L, const char *name)
   for (int i = 0; i < MW_FIGURE_COUNT; i++)
     if (strcmp(mw_figure_info((enum mw_figure)i)->name, name) == 0)
       return UINT64_C(1) << i;
+  if (strcmp(name, "cpu_limit_percent") == 0)
+    return MW_FIGURE_SET_CPU_LIMIT;
   luaL_argerror(L, 1,
                 lua_pushfstring(L, "there is no figure %s; see moonwatch.cgroup.figures()", name));
   return 0;

@@ -231,6 +231,8 @@ static void make_plan(struct mw_cgroups *cgroups, const int indexes[])
       cgroups->pod_file = planned;
     else
       cgroups->plan[cgroups->plan_count++] = planned;
+    if (file->flags & MW_FILE_SLOW)
+      cgroups->limits |= planned.figures;
     if (!(file->flags & MW_FILE_OPTIONAL))
       needed_hierarchies |= UINT32_C(1) << planned.hierarchy;
   }

@@ -74,6 +74,7 @@ struct mw_cgroup_pod {
 };
 
 struct mw_cgroup_entry {
+  UT_hash_handle hh;                /**< by id, which stands beside it: both are looked at */
   struct mw_cgroup_container found; /**< found.path is `path` */
   char *path;
   uint8_t hierarchy;               /**< where it was found */
@@ -88,12 +89,12 @@ struct mw_cgroup_entry {
   uint64_t looked_walk;           /**< the walk after which optional files were last looked for */
   uint32_t reported_files;        /**< the same: on_problem was told, and it has not ended */
   int64_t limits_read_ns;         /**< 0: never */
+  mw_figure_set limits_covered;   /**< what was looked for since then */
   struct mw_cgroup_sample limits; /**< of the slow files */
   struct mw_figures parent_limits;
   bool has_parent_limits;
   struct mw_cgroup_pod *pod;                  /**< NULL: in none, or not looked at yet */
   uint64_t oom_events_total, oom_kills_total; /**< when last read */
-  UT_hash_handle hh;                          /**< by id */
 };
 
 /** A directory that is watched over. The children of a container count too: containers nest. */
@@ -129,6 +130,7 @@ struct mw_cgroups {
   struct mw_controller_info controllers[MW_CONTROLLER_COUNT];
   struct mw_plan_file plan[MW_PLAN_MAX];
   size_t plan_count;
+  mw_figure_set limits;          /**< of the slow files in the plan */
   struct mw_plan_file pod_file;  /**< .file is NULL: there is none */
   uint32_t optional_hierarchies; /**< bit 1 << hierarchy: optional files alone are read there */
 

@@ -42,6 +42,7 @@ void mw_reader_forget(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)
   entry->missing_files = entry->reported_files = 0;
   entry->looked_walk = 0;
   entry->limits_read_ns = 0;
+  entry->limits_covered = 0;
   mw_sample_clear(&entry->limits);
   entry->has_parent_limits = false;
 }
@@ -304,7 +305,7 @@ static void read_parent_limits(struct mw_cgroups *cgroups, struct mw_cgroup_entr
   }
 }
 
-static bool limits_are_due(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+static bool limits_are_old(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
                            int64_t now_ns)
 {
   return entry->limits_read_ns == 0 ||
@@ -330,7 +331,8 @@ struct reading {
   struct mw_cgroup_entry *entry;
   struct mw_cgroup_sample *out;
   mw_figure_set wanted;
-  bool with_limits;
+  mw_figure_set limits; /* those of the slow files that are read this time */
+  bool with_limits;     /* it is the time to read limits */
   bool look_again; /* for what is optional: a walk has passed, and it is the turn of the limits */
   int files_read;
 };
@@ -369,6 +371,9 @@ static bool has_kept_file(const struct reading *reading)
   (UINT64_C(1) << MW_MEMORY_USAGE_BYTES | UINT64_C(1) << MW_MEMORY_INACTIVE_FILE_BYTES)
 #define KERNEL_PARTS                                                                               \
   (UINT64_C(1) << MW_MEMORY_KERNEL_STACK_BYTES | UINT64_C(1) << MW_MEMORY_SLAB_BYTES)
+#define CPU_LIMIT_PARTS                                                                            \
+  (UINT64_C(1) << MW_CPU_SET_CPUS | UINT64_C(1) << MW_CPU_QUOTA_NS |                               \
+   UINT64_C(1) << MW_CPU_PERIOD_NS)
 #define OWN_OOM                                                                                    \
   (UINT64_C(1) << MW_MEMORY_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_MEMORY_OOM_KILLS_TOTAL)
 #define POD_OOM (UINT64_C(1) << MW_POD_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_POD_OOM_KILLS_TOTAL)
@@ -380,19 +385,27 @@ static mw_figure_set with_parts(mw_figure_set wanted)
     wanted |= WORKING_SET_PARTS;
   if (wanted & mw_figure_set_of(MW_MEMORY_KERNEL_BYTES))
     wanted |= KERNEL_PARTS;
+  if (wanted & MW_FIGURE_SET_CPU_LIMIT)
+    wanted |= CPU_LIMIT_PARTS;
   if (wanted & POD_OOM)
     wanted |= OWN_OOM;
   return wanted;
 }
 
-/* What a reading of @p wanted looks for: all but the figures of the files that it leaves out. */
-static mw_figure_set covered_by(const struct mw_cgroups *cgroups, mw_figure_set wanted)
+/* What a reading looks for: all but the figures of the files that it leaves out. */
+static mw_figure_set covered_by(const struct reading *reading)
 {
-  mw_figure_set left_out = ~wanted & (MW_FIGURE_SET_DEVICES | POD_OOM);
+  const struct mw_cgroups *cgroups = reading->cgroups;
+  mw_figure_set left_out =
+      ~reading->wanted & (MW_FIGURE_SET_DEVICES | MW_FIGURE_SET_CPU_LIMIT | POD_OOM);
 
-  for (size_t i = 0; i < cgroups->plan_count; i++)
-    if (!(cgroups->plan[i].file->flags & MW_FILE_SLOW) && !(cgroups->plan[i].figures & wanted))
-      left_out |= cgroups->plan[i].figures;
+  for (size_t i = 0; i < cgroups->plan_count; i++) {
+    const struct mw_plan_file *planned = &cgroups->plan[i];
+    mw_figure_set seen =
+        planned->file->flags & MW_FILE_SLOW ? reading->entry->limits_covered : reading->wanted;
+    if (!(planned->figures & seen))
+      left_out |= planned->figures;
+  }
   if (left_out & WORKING_SET_PARTS)
     left_out |= mw_figure_set_of(MW_MEMORY_WORKING_SET_BYTES);
   if (left_out & KERNEL_PARTS)
@@ -421,8 +434,8 @@ static bool is_due(const struct reading *reading, size_t index)
 
   if (reading->entry->absent_hierarchies >> planned->hierarchy & 1)
     return false;
-  if (planned->file->flags & MW_FILE_SLOW ? !reading->with_limits
-                                          : !(planned->figures & reading->wanted))
+  bool is_slow = planned->file->flags & MW_FILE_SLOW;
+  if (!(planned->figures & (is_slow ? reading->limits : reading->wanted)))
     return false;
   if (!is_known_missing(reading, index))
     return true;
@@ -489,6 +502,8 @@ static void derive_cpu_limit(struct reading *reading, uint32_t host_cpus)
   struct mw_cgroup_entry *entry = reading->entry;
   struct mw_cgroup_sample *out = reading->out;
 
+  if (!(reading->wanted & MW_FIGURE_SET_CPU_LIMIT))
+    return;
   if (reading->with_limits)
     entry->has_parent_limits = false;
   mw_cgroup_cpu_limit(out, &out->figures, entry->has_parent_limits ? &entry->parent_limits : NULL,
@@ -499,13 +514,26 @@ static void derive_cpu_limit(struct reading *reading, uint32_t host_cpus)
   }
 }
 
+/* Limits are read when they are old; and when some are wanted that have not been, all together, so
+ * that callers who want different ones do not take turns in reading them. */
+static void choose_limits(struct reading *reading, bool is_old)
+{
+  mw_figure_set covered = reading->entry->limits_covered;
+  mw_figure_set wanted = reading->wanted & reading->cgroups->limits;
+
+  reading->with_limits = is_old || wanted & ~covered;
+  reading->limits = !reading->with_limits ? 0 : is_old ? wanted : wanted | covered;
+}
+
 /* Bring what is known of the container up to date, and begin the reading. */
 static void begin(struct reading *reading, int64_t now_ns)
 {
   struct mw_cgroups *cgroups = reading->cgroups;
   struct mw_cgroup_entry *entry = reading->entry;
   uint32_t absent = entry->absent_hierarchies;
+  bool is_old = limits_are_old(cgroups, entry, now_ns);
 
+  choose_limits(reading, is_old);
   reading->look_again = reading->with_limits && entry->looked_walk != cgroups->walk;
   if (reading->look_again)
     entry->looked_walk = cgroups->walk;
@@ -516,8 +544,10 @@ static void begin(struct reading *reading, int64_t now_ns)
   mw_sample_clear(reading->out);
   if (reading->with_limits) {
     mw_sample_clear(&entry->limits);
-    entry->limits_read_ns = mw_reader_stamp_ns(cgroups, entry, entry->limits_read_ns, now_ns);
+    entry->limits_covered = reading->limits;
   }
+  if (is_old)
+    entry->limits_read_ns = mw_reader_stamp_ns(cgroups, entry, entry->limits_read_ns, now_ns);
 }
 
 /* Put together what the files have given. @return 0 or -ENOMEM. */
@@ -539,7 +569,7 @@ static int complete(struct reading *reading, uint32_t host_cpus, int64_t now_ns,
     mw_disk_fill_names(cgroups, out, now_ns);
   else
     out->devices_count = 0; /* they were there for the totals */
-  out->covered = covered_by(cgroups, reading->wanted);
+  out->covered = covered_by(reading);
   out->inode = entry->found.inode;
   out->read_ns = mw_cgroups_now_ns(cgroups);
   return 0;
@@ -554,7 +584,6 @@ int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, ui
       .entry = entry,
       .out = out,
       .wanted = with_parts(wanted),
-      .with_limits = limits_are_due(cgroups, entry, now_ns),
   };
 
   /* A kept file of a removed cgroup fails; without one only this tells, and that a new cgroup of

@@ -12,10 +12,6 @@
 /* ---- Figures of a container ---- */
 
 #define FIGURES ((UINT64_C(1) << MW_FIGURE_COUNT) - 1)
-/* What the limit on CPU time is made of: who wants one of these is given the limit. */
-#define CPU_LIMIT_FIGURES                                                                          \
-  (UINT64_C(1) << MW_CPU_QUOTA_NS | UINT64_C(1) << MW_CPU_PERIOD_NS |                              \
-   UINT64_C(1) << MW_CPU_SET_CPUS)
 
 static int container_copy(void *to, const void *from, struct mw_error *err)
 {
@@ -51,7 +47,7 @@ static uint64_t container_gaps(const void *sample, mw_figure_set wanted)
   if (has->devices_count == 0)
     gaps |= wanted & MW_FIGURE_SET_DEVICES;
   if (!has->cpu_limit_present)
-    gaps |= wanted & CPU_LIMIT_FIGURES;
+    gaps |= wanted & MW_FIGURE_SET_CPU_LIMIT;
   return gaps;
 }
 
@@ -87,7 +83,7 @@ static bool container_fill(void *sample, void *filler, uint64_t gaps)
   }
   if (gaps & MW_FIGURE_SET_DEVICES)
     filled |= fill_devices(to, from);
-  if (gaps & CPU_LIMIT_FIGURES)
+  if (gaps & MW_FIGURE_SET_CPU_LIMIT)
     filled |= fill_cpu_limit(to, from);
   return filled;
 }

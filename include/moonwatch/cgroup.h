@@ -158,7 +158,8 @@ static inline void mw_figures_set(struct mw_figures *figures, enum mw_figure fig
 typedef uint64_t mw_figure_set;
 
 #define MW_FIGURE_SET_ALL UINT64_MAX
-#define MW_FIGURE_SET_DEVICES (UINT64_C(1) << 63) /**< the block devices one by one */
+#define MW_FIGURE_SET_DEVICES (UINT64_C(1) << 63)   /**< the block devices one by one */
+#define MW_FIGURE_SET_CPU_LIMIT (UINT64_C(1) << 62) /**< the limit on CPU time in percent */
 
 static inline mw_figure_set mw_figure_set_of(enum mw_figure figure)
 {
@@ -320,9 +321,9 @@ MW_API int mw_cgroups_each(struct mw_cgroups *cgroups,
 /**
  * Read the figures @p wanted of container @p id into @p out; others may be there too
  * (mw_cgroup_sample.covered). A file that changes all the time is read when it holds one that is
- * wanted or that a wanted one is made of; only files that are read are kept open. Files that do not
- * change often (limits, weights, peaks) are read when the last reading is older than
- * limits_max_age_ns, whatever is wanted.
+ * wanted or that a wanted one is made of; only files that are read are kept open. One that does not
+ * change often (limits, weights, peaks) is read when, besides, it was not read for the last
+ * limits_max_age_ns.
  *
  * An id that is not known is looked for once (mw_cgroups_refresh). A file that is missing or not
  * understood leaves its figures absent, goes to on_problem, and is counted in problems_count. That

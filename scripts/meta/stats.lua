@@ -73,7 +73,7 @@
 local M = {}
 
 --- Raises when a name is none of a figure.
----@param names string[]  as in moonwatch.cgroup.figures()
+---@param names string[]  as in moonwatch.cgroup.figures(), and "cpu_limit_percent"
 ---@return StatsFigures
 function M.figures(names) end
 

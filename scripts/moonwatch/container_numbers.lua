@@ -18,8 +18,9 @@ local M = {}
 local read_usage, read_network = stats.container, stats.network
 
 local FIGURES = stats.figures {
-  "cpu_total_ns", "cpu_user_ns", "cpu_system_ns", "memory_usage_bytes", "memory_rss_bytes", "memory_cache_bytes",
-  "memory_limit_bytes", "memory_working_set_bytes", "io_read_bytes", "io_write_bytes", "pids_current", "pids_limit",
+  "cpu_total_ns", "cpu_user_ns", "cpu_system_ns", "cpu_limit_percent", "memory_usage_bytes", "memory_rss_bytes",
+  "memory_cache_bytes", "memory_limit_bytes", "memory_working_set_bytes", "io_read_bytes", "io_write_bytes",
+  "pids_current", "pids_limit",
 }
 
 -- Two histories, each with a time of its own: the network is read apart, and less often.

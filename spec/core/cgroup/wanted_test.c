@@ -165,9 +165,31 @@ static void reads_the_files_of_what_is_wanted_and_no_others(void **state)
     assert_int_equal(sample.figures.present & ~sample.covered, 0);
     assert_int_equal(sample.problems_count, 0);
     assert_int_equal(sample.devices_count, 0);
-    assert_true(has(MW_MEMORY_LIMIT_BYTES)); /* limits are there whatever is wanted */
-    assert_true(sample.cpu_limit_percent == 50);
+    assert_true(has(MW_MEMORY_LIMIT_BYTES)); /* limits stay for as long as they are young */
+    assert_false(sample.cpu_limit_present);
   }
+}
+
+static void reads_the_limits_that_are_wanted_once_while_they_are_young(void **state)
+{
+  const mw_figure_set cpu_limit = MW_FIGURE_SET_CPU_LIMIT, pids_limit = SET(MW_PIDS_LIMIT);
+
+  (void)state;
+  open_cgroups();
+  assert_string_equal(files_of(ID, cpu_limit), "cpu.max ");
+  assert_true(sample.cpu_limit_percent == 50);
+  assert_false(sample.covered & pids_limit);
+  assert_string_equal(files_of(ID, cpu_limit), "");
+  assert_true(sample.cpu_limit_percent == 50);
+  /* what was there already comes along: two callers do not take turns in reading */
+  assert_string_equal(files_of(ID, pids_limit), "cpu.max pids.max ");
+  assert_true(sample.covered & pids_limit);
+  assert_string_equal(files_of(ID, cpu_limit | pids_limit), "");
+  assert_true(sample.cpu_limit_percent == 50);
+  let_all_fall_due();
+  assert_string_equal(files_of(ID, pids_limit), "pids.max ");
+  assert_false(sample.covered & SET(MW_CPU_QUOTA_NS));
+  assert_false(has(MW_CPU_QUOTA_NS));
 }
 
 static void covers_everything_when_everything_is_wanted(void **state)
@@ -195,7 +217,7 @@ static void names_devices_only_when_they_are_wanted(void **state)
   assert_null(strstr(files_of(ID, SET(MW_IO_READ_BYTES)), "diskstats"));
   assert_int_equal(sample.devices_count, 0);
   assert_true(has(MW_IO_WRITE_BYTES)); /* of the same file */
-  assert_string_equal(files_of(ID, MW_FIGURE_SET_DEVICES), "io.stat diskstats ");
+  assert_string_equal(files_of(ID, MW_FIGURE_SET_DEVICES), "io.stat io.max diskstats ");
   assert_true(sample.covered & MW_FIGURE_SET_DEVICES);
   assert_int_equal(sample.devices_count, 1);
   assert_string_equal(sample.devices[0].name, "sda");
@@ -444,6 +466,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(reads_the_files_of_what_is_wanted_and_no_others),
+      TEST(reads_the_limits_that_are_wanted_once_while_they_are_young),
       TEST(covers_everything_when_everything_is_wanted),
       TEST(names_devices_only_when_they_are_wanted),
       TEST(keeps_open_what_was_read_alone),

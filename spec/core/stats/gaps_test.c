@@ -194,7 +194,7 @@ static void a_figure_that_is_there_is_not_replaced(void **state)
   f->a.has = f->b.has = FIGURE(MW_CPU_QUOTA_NS);
   f->b.has_cpu_limit = true;
   add_all(f);
-  assert_int_equal(read_figures(f, FIGURE(MW_CPU_QUOTA_NS)), 0);
+  assert_int_equal(read_figures(f, FIGURE(MW_CPU_QUOTA_NS) | MW_FIGURE_SET_CPU_LIMIT), 0);
   assert_true(f->out.cpu_limit_present);
   assert_int_equal(value_of(f, MW_CPU_QUOTA_NS), 1000 + MW_CPU_QUOTA_NS);
 }
