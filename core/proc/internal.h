@@ -42,6 +42,7 @@ struct mw_witness {
   struct mw_namespace *in; /**< NULL only while it is looked at for the first time */
   int64_t checked_ns;      /**< without a pidfd: when it was last known to live */
   int64_t looked_up_ns;
+  unsigned confirmations_count; /**< since the processes of the container were looked at */
   int64_t asked_ns;
   struct mw_witness *prev, *next; /**< by asked_ns */
   UT_hash_handle hh;              /**< by id */

@@ -20,6 +20,7 @@
 #define PAGE_BYTES 4096
 #define LINE_MAX_BYTES 360
 #define DEATHS_MAX_AGE_NS (100 * MW_NS_PER_MS) /* longer than a pass takes */
+#define CONFIRMATIONS_MAX 9 /* of a witness, between two looks at all processes */
 #define SPARE_PIDS_MAX 4096
 
 /* ---- One namespace ---- */
@@ -191,6 +192,8 @@ static int try_pid(struct mw_proc *proc, const char *id, int32_t pid, int64_t ma
     mw_witness_remove(proc, witness);
   else
     witness->looked_up_ns = lookup_stamp_ns(proc, witness, is_new, mw_proc_now_ns(proc));
+  if (rc == 0)
+    witness->confirmations_count = 0;
   return rc;
 }
 
@@ -286,6 +289,22 @@ static int give(const struct mw_proc *proc, const struct mw_witness *witness,
   return 0;
 }
 
+/* May the witness serve on? A process that lives and has the network that it had may, most times:
+ * its container is asked for its processes again only now and then, in case it has left. */
+static bool is_confirmed(struct mw_proc *proc, struct mw_witness *witness)
+{
+  int64_t now_ns = mw_proc_now_ns(proc);
+
+  if (now_ns - witness->looked_up_ns <= proc->config.lookup_max_age_ns)
+    return true;
+  if (witness->confirmations_count == CONFIRMATIONS_MAX || witness->pidfd < 0 ||
+      witness->in->id == 0 || namespace_id_of(proc, witness->pid) != witness->in->id)
+    return false;
+  witness->confirmations_count++;
+  witness->looked_up_ns = now_ns;
+  return true;
+}
+
 /* The witness of container @p id, with a reading; NULL when it has to be looked up. */
 static struct mw_witness *current_witness(struct mw_proc *proc, const char *id, int64_t max_age_ns)
 {
@@ -293,7 +312,7 @@ static struct mw_witness *current_witness(struct mw_proc *proc, const char *id, 
 
   mw_witness_notice_deaths(proc, deaths_max_age_ns);
   struct mw_witness *witness = mw_witness_find(proc, id);
-  if (!witness || mw_proc_now_ns(proc) - witness->looked_up_ns > proc->config.lookup_max_age_ns)
+  if (!witness || !is_confirmed(proc, witness))
     return NULL;
   if (refresh(proc, witness, max_age_ns, NULL) < 0) {
     mw_witness_remove(proc, witness);

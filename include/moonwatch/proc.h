@@ -34,7 +34,7 @@ struct mw_proc_config {
   /** Budget of kept descriptors (pidfds and net/dev); 0: 4,096 or a quarter of RLIMIT_NOFILE,
    *  whichever is less. What does not fit is opened and closed for each reading. */
   uint32_t kept_files_max;
-  int64_t lookup_max_age_ns; /**< a container's processes are asked for again when older; 0: 60 s */
+  int64_t lookup_max_age_ns; /**< a container's process is looked at again when older; 0: 60 s */
 
   /** Told of each file that is read, by its path; by the thread that reads, perhaps several at
    *  once. */
@@ -151,9 +151,10 @@ typedef int mw_proc_find_pids(void *data, struct mw_pids *out, struct mw_error *
  * What the network namespace of container @p container_id has received and sent, at most
  * @p max_age_ns ago; 0 or less always reads. One reading serves all containers in the namespace.
  *
- * @p find is called when no process of the container is known, when the known one is gone, and when
- * lookup_max_age_ns have passed: a container whose first process moved to another namespace is
- * noticed then. Processes that are gone, zombies, or cannot be looked at are passed over.
+ * @p find is called when no process of the container is known, and when the known one is gone. When
+ * lookup_max_age_ns have passed, it is called if the process has another namespace now or cannot be
+ * told by a pidfd, and else each tenth time, in case the process has left the container.
+ * Processes that are gone, zombies, or cannot be looked at are passed over.
  * A namespace that cannot be told (ns/net needs CAP_SYS_PTRACE or root for processes of others) is
  * not shared with other containers. Without @p find being called nothing is allocated, unless there
  * are more interfaces than ever before.

@@ -543,12 +543,73 @@ static void works_when_descriptors_are_scarce(void **state)
   stop(child);
 }
 
+/* ---- Now and then ---- */
+
+static struct mw_clock_manual clock_;
+
+static int set_up_clock(void **state)
+{
+  (void)state;
+  mw_clock_manual_init(&clock_);
+  clock_.now_monotonic_ns = 1000 * MW_NS_PER_S;
+  files_before = test_proc_open_files();
+  proc =
+      mw_proc_open(&(struct mw_proc_config){.kept_files_max = 100, .clock = &clock_.clock}, NULL);
+  sample = (struct mw_network_sample){0};
+  return proc ? 0 : -1;
+}
+
+static void a_process_that_lives_is_confirmed_and_looked_for_each_tenth_time(void **state)
+{
+  (void)state;
+  need_namespaces();
+  pid_t child = start(VETH_PAIR);
+  struct test_finder finder = {.pids = {child}};
+  assert_int_equal(network("abc", 0, &finder), 0);
+  for (int minute = 1; minute <= 20; minute++) {
+    clock_.now_monotonic_ns += 61 * MW_NS_PER_S;
+    assert_int_equal(network("abc", 0, &finder), 0);
+    assert_int_equal(finder.calls, 1 + minute / 10);
+  }
+  stop(child);
+}
+
+static void go_to_another_namespace(int number)
+{
+  (void)number;
+  if (unshare(CLONE_NEWNET) < 0)
+    _exit(1);
+}
+
+static void a_process_that_has_another_namespace_is_looked_for_at_once(void **state)
+{
+  (void)state;
+  need_namespaces();
+  signal(SIGUSR1, go_to_another_namespace);
+  pid_t child = start(VETH_PAIR);
+  signal(SIGUSR1, SIG_DFL);
+  struct test_finder finder = {.pids = {child}};
+  assert_int_equal(network("abc", 0, &finder), 0);
+  uint64_t before = namespace_of(child);
+  kill(child, SIGUSR1);
+  while (namespace_of(child) == before)
+    usleep(1000);
+  clock_.now_monotonic_ns += 61 * MW_NS_PER_S;
+  assert_int_equal(network("abc", 0, &finder), -ENODATA); /* no interface but lo there */
+  assert_int_equal(finder.calls, 2);
+  assert_int_equal(sample.namespace_id, namespace_of(child));
+  stop(child);
+}
+
 int main(void)
 {
 #define REAL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TIMED(test) cmocka_unit_test_setup_teardown(test, set_up_clock, tear_down)
   const struct CMUnitTest tests[] = {
       REAL(traffic_is_counted_as_ip_counts_it),
       REAL(many_interfaces_are_all_there),
+      TIMED(a_process_that_lives_is_confirmed_and_looked_for_each_tenth_time),
+      TIMED(a_process_that_has_another_namespace_is_looked_for_at_once),
       REAL(a_namespace_with_lo_alone_has_no_figures),
       REAL(two_in_one_namespace_share_and_release_it),
       REAL(a_kept_file_is_closed_by_the_call_that_notices),
