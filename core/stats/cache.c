@@ -13,7 +13,7 @@
 /* What is known of one kind of one container. Pinned (never removed) while being read or waited
  * for. */
 struct entry {
-  UT_hash_handle hh;         /* the key stands behind the sample */
+  UT_hash_handle hh;
   struct entry *prev, *next; /* by stored_ns */
   int64_t stored_ns;         /* the last time */
   int64_t made_ns;           /* the reading; a collector may have kept it for a while */
@@ -26,7 +26,8 @@ struct entry {
   char *failure_text;    /* NULL: none, or there was no memory for it */
   mw_figure_set wanted;  /* what the last reading was made for */
   mw_figure_set covered; /* what it serves for */
-  max_align_t sample[];  /* of the kind; keeps its memory through failures */
+  void *sample;          /* of the kind; keeps its memory through failures */
+  char key[];            /* close to its hash: each look-up reads both; then the sample */
 };
 
 struct mw_stats_cache {
@@ -129,15 +130,16 @@ static void make_room(struct mw_stats_cache *cache)
 static struct entry *add_entry(struct mw_stats_cache *cache, enum mw_stats_kind kind,
                                const struct key *key, struct mw_error *err)
 {
-  size_t sample_bytes = mw_stats_kinds[kind].sample_bytes;
+  const size_t alignment = _Alignof(max_align_t);
+  size_t sample_at = (sizeof(struct entry) + key->len_bytes + alignment - 1) & ~(alignment - 1);
 
   make_room(cache);
-  struct entry *entry = calloc(1, sizeof *entry + sample_bytes + key->len_bytes);
+  struct entry *entry = calloc(1, sample_at + mw_stats_kinds[kind].sample_bytes);
   if (entry) {
-    char *own_key = (char *)entry->sample + sample_bytes;
-    memcpy(own_key, key->bytes, key->len_bytes);
+    memcpy(entry->key, key->bytes, key->len_bytes);
+    entry->sample = (char *)entry + sample_at;
     entry->kind = kind;
-    HASH_ADD_KEYPTR(hh, cache->by_key, own_key, key->len_bytes, entry);
+    HASH_ADD_KEYPTR(hh, cache->by_key, entry->key, key->len_bytes, entry);
     if (entry->hh.tbl)
       return entry;
     free(entry);
