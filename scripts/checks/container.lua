@@ -82,7 +82,7 @@ function M.run(context)
     context:emit("container", {
       hostName = host.hostname(),
       info = info,
-      networkId = options.network_id,
+      networkId = options.network_id ~= "" and options.network_id or nil,
       containerHostType = host.container_host_type(),
       groupId = group_id,
       groupSize = #batches,

@@ -7,7 +7,7 @@ local tmpdir = require "spec.support.tmpdir"
 local PROGRAM = os.getenv "MOONWATCH_BIN" or "build/dev/bin/moonwatch"
 local DOCUMENTS = {
   "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/scripting.md",
-  "docs/metrics.md", "docs/operating.md",
+  "docs/metrics.md", "docs/messages.md", "docs/operating.md",
   "docs/decisions/README.md", "spec/fixtures/README.md",
 }
 

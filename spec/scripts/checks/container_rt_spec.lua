@@ -31,7 +31,9 @@ describe("checks/container_rt", function()
   end)
 
   it("sends the facts of the host with each message", function()
-    local body = check_over(numbered(1)):run().messages[1].body
+    local outcome = check_over(numbered(1)):run()
+    assert.is_true(outcome.ok)
+    local body = outcome.messages[1].body
     body.stats = nil
     assert.same({
       hostName = "node", numCpus = 4, totalMemory = 8e9, containerHostType = 0, groupId = 1, groupSize = 1,

@@ -22,9 +22,20 @@ describe("checks/container", function()
   it("runs every 10 seconds, with numbers of at most 2 seconds", function()
     local world = made_up.numbered(1)
     local check = check_over(world)
-    check:run()
+    assert.is_true(check:run().ok)
     assert.equal(10, check.table.interval_s)
     assert.equal(2000, world.asked[1].max_age_ms)
+  end)
+
+  it("runs more often with numbers of at most half the interval", function()
+    local world = made_up.numbered(1)
+    check_over(world, { interval_s = 1 }):run()
+    assert.equal(500, world.asked[1].max_age_ms)
+  end)
+
+  it("has as many containers in a message as the operator wants, between 1 and 10,000", function()
+    local option = check_over(made_up.numbered(0)).table.options.max_per_message
+    assert.same({ 100, 1, 10000 }, { option.default, option.min, option.max })
   end)
 
   it("sends the facts of the host with each message", function()
@@ -48,16 +59,21 @@ describe("checks/container", function()
     }, message.body)
   end)
 
-  it("leaves out the facts of the host that are not known, and follows its number of CPUs", function()
+  it("leaves out the facts of the host that are not known", function()
+    local world = made_up.numbered(1)
+    world.cpu_count = 1
+    local body = check_over(world):run().messages[1].body
+    body.containers = nil
+    assert.same({
+      hostName = "node", containerHostType = 0, groupId = 1, groupSize = 1,
+      info = { os = {}, cpus = { { cores = 1 } }, totalMemory = 8e9 },
+    }, body)
+  end)
+
+  it("follows the host's number of CPUs", function()
     local world = made_up.numbered(1)
     local check = check_over(world)
-    assert.same({ os = {}, cpus = { {}, {}, {}, {} }, totalMemory = 8e9 }, (function()
-      local info = check:run().messages[1].body.info
-      for _, cpu in ipairs(info.cpus) do
-        cpu.cores = nil
-      end
-      return info
-    end)())
+    assert.equal(4, #check:run().messages[1].body.info.cpus)
     world.cpu_count = 1
     assert.equal(1, #check:run().messages[1].body.info.cpus)
   end)
@@ -127,6 +143,21 @@ describe("checks/container", function()
     assert.same({ "container_id:c1", "container_name:b" }, sent(check:run(), "c1").tags)
   end)
 
+  it("sends the tags of labels that changed, and of a pod that came later", function()
+    local function labelled(team, pod)
+      return { container("c1", { labels = { team = team }, pod = pod }) }
+    end
+    local world = { containers = labelled "a", rows = { c1 = sample() } }
+    local check = check_over(world, { options = { cardinality = "orchestrator", container_labels_as_tags = { "team=team" } } })
+    assert.same({ "team:a" }, sent(check:run(), "c1").tags)
+    world.containers = labelled "b"
+    assert.same({ "team:b" }, sent(check:run(), "c1").tags)
+    world.containers = labelled("b", { uid = "p", name = "shop-1" })
+    assert.same({ "pod_name:shop-1", "team:b" }, sent(check:run(), "c1").tags)
+    world.containers = labelled()
+    assert.is_nil(sent(check:run(), "c1").tags)
+  end)
+
   describe("the tags", function()
     local docker = { runtime = "docker", name = "n1", image = "redis:6", labels = { team = "x", tier = "a,b" } }
 
@@ -166,7 +197,9 @@ describe("checks/container", function()
     it("is no gauge when there is none, and no group is used up", function()
       local world = made_up.numbered(0)
       local check = check_over(world)
-      assert.same({}, check:run().gauges)
+      local outcome = check:run()
+      assert.is_true(outcome.ok)
+      assert.same({}, outcome.gauges)
       world.containers = made_up.numbered(1).containers
       assert.equal(1, check:run().messages[1].body.groupId)
     end)
