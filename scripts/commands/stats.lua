@@ -52,7 +52,7 @@ end
 --- Growth in a second, or nil where there is no pair of readings of the same container.
 local function rate_of(figure, now, before)
   local is_network = figure.name:find "^network_" ~= nil
-  local clock, identity = "read_s", "cgroup_inode"
+  local clock, identity = "read_s", "identity"
   if is_network then
     clock, identity = "network_read_s", "network_identity"
   end

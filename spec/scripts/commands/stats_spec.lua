@@ -3,8 +3,8 @@ local harness = require "spec.support.harness"
 local CONTAINER = { id = "abcd1111", name = "web", image = "reg/web:1", runtime = "docker", state = "running" }
 
 local FIRST = {
-  cgroup_inode = "000000000000000a", read_s = 100, cpu_total_ns = 1e9, cpu_quota_ns = 5e7, memory_usage_bytes = 1024,
-  io_read_bytes = 4096, cpu_limit_percent = 50, cpu_limit_defaulted = false,
+  cgroup_inode = "000000000000000a", identity = "000000000000000a", read_s = 100, cpu_total_ns = 1e9, cpu_quota_ns = 5e7,
+  memory_usage_bytes = 1024, io_read_bytes = 4096, cpu_limit_percent = 50, cpu_limit_defaulted = false,
 }
 local FIRST_NETWORK = {
   network_read_s = 100, network_namespace = "00000000000000ff", network_identity = "1/ff",
@@ -86,7 +86,10 @@ describe("the command stats", function()
 
   for what, case in pairs {
     ["that went back"] = { second = { cpu_total_ns = 5 } },
-    ["of another cgroup under the same id"] = { second = { cpu_total_ns = 2e9, cgroup_inode = "000000000000000b" } },
+    ["of another cgroup under the same id"] = {
+      second = { cpu_total_ns = 2e9, cgroup_inode = "000000000000000b", identity = "000000000000000b" },
+    },
+    ["of another collector"] = { second = { cpu_total_ns = 2e9, identity = "000000000000000a/kubelet/" } },
     ["read at the same moment"] = { second = { cpu_total_ns = 2e9, read_s = 100 } },
   } do
     it("has no rate of a total " .. what, function()
