@@ -97,8 +97,8 @@ local function set_network_rates(stat, rcvd_packets, sent_packets, rcvd_bytes, s
   stat.netSentBps = sent_bytes
 end
 
---- The containers in the host's network namespace all have the same counters: the first of them
---- carries them, each is marked.
+--- The containers in the host's network namespace all have the same counters: the first of them that
+--- has rates carries them, so that one that has just started leaves no gap. Each is marked.
 ---@return boolean carried  by this container or one before it
 local function fill_network(numbered, max_age_ms, carried)
   local container, stat = numbered.container, numbered.stat
@@ -120,10 +120,7 @@ local function fill_network(numbered, max_age_ms, carried)
     return true
   end
   set_network_rates(stat, per_s[RCVD_PACKETS], per_s[SENT_PACKETS], per_s[RCVD_BYTES], per_s[SENT_BYTES])
-  if on_host and (network_row.network_rcvd_bytes or network_row.network_sent_bytes) then
-    return true
-  end
-  return carried
+  return carried or on_host and (stat.netRcvdBps or stat.netSentBps) ~= nil
 end
 
 --- Read each container and fill its stat. One that cannot be read keeps what it is, without numbers,

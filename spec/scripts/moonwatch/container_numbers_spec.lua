@@ -128,11 +128,11 @@ describe("moonwatch.container_numbers", function()
       return row
     end
 
-    local world, measure, list
+    local world, measure, list, script
 
     before_each(function()
       world = { networks = { a = network(), b = on_host(), c = on_host(), d = network { host_network = false } } }
-      measure, list = measured(world, { "a", "b", "c", "d" })
+      measure, list, script = measured(world, { "a", "b", "c", "d" })
       measure()
       for _, id in ipairs { "a", "b", "c", "d" } do
         local row = world.networks[id]
@@ -167,6 +167,28 @@ describe("moonwatch.container_numbers", function()
     it("passes over a container that has no counters", function()
       world.networks.b = { network_read_s = T + 10, host_network = true }
       assert.same({ 10, 20, 1000, 2000 }, network_of(measure().c))
+    end)
+
+    for _, counter in ipairs { "network_rcvd_bytes", "network_sent_bytes" } do
+      it("is carried by a container that has no more than " .. counter, function()
+        world.networks.b = { network_read_s = T + 10, host_network = true, network_namespace = "00000000f0000009",
+                             [counter] = 20042 }
+        local by_id = measure()
+        assert.near(2000, by_id.b.netRcvdBps or by_id.b.netSentBps, 1)
+        assert.same({}, network_of(by_id.c))
+      end)
+    end
+
+    it("has no gap when a container starts that comes before all others", function()
+      local early = script.table.start()
+      early.container, early.stat.id = container "aa", "aa"
+      table.insert(list, 1, early)
+      world.rows.aa, world.networks.aa = sample(), world.networks.b
+      local by_id = measure()
+      assert.same({}, network_of(early.stat))
+      assert.is_true(early.stat.hostNetwork)
+      assert.same({ 10, 20, 1000, 2000 }, network_of(by_id.b))
+      assert.same({}, network_of(by_id.c))
     end)
 
     it("is one, whatever number each pod gives it", function()
