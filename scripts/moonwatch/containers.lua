@@ -23,7 +23,6 @@ local M = {}
 ---@field private list NumberedContainer[]
 ---@field private stats table[]  of the list, in the same order
 ---@field private containers? Container[]  that the list was made of
----@field private generation? integer
 ---@field private run integer
 local ContainerList = {}
 ContainerList.__index = ContainerList
@@ -154,10 +153,10 @@ end
 ---@param now_s number  wall clock
 ---@return table[] stats  sorted by id; valid until the next call
 function ContainerList:collect(max_age_ms, now_s)
-  local containers, generation = inventory.containers()
-  if containers ~= self.containers or generation ~= self.generation or self.hold.held_count > 0 then
+  local containers = inventory.containers() -- another table as soon as anything changed
+  if containers ~= self.containers or self.hold.held_count > 0 then
     make_list(self, containers, now_s)
-    self.containers, self.generation = containers, generation
+    self.containers = containers
   end
   numbers.measure(self.list, max_age_ms)
   return self.stats

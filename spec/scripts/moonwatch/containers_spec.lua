@@ -21,7 +21,7 @@ local function list_over(world, options, describe)
       by_id[stat.id], ids[i] = stat, stat.id
     end
     return by_id, table.concat(ids, " ")
-  end, script
+  end, script, list
 end
 
 local function ids_of(world, options, now_s)
@@ -50,6 +50,21 @@ local function world_of(...)
 end
 
 describe("moonwatch.containers", function()
+  it("adds its options to those of a check", function()
+    local _, script = list_over(world_of())
+    local all = script.table.with_options { own = { type = "integer", default = 1, doc = "of the check" } }
+    local defaults, bounds = {}, {}
+    for name, option in pairs(all) do
+      assert.is_string(option.doc)
+      defaults[name], bounds[name] = option.default, option.min and { option.min, option.max }
+    end
+    assert.same({
+      own = 1, container_include = {}, container_exclude = {}, container_include_metrics = {},
+      container_exclude_metrics = {}, exclude_pause_container = true, garden_hold_s = 60,
+    }, defaults)
+    assert.same({ garden_hold_s = { 0, 86400 } }, bounds)
+  end)
+
   describe("lists", function()
     for state, listed in pairs {
       running = true, restarting = true, paused = true,
@@ -91,6 +106,33 @@ describe("moonwatch.containers", function()
       collect()
       assert.equal(3, world.decisions)
     end)
+
+    it("in the same tables while nothing changes", function()
+      local world = world_of(container "c1", container("c6", { runtime = "garden" }))
+      local _, _, list = list_over(world)
+      list:collect(500, 0)
+      local first = list:collect(500, 60) -- the one that was held back is in it
+      assert.equal(2, #first)
+      assert.equal(first, list:collect(500, 62))
+      world.containers = renewed(world.containers)
+      local second = list:collect(500, 64)
+      assert.not_equal(first, second)
+      assert.equal(first[1], second[1])
+    end)
+  end)
+
+  it("knows the network from a pod that comes later, and not from one that is gone", function()
+    local world = world_of(container "c1", container "c2")
+    local collect = list_over(world)
+    local seen = {}
+    for i, host_network in ipairs { "no pod yet", true, false, "gone" } do
+      local pod = type(host_network) == "boolean" and { uid = "p", host_network = host_network } or nil
+      world.containers = { container("c1", { pod = pod }), world.containers[2] }
+      local by_id = collect()
+      seen[i] = tostring(by_id.c1.hostNetwork)
+      assert.is_nil(by_id.c2.hostNetwork)
+    end
+    assert.same({ "nil", "true", "nil", "nil" }, seen)
   end)
 
   it("gives the operator's rules to the filter", function()
@@ -170,6 +212,12 @@ describe("moonwatch.containers", function()
       world.containers = renewed(world.containers)
       assert.truthy(collect(62).c6)
       assert.equal(2, #script.outcome.logs)
+    end)
+
+    it("holds back those without for as long as the operator says", function()
+      local collect = list_over(world_of(container("c6", bare)), { garden_hold_s = 1 })
+      assert.is_nil(collect(0).c6)
+      assert.truthy(collect(1).c6)
     end)
 
     it("lists them as soon as they have tags", function()
