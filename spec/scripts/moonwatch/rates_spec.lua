@@ -28,6 +28,7 @@ describe("moonwatch.rates", function()
     -- now, before, elapsed, rate; the reference has 0 or -1 where here is nil
     for _, vector in ipairs {
       { 300, 100, 10, 20 },
+      { 300, 100, 0.5, 400 },
       { 3e9, 1e9, 10, 2e8 },
       { 100, 100, 10, 0 },
       { 50, 100, 10, 0 },
