@@ -46,7 +46,7 @@ end
 ---@param name? string
 ---@param value? string
 function TagSet:add(level, name, value)
-  if not name or name == "" or not value or value == "" then
+  if not name or name == "" or not value then
     return
   end
   local separator = self.separators[name]

@@ -55,7 +55,8 @@ local function separators_of(entries)
     if name and separator ~= "" then
       separators[name] = separator
     else
-      table.insert(problems, ('tag_value_split_separator: "%s" is not understood: it is TAG=SEPARATOR'):format(text))
+      table.insert(problems, ('tag_value_split_separator: "%s" is not understood: it is TAG=SEPARATOR'):format(
+        type(key) == "number" and text or key .. "=" .. text))
     end
   end
   table.sort(problems)

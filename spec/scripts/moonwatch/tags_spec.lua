@@ -133,12 +133,23 @@ describe("moonwatch.tags", function()
           ["com.docker.stack.namespace"] = "s2", ["io.rancher.stack.name"] = "r1",
           ["io.rancher.stack_service.name"] = "r2", ["io.rancher.container.name"] = "r3",
           ["org.opencontainers.image.revision"] = "abc", ["org.opencontainers.image.source"] = "https://x/y",
-          unrelated = "z",
+          unrelated = '["a:1"]',
         },
       }
       assert.same(words [[container_id:c env:prod version:1.2 service:shop swarm_service:s1 swarm_namespace:s2
         rancher_stack:r1 rancher_service:r2 rancher_container:r3 git.commit.sha:abc git.repository_url:https://x/y]],
         list)
+    end)
+
+    it("warn once of a label of tags that is no JSON list, and show how it begins", function()
+      script.outcome.logs = {}
+      for _ = 1, 2 do
+        high { id = "c", labels = { ["com.datadoghq.ad.tags"] = '"' .. ("x"):rep(100) .. '"' } }
+        high { id = "d", labels = { ["com.datadoghq.ad.tags"] = "text" } }
+      end
+      assert.equal(2, #script.outcome.logs)
+      assert.equal('warn: c: label com.datadoghq.ad.tags is no JSON list: "' .. ("x"):rep(63), script.outcome.logs[1])
+      assert.matches("^warn: d: label com%.datadoghq%.ad%.tags is no JSON list: not JSON: ", script.outcome.logs[2])
     end)
 
     for text, expected in pairs {
@@ -165,7 +176,7 @@ describe("moonwatch.tags", function()
           DD_ENV = "prod", dd_version = "1", DD_SERVICE = "shop", DD_GIT_COMMIT_SHA = "abc",
           DD_GIT_REPOSITORY_URL = "git@x:y", MARATHON_APP_ID = "/m", CHRONOS_JOB_NAME = "cj", CHRONOS_JOB_OWNER = "co",
           NOMAD_TASK_NAME = "nt", NOMAD_JOB_NAME = "nj", NOMAD_GROUP_NAME = "ng", NOMAD_NAMESPACE = "nn",
-          NOMAD_DC = "dc", PATH = "/bin", DD_TAGS = "",
+          NOMAD_DC = "dc", PATH = "/bin", DD_TAGS = "service.name=x",
         },
       }, "low")
       assert.same(words [[env:prod version:1 service:shop git.commit.sha:abc git.repository_url:git@x:y marathon_app:/m
@@ -243,8 +254,22 @@ describe("moonwatch.tags", function()
     end)
 
     it("have no names made of nothing", function()
-      local list = high { id = "c", pod = { uid = "u" } }
-      assert.same({ "container_id:c" }, list)
+      for _, name in ipairs { false, "" } do
+        assert.same({ "container_id:c" }, high { id = "c", name = name or nil, pod = { uid = "u" } })
+        assert.same({ "container_id:c", "pod_name:p" },
+          high { id = "c", name = name or nil, pod = { uid = "u", name = "p" } })
+      end
+    end)
+
+    it("have the tag that its spec means where the image has none, even of Docker", function()
+      assert.equal("docker_image:redis image_name:redis image_tag:latest short_image:redis",
+        named(high(in_pod { runtime = "docker", image = "redis" }), "docker_image", "image_name", "image_tag",
+          "short_image"))
+    end)
+
+    it("have its id and no other", function()
+      local list = high(in_pod { labels = { x = "y" } }, { container_labels_as_tags = { x = "container_id" } })
+      assert.equal("container_id:c2", named(list, "container_id"))
     end)
   end)
 
@@ -276,6 +301,23 @@ describe("moonwatch.tags", function()
         'tag_value_split_separator: "colour" is not understood: it is TAG=SEPARATOR',
       }, problems)
       assert.equal("squad:shop", named(tagger:container(container, "low"), "squad"))
+    end)
+
+    it("say so in the same order whatever that of the table", function()
+      local config = { container_labels_as_tags = {}, tag_value_split_separator = {} }
+      local expected = {}
+      for _, letter in ipairs { "d", "b", "e", "a", "c" } do
+        for setting, entries in pairs(config) do
+          entries[letter] = ""
+          table.insert(expected, ('%s: "%s=" is not understood'):format(setting, letter))
+        end
+      end
+      table.sort(expected)
+      local _, problems = tagger_with(config)
+      for i, problem in ipairs(problems) do
+        assert.equal(expected[i], problem:sub(1, #expected[i]))
+      end
+      assert.equal(10, #problems)
     end)
   end)
 
