@@ -37,7 +37,6 @@ local function read(container)
   local reading = { row = row, interfaces = {}, devices = stats.io_devices(container, 60000) or {} }
   local network = stats.network(container, 0)
   if network then
-    reading.network = network
     reading.interfaces = stats.interfaces(container, 60000) or {}
   end
   reading.processes = stats.processes(container, 0)
@@ -129,7 +128,7 @@ local function append_parts(lines, title, parts, fields, width)
     end
   end
   for i, part in ipairs(parts) do
-    rows[i] = { part.name or ("%d:%d"):format(part.major or 0, part.minor or 0) }
+    rows[i] = { part.name or ("%d:%d"):format(part.major, part.minor) }
     for k = 2, #columns do
       local field, value = columns[k].field, part[columns[k].field]
       rows[i][k] = value and units.value(value, field:find "bytes" and "bytes" or "count") or false

@@ -3,8 +3,9 @@ local harness = require "spec.support.harness"
 local CONTAINER = { id = "abcd1111", name = "web", image = "reg/web:1", runtime = "docker", state = "running" }
 
 local FIRST = {
-  cgroup_inode = "000000000000000a", identity = "000000000000000a", read_s = 100, cpu_total_ns = 1e9, cpu_quota_ns = 5e7,
-  memory_usage_bytes = 1024, io_read_bytes = 4096, cpu_limit_percent = 50, cpu_limit_defaulted = false,
+  cgroup_inode = "000000000000000a", identity = "000000000000000a", read_s = 100, cpu_total_ns = 1e9,
+  cpu_quota_ns = 5e7, memory_usage_bytes = 1024, io_read_bytes = 4096,
+  cpu_limit_percent = 50, cpu_limit_defaulted = false,
 }
 local FIRST_NETWORK = {
   network_read_s = 100, network_namespace = "00000000000000ff", network_identity = "1/ff",
@@ -120,6 +121,7 @@ describe("the command stats", function()
     assert.same({ { major = 8, minor = 0, name = "sda", read_bytes = 5 } }, body.io_devices)
     assert.same({ { name = "eth0", rcvd_bytes = 1000 } }, body.interfaces)
     assert.same({ 7, 9 }, body.pids)
+    assert.equal(2, figures_of({ { body = body } }).processes_count.value)
     assert.is_false(body.host_network)
     assert.equal("web", body.name)
   end)
@@ -131,6 +133,7 @@ describe("the command stats", function()
     })[1].body
     local text = table.concat(lines, "\n")
     assert.equal("abcd1111  web  reg/web:1  docker  running", lines[1])
+    assert.equal(1, select(2, text:gsub("\nCPU\n", "")))
     assert.matches("\n\nCPU\nFIGURE +VALUE +RATE +UNIT +WHAT\n", text)
     assert.matches("\ncpu_total_ns +1%.500 s +25%.0 %% +ns +CPU time [^\n]*\n", text)
     assert.matches("\n\nmemory\n[^\n]+\nmemory_usage_bytes +1%.0 KiB +bytes +memory [^\n]*\n", text)
