@@ -148,7 +148,9 @@ describe("checks/container", function()
       return { container("c1", { labels = { team = team }, pod = pod }) }
     end
     local world = { containers = labelled "a", rows = { c1 = sample() } }
-    local check = check_over(world, { options = { cardinality = "orchestrator", container_labels_as_tags = { "team=team" } } })
+    local check = check_over(world, { options = {
+      cardinality = "orchestrator", container_labels_as_tags = { "team=team" },
+    } })
     assert.same({ "team:a" }, sent(check:run(), "c1").tags)
     world.containers = labelled "b"
     assert.same({ "team:b" }, sent(check:run(), "c1").tags)

@@ -49,6 +49,31 @@ describe("the command inventory", function()
     assert.equal("cgroup", body.sources[1].name)
   end)
 
+  it("sorts the pods", function()
+    local pods = {}
+    for i = 1, 20 do
+      pods["p" .. i * 7 % 20] = { uid = "p" .. i * 7 % 20 }
+    end
+    local given = harness.run("commands/inventory", {
+      inventory = { containers = function() return {}, 1 end, pods = function() return pods end,
+                    sources = function() return {} end },
+    }, { options = { format = "json" } }).messages[1].body.pods
+    assert.equal(20, #given)
+    for i = 2, #given do
+      assert.is_true(given[i - 1].uid < given[i].uid)
+    end
+  end)
+
+  for _, case in ipairs {
+    { 0, "0s" }, { 59, "59s" }, { 60, "1m" }, { 3599, "59m" }, { 3600, "1h" }, { 86399, "23h" }, { 86400, "1d" },
+    { 86400 * 400, "400d" },
+  } do
+    it(("shows an age of %d seconds as %s"):format(case[1], case[2]), function()
+      local lines = run({}, { { id = "a", started_s = NOW_S - case[1] } }).messages[1].body
+      assert.matches(" " .. case[2] .. "$", lines[2])
+    end)
+  end
+
   it("leaves the inventory's tables alone", function()
     run { format = "json" }
     assert.equal(POD, CONTAINERS[1].pod)

@@ -40,11 +40,12 @@ describe("moonwatch.figures", function()
     for _, figure in ipairs(figures.all()) do
       is_total[figure.name] = figure.is_total
     end
-    for _, name in ipairs { "cpu_total_ns", "cpu_throttled_ns", "io_read_bytes", "memory_page_faults_total",
-      "network_sent_packets_total", "network_rcvd_bytes" } do
+    for _, name in ipairs { "cpu_total_ns", "cpu_throttled_ns", "io_read_bytes", "io_write_bytes",
+      "memory_page_faults_total", "network_sent_packets_total", "network_rcvd_bytes", "network_sent_bytes" } do
       assert.is_true(is_total[name], name)
     end
-    for _, name in ipairs { "cpu_quota_ns", "memory_usage_bytes", "pids_current", "cpu_limit_percent" } do
+    for _, name in ipairs { "cpu_quota_ns", "cpu_period_ns", "memory_usage_bytes", "pids_current",
+      "cpu_limit_percent" } do
       assert.is_false(is_total[name], name)
     end
   end)

@@ -93,14 +93,24 @@ describe("building a filter", function()
     assert.is_false(is_excluded(built, "a b"))
   end)
 
-  it("raises for settings that nobody can mean", function()
-    assert.error_matches(function() filter.new {} end, "no kind of filter called nil")
-    assert.error_matches(function() filter.new { kind = "logs" } end, "no kind of filter called logs")
-    assert.error_matches(function() new { container_excludes = {} } end, "no setting called container_excludes")
-    assert.error_matches(function() new { ac_include = 5 } end, "ac_include is a number, not a list of strings")
-    assert.error_matches(function() new { ac_include = { "name:a", {} } } end,
-      "ac_include: entry 2 is a table, not a string")
-  end)
+  for what, case in pairs {
+    ["no kind"] = { {}, "there is no kind of filter called nil" },
+    ["an unknown kind"] = { { kind = "logs" }, "there is no kind of filter called logs" },
+    ["an unknown setting"] = {
+      { kind = "metrics", container_excludes = {} }, "a filter has no setting called container_excludes",
+    },
+    ["a number for a list"] = {
+      { kind = "metrics", ac_include = 5 }, "ac_include is a number, not a list of strings",
+    },
+    ["a list of what are no strings"] = {
+      { kind = "metrics", ac_include = { "name:a", {} } }, "ac_include: entry 2 is a table, not a string",
+    },
+  } do
+    it("blames the caller for " .. what, function()
+      local _, message = pcall(function() local built = filter.new(case[1]) return built end)
+      assert.matches("filter_spec.lua:%d+: " .. case[2] .. "$", message)
+    end)
+  end
 end)
 
 -- { name, image, namespace }

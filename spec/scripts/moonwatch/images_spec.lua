@@ -23,6 +23,7 @@ describe("moonwatch.images", function()
       name = "myregistry.local:5000/testing/test-image", registry = "myregistry.local:5000", short = "test-image",
     },
     ["a/b/c/d"] = { name = "a/b/c/d", registry = "a", short = "d" },
+    ["a@sha256:5bef"] = { name = "a", short = "a", digest = "sha256:5bef" },
     ["nginx:"] = { name = "nginx", short = "nginx" },
     ["@sha256:5bef"] = { name = "@sha256", short = "@sha256", tag = "5bef" },
     ["a@sha1:b@sha256:c"] = { name = "a@sha1", short = "a@sha1", tag = "b", digest = "sha256:c" },

@@ -35,6 +35,7 @@ describe("the tags of a pod", function()
       { "DaemonSet", "d", "kube_daemon_set:d" },
       { "ReplicationController", "r", "kube_replication_controller:r" },
       { "StatefulSet", "s", "kube_stateful_set:s" },
+      { "StatefulSet", "s-100", "kube_stateful_set:s-100" },
       { "ReplicaSet", "web-5d9c7b8f6d", "kube_deployment:web kube_replica_set:web-5d9c7b8f6d" },
       { "ReplicaSet", "web-aa1", "kube_replica_set:web-aa1" },
       { "ReplicaSet", "web-12", "kube_replica_set:web-12" },

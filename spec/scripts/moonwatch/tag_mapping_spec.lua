@@ -39,6 +39,7 @@ describe("moonwatch.tag_mapping", function()
     { "app*", "my-app", false }, { "*app", "my-app", true }, { "*app", "apple", false }, { "a*c", "abbc", true },
     { "a*c", "ac", true }, { "a*c", "acb", false }, { "a*a", "a", false }, { "*b*", "abc", true },
     { "*b*", "ac", false },
+    { "a*b*c", "abc", true }, { "a*b*", "ab", true },
     { "a*b*c", "axbyc", true }, { "a*b*c", "axyc", false }, { "a**c", "abc", true }, { "a*bc*bc", "abc", false },
     { "x.y/*", "x.y/z", true }, { "x.y/*", "xzy/z", false }, { "%a*", "%ab", true }, { "%a*", "bb", false },
     { "*ab", "aab", true }, { "*a*b*", "ba", false },

@@ -22,6 +22,11 @@ local function source_with(generations, list)
 end
 
 describe("sources/cgroup", function()
+  it("is asked every two seconds, and every other source knows better", function()
+    local source = source_with({}, LIST).table
+    assert.same({ 2, 100 }, { source.interval_s, source.priority })
+  end)
+
   it("gives the containers of the cgroups", function()
     assert.equal(LIST, source_with({ 1 }, LIST):run().ok)
   end)
