@@ -102,6 +102,8 @@ describe("moonwatch.cgroup", function()
       }
       host["proc/diskstats"] = "   7       0 loop0 0 0 0 0 0 0 0 0 0 0 0\ninvalidline\n"
         .. "   8      16 sdb 24398 2788 1317975 40488 25201 46267 1584744 14882 0 22980 55371\n"
+        .. "   8      17 sdb1 24398 2788 1317975 40488 25201 46267 1584744 14882 0 22980 55371\n"
+        .. "   8      32 sdc 0 0 0 0 0 0 0 0 0 0\n" -- a figure less than there are
       open(host)
       local row, devices = cgroup.read(ID)
       assert.same({
@@ -265,6 +267,28 @@ describe("moonwatch.cgroup", function()
       assert.same({}, devices)
     end)
   end)
+
+  for what, case in pairs {
+    ["all CPUs, when the figures of CPU time are missing"] = { v2_host { ["pids.current"] = "3\n" }, 800, true },
+    ["all CPUs, when the figures of CPU time are empty"] = { v2_host { ["cpu.stat"] = "" }, 800, true },
+    ["all CPUs, when nothing limits it"] = { v2_host { ["cpu.max"] = "max 100000\n" }, 800, true },
+    ["all CPUs, when its set is all of them"] = { v2_host { ["cpuset.cpus.effective"] = "0-7\n" }, 800, true },
+    ["all CPUs, when its set is empty"] = {
+      v1_host { ["cpuset/cpuset.cpus"] = "\n", ["pids/pids.current"] = "3\n" }, 800, true,
+    },
+    ["its set of CPUs"] = { v1_host { ["cpuset/cpuset.cpus"] = "0-1\n" }, 200, false },
+    ["its quota, when that is less than its set"] = {
+      v2_host { ["cpu.max"] = "150000 100000\n", ["cpuset.cpus.effective"] = "0-1\n" }, 150, false,
+    },
+  } do
+    it("gives as the limit of CPU time " .. what, function()
+      case[1]["proc/cpuinfo"] = ("processor : 0\n"):rep(8)
+      open(case[1])
+      local row = assert(cgroup.read(ID))
+      assert.same({ case[2], case[3] }, { row.cpu_limit_percent, row.cpu_limit_defaulted })
+      assert.is_nil(row.memory_usage_bytes)
+    end)
+  end
 
   for version, host in pairs { [1] = v1_host {}, [2] = v2_host {} } do
     it("has no data when all files are missing, and names each that must be there, version " .. version, function()
