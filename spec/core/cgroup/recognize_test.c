@@ -46,6 +46,9 @@ static void recognizes_ids(void **state)
       {"var-lib-docker-containers-" HEX64 "-mounts-shm.mount", NULL},
       {"crio-conmon-" HEX64 ".scope", NULL},
       {"libpod-conmon-" HEX64 ".scope", NULL},
+      {"run-" HEX32 "-3054012820.mount", NULL},
+      {"crio-conmon-" HEX32 "-3054012820", NULL},
+      {"crio-conmon-016b5740-120b-42b7-562f-3c62", NULL},
       {"c034152c-80b0-4a44-70df-5c61-liveness-healthcheck-0", NULL},
       {"6DC3FDFFBF66B1239D55E98DA9AAA759EA51ED35D04EB09D19EBD78963AA26C2", NULL},
       {"016B5740-120B-42B7-562F-3C62", NULL},
@@ -87,6 +90,7 @@ static void tells_the_runtime_where_the_cgroup_does(void **state)
       {"/kubepods", "other-" HEX64, "", ""},
       {"", HEX64, "", ""},
       {"/docker", "mydocker-" HEX64, "", ""},
+      {"/docker", "x" HEX64, "", ""},
   };
 
   (void)state;
@@ -137,6 +141,7 @@ static void recognizes_the_pod_in_a_path(void **state)
       {"/kubepods-podman.slice", "", ""},
       {"/machine.slice/libpod-" HEX64 ".scope", "", ""},
       {"/pod" UID "0", "", ""},
+      {"/podx5513b48-7cbc-4a7b-9d9a-34ee1b2a2a7c", "", ""},
       {"/xpod" UID, "", ""},
       {"/x-pod" UID, "", ""},          /* the prefix belongs to slices */
       {"/x-pod" UID ".slice", "", ""}, /* where a dash ends an element */
