@@ -44,14 +44,13 @@ local MEASURED = {
 
 local row, network_row = {}, {} -- filled anew for each container
 
---- With all keys from the start, so that the table is made at its full size.
+--- With all keys from the start, so that no run has to make room for one.
 local function empty_stat()
-  return {
-    id = "", state = 0, health = 0, started = 0, totalPct = 0, userPct = 0, systemPct = 0, cpuUsageNs = 0,
-    cpuLimit = 0, cpuRequest = 0, memUsage = 0, memRss = 0, memCache = 0, memLimit = 0, memAccounted = 0,
-    memoryRequest = 0, rbps = 0, wbps = 0, threadCount = 0, threadLimit = 0, netRcvdPs = 0, netSentPs = 0,
-    netRcvdBps = 0, netSentBps = 0, hostNetwork = false, networkNamespace = "",
-  }
+  local stat = {}
+  for i = 1, #MEASURED do
+    stat[MEASURED[i]] = 0
+  end
+  return stat
 end
 
 --- A container that was not measured yet.
