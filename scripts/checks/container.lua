@@ -77,17 +77,17 @@ function M.run(context)
 
   rename_limit(items)
   local batches = batch.split(items, options.max_per_message)
-  local group_id, info = context:next_group_id(), facts.system_info(now_s)
+  local message = {
+    hostName = host.hostname(),
+    info = facts.system_info(now_s),
+    networkId = options.network_id ~= "" and options.network_id or nil,
+    containerHostType = host.container_host_type(),
+    groupId = context:next_group_id(),
+    groupSize = #batches,
+  }
   for _, items_of_batch in ipairs(batches) do
-    context:emit("container", {
-      hostName = host.hostname(),
-      info = info,
-      networkId = options.network_id ~= "" and options.network_id or nil,
-      containerHostType = host.container_host_type(),
-      groupId = group_id,
-      groupSize = #batches,
-      containers = items_of_batch,
-    })
+    message.containers = items_of_batch
+    context:emit("container", message)
   end
   context:gauge(HOST_COUNT, #items, HOST_COUNT_TAGS)
   return true

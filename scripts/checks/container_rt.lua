@@ -30,17 +30,17 @@ function M.run(context)
   end
 
   local batches = batch.split(stats, options.max_per_message)
-  local group_id = context:next_group_id()
+  local message = {
+    hostName = host.hostname(),
+    numCpus = host.cpu_count(),
+    totalMemory = facts.memory_total_bytes(now_s),
+    containerHostType = host.container_host_type(),
+    groupId = context:next_group_id(),
+    groupSize = #batches,
+  }
   for _, stats_of_batch in ipairs(batches) do
-    context:emit("container_rt", {
-      hostName = host.hostname(),
-      numCpus = host.cpu_count(),
-      totalMemory = facts.memory_total_bytes(now_s),
-      containerHostType = host.container_host_type(),
-      groupId = group_id,
-      groupSize = #batches,
-      stats = stats_of_batch,
-    })
+    message.stats = stats_of_batch
+    context:emit("container_rt", message)
   end
   return true
 end

@@ -97,13 +97,16 @@ end
 --- The modules of a host; `world` may be changed between runs.
 --- world: containers; rows and networks by id (none: the reading fails); excluded(container),
 --- problems of the filter's rules. What the modules were asked is there too: asked, network_asked,
---- figures, filter_config, decisions, memory_readings.
+--- figures, filter_config, decisions, memory_readings, names_asked.
 function M.modules(world)
-  world.asked, world.network_asked, world.memory_readings = {}, {}, 0
+  world.asked, world.network_asked, world.memory_readings, world.names_asked = {}, {}, 0, 0
   return {
     filter = filter_of(world),
     host = {
-      hostname = function() return "node" end,
+      hostname = function()
+        world.names_asked = world.names_asked + 1
+        return "node"
+      end,
       cpu_count = function() return world.cpu_count or 4 end,
       memory_total_bytes = function()
         world.memory_readings = world.memory_readings + 1

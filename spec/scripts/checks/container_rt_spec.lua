@@ -40,6 +40,12 @@ describe("checks/container_rt", function()
     }, body)
   end)
 
+  it("asks for the name of the host once in a run, for as many messages as there are", function()
+    local world = numbered(250)
+    check_over(world):run()
+    assert.equal(1, world.names_asked)
+  end)
+
   it("reads the memory of the host once a minute, for as many messages as there are", function()
     local world = numbered(250)
     local check = check_over(world)
