@@ -4,9 +4,7 @@ local made_up = require "spec.support.made_up"
 local container, network, sample = made_up.container, made_up.network, made_up.sample
 local T = made_up.T
 
---- A list over made-up containers: collect() gives what is listed, by id.
-local function list_over(world, options, describe)
-  local script = harness.load("moonwatch/containers", made_up.modules(world))
+local function new_list(script, options, describe)
   local given = {}
   for name, option in pairs(script.table.options) do
     given[name] = option.default
@@ -14,7 +12,13 @@ local function list_over(world, options, describe)
   for name, value in pairs(options or {}) do
     given[name] = value
   end
-  local list = script.table.new { options = given, describe = describe }
+  return script.table.new { options = given, describe = describe }
+end
+
+--- A list over made-up containers: collect() gives what is listed, by id.
+local function list_over(world, options, describe)
+  local script = harness.load("moonwatch/containers", made_up.modules(world))
+  local list = new_list(script, options, describe)
   return function(now_s)
     local by_id, ids = {}, {}
     for i, stat in ipairs(list:collect(500, now_s or 0)) do
@@ -260,6 +264,29 @@ describe("moonwatch.containers", function()
       assert.is_nil(collect(60).c6)
       assert.truthy(collect(120).c6)
     end)
+  end)
+
+  it("makes no garbage for a container while nothing changes", function()
+    local RUNS = 100
+    local list = new_list(harness.load("moonwatch/containers", harness.recorded "spec/fixtures/kubelet-1.20-v1"))
+    finally(function()
+      collectgarbage "restart"
+      jit.on()
+    end)
+    jit.off() -- compiled code is garbage, too
+    list:collect(60000, 0)
+    collectgarbage()
+    collectgarbage "stop"
+    local least_kb = math.huge
+    for _ = 1, 3 do
+      local before_kb = collectgarbage "count"
+      for _ = 1, RUNS do
+        list:collect(60000, 0)
+      end
+      least_kb = math.min(least_kb, collectgarbage "count" - before_kb)
+    end
+    assert.equal(9, #list:collect(60000, 0))
+    assert.is_true(least_kb * 1024 < RUNS * 9, least_kb .. " KiB") -- less than a byte for each
   end)
 
   -- The vectors of two runs, ten seconds apart.
