@@ -262,6 +262,8 @@ static void reads_one_figure_or_says_what_is_wrong(void **state)
       {1, "cpuset.cpus", "\n", MW_CPU_SET_CPUS, ABSENT, NULL},
       {1, "cpuset.cpus", "", MW_CPU_SET_CPUS, ABSENT, NULL},
       {1, "cpuset.cpus", "0-1", MW_CPU_SET_CPUS, ABSENT, "is cut"},
+      {1, "cpuset.cpus", "1", MW_CPU_SET_CPUS, ABSENT, "is cut"},
+      {2, "cpuset.cpus.effective", "5\n", MW_CPU_SET_CPUS, 1, NULL},
       {2, "cpuset.cpus.effective", "a-3\n", MW_CPU_SET_CPUS, ABSENT, "is not a list of CPUs"},
   };
   struct result result = {0};
@@ -343,6 +345,8 @@ static void adds_up_the_devices(void **state)
       {STAT, "disk rbytes=1\n8:1 rbytes=2\n", "- - - - ", 1, "does not start with major:minor"},
       {STAT, "8:0 rbytes=5\n8:0 rbytes=5\n", "5 - - - ", 1, "has a device twice"},
       {STAT, "8:0 rbytes=5\n8:1 rbytes=", "- - - - ", 1, "is cut"},
+      {STAT, "8:0 rbytes=5\n7:1", "- - - - ", 1, "is cut"},
+      {STAT, "8:0 rbytes= wbytes=2\n", "- 2 - - ", 1, "is not a number"},
       {STAT, "4294967296:0 rbytes=5\n", "- - - - ", 0, "does not start with major:minor"},
       {STAT, "8:0 rbytes=18446744073709551615\n8:1 rbytes=1 wbytes=1\n", "- 1 - - ", 2,
        "has a sum out of range"},
