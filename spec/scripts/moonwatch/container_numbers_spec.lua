@@ -189,6 +189,16 @@ describe("moonwatch.container_numbers", function()
       assert.is_true(early.stat.hostNetwork)
       assert.same({ 10, 20, 1000, 2000 }, network_of(by_id.b))
       assert.same({}, network_of(by_id.c))
+
+      local next_row = later {
+        host_network = true, network_namespace = "00000000f0000009", network_read_s = T + 20,
+        network_rcvd_bytes = 15043,
+      }
+      world.networks.aa, world.networks.b, world.networks.c = next_row, next_row, next_row
+      measure()
+      assert.equal(500, early.stat.netRcvdBps)
+      assert.same({}, network_of(by_id.b))
+      assert.same({}, network_of(by_id.c))
     end)
 
     it("is one, whatever number each pod gives it", function()
