@@ -43,11 +43,9 @@ M.options = {
                     doc = "how long a garden container without tags is held back" },
 }
 
--- In any other state, or in none that is known, there is no process to measure.
-local RUNS = { running = true, restarting = true, paused = true }
-
--- Numbers of the wire format.
-local STATES = { created = 1, restarting = 2, running = 3, paused = 4, stopped = 5, dead = 6 }
+-- Numbers of the wire format. In any other state, or in none that is known, there is no process to
+-- measure, and the container is not listed.
+local STATES = { restarting = 2, running = 3, paused = 4 }
 local HEALTHS = { starting = 1, healthy = 2, unhealthy = 3 }
 
 --- The options of a check: its own and those of the list.
@@ -110,7 +108,7 @@ local function list_one(self, container, now_s)
   if numbered and numbered.container == container then
     return numbered
   end
-  if not RUNS[container.state] or self.filter:decide_container(container).excluded then
+  if not STATES[container.state] or self.filter:decide_container(container).excluded then
     return nil
   end
   if not numbered and self.hold:holds(container, now_s) then

@@ -33,6 +33,7 @@ describe("checks/container_rt", function()
   it("sends the facts of the host with each message", function()
     local outcome = check_over(numbered(1)):run()
     assert.is_true(outcome.ok)
+    assert.same({}, outcome.gauges)
     local body = outcome.messages[1].body
     body.stats = nil
     assert.same({
