@@ -181,9 +181,22 @@ static void write_own(const char *mount, const char *lines)
   test_host_write(&host, "own/cgroup", lines);
 }
 
+/* A name that tells nothing, below the root of the host, for a cgroup. */
+static void link_cgroup(const char *cgroup, const char *name)
+{
+  char target[512];
+
+  snprintf(target, sizeof target, "%s", test_host_path(&host, cgroup));
+  assert_int_equal(symlink(target, test_host_path(&host, name)), 0);
+}
+
 static void the_own_cgroup_is_found_by_its_inode(void **state)
 {
   (void)state;
+  link_cgroup(TEST_HOST_V2 "docker/" TEST_ID("02"), TEST_HOST_V2 "alias");
+  write_own("sys/fs/cgroup", "0::/alias\n");
+  assert_int_equal(find_own(NULL), 0);
+  assert_string_equal(id, TEST_ID("02"));
   write_own("sys/fs/cgroup", "0::/docker/" TEST_ID("01") "\n");
   assert_int_equal(find_own(NULL), 0);
   assert_string_equal(id, TEST_ID("01"));
@@ -211,6 +224,22 @@ static void of_version_1_it_is_the_mount_of_memory(void **state)
   assert_int_equal(symlink(test_host_path(&host, MEMORY "docker/" TEST_ID("01")),
                            test_host_path(&host, "own/memory")),
                    0);
+  assert_int_equal(find_own(NULL), 0);
+  assert_string_equal(id, TEST_ID("01"));
+}
+
+static void of_version_1_it_is_where_memory_has_the_process(void **state)
+{
+  char mounts[256];
+
+  (void)state;
+  test_host_mkdir(&host, MEMORY "docker/" TEST_ID("03"));
+  link_cgroup(MEMORY "docker/" TEST_ID("01"), MEMORY "of-memory");
+  link_cgroup(MEMORY "docker/" TEST_ID("03"), MEMORY "of-pids");
+  snprintf(mounts, sizeof mounts, "cgroup %s/sys/fs/cgroup/memory cgroup rw,memory 0 0\n",
+           host.root);
+  test_host_write(&host, "own/mounts", mounts);
+  test_host_write(&host, "own/cgroup", "5:pids:/of-pids\n4:memory:/of-memory\n");
   assert_int_equal(find_own(NULL), 0);
   assert_string_equal(id, TEST_ID("01"));
 }
@@ -314,6 +343,7 @@ int main(void)
       cmocka_unit_test(the_rightmost_id_of_a_line_decides),
       ON_V2(the_own_cgroup_is_found_by_its_inode),
       ON_V1(of_version_1_it_is_the_mount_of_memory),
+      ON_V1(of_version_1_it_is_where_memory_has_the_process),
       ON_V2(else_the_own_paths_name_it),
       ON_V2(else_the_mounted_files_do),
       ON_V2(a_process_in_no_container_has_none),
