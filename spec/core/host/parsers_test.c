@@ -73,8 +73,9 @@ static void stat_counts_the_lines_of_single_cpus(void **state)
   static const struct count_example examples[] = {
       {"two CPUs and their sum", "cpu  10 0 20\ncpu0 5 0 10\ncpu1 5 0 10\nintr 99\n", 2},
       {"four bytes are enough", "cpu0", 1},
+      {"every digit", "cpu8 1\ncpu9 1\ncpu10 1\n", 3},
       {"the sum alone", "cpu  10 0 20\n", 0},
-      {"other words", "cpufreq 1\ncpu\nxcpu0 1\nCPU0 1\n", 0},
+      {"other words", "cpufreq 1\ncpu\nxcpu0 1\nCPU0 1\ncpu/1\ncpu:1\n", 0},
       {"nothing", "", 0},
   };
   (void)state;
@@ -87,6 +88,7 @@ static void a_cpu_list_is_ranges_in_ascending_order(void **state)
       {"one CPU", "0\n", 1},
       {"one range", "0-3\n", 4},
       {"ranges and numbers", "0-3,8,10-11\n", 7},
+      {"neighbours", "0,1,2-3\n", 4},
       {"no line end", "0-1", 2},
       {"the largest", "0-65535\n", 65536},
       {"one over the largest", "0-65536\n", 0},
