@@ -255,7 +255,8 @@ void mw_lua_push_processes(lua_State *L, const struct mw_process_sample *sample)
   lua_createtable(L, 0, 6);
   mw_lua_set_number(L, "read_s", (double)sample->read_ns / 1e9);
   mw_lua_set_number(L, "processes_count", (double)totals.processes_count);
-  mw_lua_set_number(L, "zombies_count", (double)totals.zombies_count);
+  if (totals.zombies_present)
+    mw_lua_set_number(L, "zombies_count", (double)totals.zombies_count);
   if (totals.threads_present)
     mw_lua_set_number(L, "threads_count", (double)totals.threads_count);
   if (totals.open_files_present)

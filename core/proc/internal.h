@@ -81,6 +81,8 @@ void mw_proc_path(char out[static MW_PROC_PATH_BYTES], int32_t pid, const char *
 int mw_proc_fail(const struct mw_proc *proc, int32_t pid, const char *name, int code,
                  struct mw_error *err);
 void mw_proc_tell_read(const struct mw_proc *proc, int32_t pid, const char *name);
+/** Is this a /proc in which processes of others are as if they were not there (hidepid=2)? */
+bool mw_proc_hides(const struct mw_proc *proc);
 
 /** Did a call fail with @p rc since the process, or its thread, is no more? */
 static inline bool mw_is_gone(int rc)

@@ -217,6 +217,11 @@ static int try_pids(struct mw_proc *proc, const char *id, const struct mw_pids *
                         "no process of container %s can be seen from this pid namespace: share the "
                         "host's, or mount its /proc and use --host-root",
                         id);
+  if (pids->count > 0 && mw_proc_hides(proc))
+    return mw_error_set(err, EACCES,
+                        "no process of container %s can be seen: %s is mounted with hidepid= (it "
+                        "takes root, or CAP_SYS_PTRACE)",
+                        id, proc->root);
   return mw_error_set(err, ENOENT,
                       "no process found inside this cgroup, impossible to gather network stats");
 }

@@ -131,6 +131,12 @@ void mw_proc_tell_read(const struct mw_proc *proc, int32_t pid, const char *name
     proc->config.on_read(proc->config.callback_data, path);
 }
 
+/* Process 1 lives as long as its pid namespace does. */
+bool mw_proc_hides(const struct mw_proc *proc)
+{
+  return proc->is_kernels && faccessat(proc->root_fd, "1/stat", F_OK, 0) < 0 && errno == ENOENT;
+}
+
 /* The first @p size_bytes of a file. @return how many there are, or -errno. */
 static ssize_t read_head(const struct mw_proc *proc, int32_t pid, const char *name, char *out,
                          size_t size_bytes, struct mw_error *err)

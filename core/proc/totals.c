@@ -63,7 +63,8 @@ static bool is_lack(int rc)
   return rc == -EMFILE || rc == -ENFILE;
 }
 
-/* @return 0, also for what could not be looked at; -ENOENT when there is no such process. */
+/* @return 0, also for what could not be looked at; -ENOENT when there is no such process, as far as
+ * can be seen. */
 static int add_process(struct mw_proc *proc, int32_t pid, struct mw_process_totals *totals,
                        struct mw_error *err)
 {
@@ -80,6 +81,7 @@ static int add_process(struct mw_proc *proc, int32_t pid, struct mw_process_tota
   }
   totals->threads_count += process.threads;
   totals->zombies_count += mw_is_zombie(&process);
+  totals->zombies_present = true;
   rc = mw_is_zombie(&process) ? 0 : count_descriptors(proc, pid, &open_files);
   if (is_lack(rc))
     return mw_proc_fail(proc, pid, "fd", -rc, err);
@@ -91,16 +93,21 @@ static int add_process(struct mw_proc *proc, int32_t pid, struct mw_process_tota
 int mw_proc_totals(struct mw_proc *proc, const struct mw_pids *pids, struct mw_process_totals *out,
                    struct mw_error *err)
 {
-  struct mw_process_totals totals = {.threads_present = pids->hidden_count == 0};
+  struct mw_process_totals totals = {.threads_present = true};
+  size_t hidden_count = pids->hidden_count, gone_count = 0;
   struct mw_error ignored;
 
   for (size_t i = 0; i < pids->count; i++) {
     int rc = add_process(proc, pids->pids[i], &totals, &ignored);
     if (is_lack(rc))
       return mw_error_set(err, -rc, "%s", ignored.text);
+    gone_count += rc == -ENOENT;
   }
-  totals.threads_present &= totals.processes_count > 0;
-  totals.processes_count += pids->hidden_count;
+  if (gone_count > 0 && mw_proc_hides(proc))
+    hidden_count += gone_count;
+  totals.threads_present &= totals.processes_count > 0 && hidden_count == 0;
+  totals.processes_count += hidden_count;
+  totals.zombies_present |= totals.processes_count == 0;
   if (!totals.threads_present)
     totals.threads_count = 0;
   *out = totals;

@@ -56,23 +56,25 @@ struct mw_process {
   uint64_t start_ticks; /**< since boot, in ticks of the clock; with pid it names a process */
 };
 
-/** @return 0; -ENOENT: there is no such process (any more); -errno; -EBADMSG: not understood. */
+/** @return 0; -ENOENT: there is no such process (any more), or hidepid=2 hides it; -errno;
+ * -EBADMSG: not understood. */
 MW_API int mw_proc_process(struct mw_proc *proc, int32_t pid, struct mw_process *out,
                            struct mw_error *err);
 
 struct mw_process_totals {
   uint64_t processes_count;  /**< those that are there, seen or hidden */
-  uint64_t zombies_count;    /**< among those that could be looked at */
+  uint64_t zombies_count;    /**< among those that could be looked at; absent: none could */
   uint64_t threads_count;    /**< of all; absent when one of them could not be looked at */
   uint64_t open_files_count; /**< of those whose descriptors could be counted, if any */
-  bool threads_present, open_files_present;
+  bool zombies_present, threads_present, open_files_present;
 };
 
 /**
  * What @p pids have together. Those that have vanished are left out; pids->hidden_count are counted
- * as processes, and nothing more is known of them. Without a process in sight threads and open
- * files are absent.
- * Open files: fd/ of a process that is not this user's needs CAP_SYS_PTRACE or root.
+ * as processes, and nothing more is known of them. So are those that are not there where /proc
+ * hides the processes of others (hidepid=2), which looks the same as to have vanished. Without a
+ * process in sight threads and open files are absent. Open files: fd/ of a process that is not this
+ * user's needs CAP_SYS_PTRACE or root.
  * @return 0, or -EMFILE, -ENFILE: no descriptor was free to look with.
  */
 MW_API int mw_proc_totals(struct mw_proc *proc, const struct mw_pids *pids,
@@ -160,9 +162,9 @@ typedef int mw_proc_find_pids(void *data, struct mw_pids *out, struct mw_error *
  * are more interfaces than ever before.
  *
  * @return 0; -ENOENT: no live process; -ENODATA: no interface but lo, @p out has the namespace
- * alone; -EACCES, -EPERM: not permitted to look at any; -EBADMSG: net/dev is not understood;
- * -E2BIG: MW_NETWORK_INTERFACES_MAX; -EINVAL, -ENAMETOOLONG: no id; what @p find returned; -errno.
- * After any other failure @p out is unspecified but can be used again.
+ * alone; -EACCES, -EPERM: not permitted to look at any, or /proc hides them; -EBADMSG: net/dev is
+ * not understood; -E2BIG: MW_NETWORK_INTERFACES_MAX; -EINVAL, -ENAMETOOLONG: no id; what @p find
+ * returned; -errno. After any other failure @p out is unspecified but can be used again.
  */
 MW_API int mw_proc_network(struct mw_proc *proc, const char *container_id, int64_t max_age_ns,
                            mw_proc_find_pids *find, void *find_data, struct mw_network_sample *out,

@@ -56,7 +56,7 @@
 ---@field read_s number
 ---@field pids integer[]  ascending, as the host's /proc names them
 ---@field processes_count integer
----@field zombies_count integer
+---@field zombies_count? integer  absent when none of them could be looked at
 ---@field threads_count? integer
 ---@field open_files_count? integer
 

@@ -211,7 +211,9 @@ static void what_no_walk_finds_stays_hidden(void **state)
   assert_int_equal(read_processes(f, &one, 0), 0);
   assert_int_equal(f->processes.pids.count, 0);
   assert_int_equal(f->processes.pids.hidden_count, 2);
+  assert_int_equal(f->processes.totals.processes_count, 2);
   assert_false(f->processes.totals.threads_present);
+  assert_false(f->processes.totals.zombies_present);
 }
 
 static void the_network_of_hidden_processes_takes_one_walk_a_second(void **state)
