@@ -85,14 +85,17 @@ static void merge_oldest(const struct mw_cgroups *cgroups, struct mw_cgroup_pod 
   memmove(&pod->killed[at], &pod->killed[at + 1], (pod->killed_count - at) * sizeof pod->killed[0]);
 }
 
-/* Remember what was killed in the container whose cgroup is @p inode. */
+/* Remember what was killed in the container whose cgroup is @p inode; what it had before is told
+ * apart, or among what is not told apart any longer. */
 static void set_killed(const struct mw_cgroups *cgroups, struct mw_cgroup_pod *pod, uint64_t inode,
-                       uint64_t kills_total)
+                       uint64_t before_total, uint64_t kills_total)
 {
   size_t at = 0;
 
   while (at < pod->killed_count && pod->killed[at].inode != inode)
     at++;
+  if (at == pod->killed_count)
+    pod->older_kills_total -= before_total;
   if (at == MW_POD_KILLED_MAX) {
     merge_oldest(cgroups, pod);
     at--;
@@ -115,10 +118,10 @@ void mw_pod_note_own(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry,
   struct mw_cgroup_pod *pod = pod_of(cgroups, entry);
   if (!pod)
     return; /* without memory for it the next reading tries again */
+  set_killed(cgroups, pod, entry->found.inode, entry->oom_kills_total, kills_total);
   entry->oom_events_total = events_total;
   entry->oom_kills_total = kills_total;
   pod->due = true;
-  set_killed(cgroups, pod, entry->found.inode, kills_total);
 }
 
 /* Version 2 counts in each cgroup for all below it, version 1 for it alone. */
@@ -139,7 +142,9 @@ static void note_problem(struct mw_cgroups *cgroups, const struct mw_cgroup_entr
   entry->pod->has_problem = true;
 }
 
-static void read_pod(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
+/* @return is what was read, or was not, the answer until it falls due? Not when it is a lack of
+ * this process's own that there is none. */
+static bool read_pod(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry)
 {
   const struct mw_plan_file *planned = &cgroups->pod_file;
   struct mw_cgroup_pod *pod = entry->pod;
@@ -149,14 +154,14 @@ static void read_pod(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *e
 
   pod->present = 0;
   if (!cut_to_pod(mw_reader_path_in(entry, planned->hierarchy), directory))
-    return;
+    return true;
   int rc = mw_reader_read_once(cgroups, planned, directory);
   if (rc == -ENOENT || rc == -ENODEV)
-    return; /* the controller is not enabled there */
+    return true; /* the controller is not enabled there */
   if (rc < 0) {
     mw_error_set(&problem, -rc, "cannot be read: %s", strerror(-rc));
     note_problem(cgroups, entry, directory, &problem);
-    return;
+    return !mw_will_pass(rc);
   }
   if (mw_figure_file_parse(planned->file,
                            (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes}, &figures,
@@ -167,6 +172,7 @@ static void read_pod(struct mw_cgroups *cgroups, const struct mw_cgroup_entry *e
   pod->present = figures.present;
   pod->oom_events_total = figures.values[MW_POD_OOM_EVENTS_TOTAL];
   pod->oom_kills_total = figures.values[MW_POD_OOM_KILLS_TOTAL];
+  return true;
 }
 
 void mw_pod_fill(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, int64_t now_ns,
@@ -180,9 +186,8 @@ void mw_pod_fill(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, int6
   if (!pod)
     return;
   if (pod->due || pod->read_ns == 0 || now_ns - pod->read_ns > cgroups->config.limits_max_age_ns) {
-    read_pod(cgroups, entry);
+    pod->due = !read_pod(cgroups, entry);
     pod->read_ns = mw_reader_stamp_ns(cgroups, entry, pod->read_ns, now_ns);
-    pod->due = false;
   }
   out->problems_count += pod->has_problem;
   if (pod->present >> MW_POD_OOM_EVENTS_TOTAL & 1)

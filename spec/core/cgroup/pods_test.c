@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define POD "kubepods/burstable/pod15513b48-7cbc-4a7b-9d9a-34ee1b2a2a7c"
@@ -211,6 +212,24 @@ static void a_pod_whose_file_is_wrong_is_told_once(void **state)
   assert_int_equal(pod_kills(TEST_ID("01")), -1); /* memory is not enabled there: absent */
 }
 
+static void a_lack_of_descriptors_costs_one_reading_of_the_pod(void **state)
+{
+  struct rlimit files;
+
+  (void)state;
+  open_host(2);
+  settle();
+  write_kills(2, POD, 1, 1);
+  write_kills(2, POD "/" TEST_ID("01"), 1, 1);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+  const struct rlimit none = {.rlim_cur = 3, .rlim_max = files.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int64_t without = pod_kills(TEST_ID("01"));
+  setrlimit(RLIMIT_NOFILE, &files);
+  assert_int_equal(without, -1);
+  assert_int_equal(pod_kills(TEST_ID("01")), 1);
+}
+
 /* ---- Version 1: each cgroup counts alone ---- */
 
 static void version_1_adds_up_the_pod_and_its_containers(void **state)
@@ -292,6 +311,24 @@ static void forgets_nothing_of_a_pod_that_goes_down_again_and_again(void **state
   }
   write_kills(1, POD "/" TEST_ID("01"), 0, 5); /* it is told apart still: four more, not five */
   assert_int_equal(pod_kills(TEST_ID("01")), 55);
+}
+
+static void counts_those_once_that_are_too_many_to_be_told_apart(void **state)
+{
+  char cgroup[256], id[MW_CGROUP_ID_BYTES];
+  const int count = 18;
+
+  (void)state;
+  open_host(1);
+  for (int kills = 1; kills <= 3; kills++) {
+    for (int i = 0; i < count; i++) {
+      snprintf(id, sizeof id, "%064d", 1000 + i);
+      snprintf(cgroup, sizeof cgroup, POD "/%s", id);
+      write_kills(1, cgroup, 0, kills);
+      assert_int_equal(mw_cgroups_refresh(cgroups, NULL), 0);
+      assert_int_equal(pod_kills(id), (kills - 1) * count + i + 1);
+    }
+  }
 }
 
 /* ---- The cgroups of this machine ---- */
@@ -426,11 +463,13 @@ int main(void)
       TEST(does_not_read_the_pod_for_those_who_do_not_ask),
       TEST(a_container_outside_of_pods_has_no_figures_of_one),
       TEST(a_pod_whose_file_is_wrong_is_told_once),
+      TEST(a_lack_of_descriptors_costs_one_reading_of_the_pod),
       TEST(version_1_adds_up_the_pod_and_its_containers),
       TEST(version_1_keeps_what_a_dead_container_had),
       TEST(version_1_keeps_what_was_read_for_the_container_itself),
       TEST(a_pod_that_is_made_anew_starts_from_nought),
       TEST(forgets_nothing_of_a_pod_that_goes_down_again_and_again),
+      TEST(counts_those_once_that_are_too_many_to_be_told_apart),
       cmocka_unit_test_setup_teardown(sees_a_real_kill_and_keeps_it_when_the_container_is_gone,
                                       set_up, remove_real),
   };
