@@ -97,15 +97,21 @@ struct walk {
   int rc;
 };
 
-/* A process that has ended meanwhile, or cannot be looked at, or is in no container, is left out.
- */
+/* A process that has ended meanwhile, or cannot be looked at, or is in no container, is left out; a
+ * lack of this process's own would leave out all of them, and ends the walk. */
 static bool see_process(void *data, int32_t pid)
 {
   struct walk *walk = data;
   struct mw_procmap *map = walk->map;
   char id[MW_CGROUP_ID_BYTES];
+  struct mw_error problem;
 
-  if (mw_process_id_read(map->proc, map->recognizers, pid, map->text, id, NULL) < 0)
+  int rc = mw_process_id_read(map->proc, map->recognizers, pid, map->text, id, &problem);
+  if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM) {
+    walk->rc = mw_error_set(walk->err, -rc, "%s", problem.text);
+    return false;
+  }
+  if (rc < 0)
     return true;
   struct container *container = find_or_add(&walk->containers, id);
   walk->rc = container ? mw_pids_append(&container->pids, pid, walk->err)

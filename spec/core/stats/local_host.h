@@ -8,6 +8,7 @@
 #define LOCAL_HOST_H
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "moonwatch/stats.h"
 #include "support/tmptree.h"
@@ -18,8 +19,9 @@
 struct local_host {
   char root[TMPTREE_ROOT_BYTES];
   struct mw_clock_manual clock;
-  bool without_proc; /* when it is opened */
-  atomic_uint walks; /* over all processes, and questions for process 1 */
+  bool without_proc;            /* when it is opened */
+  atomic_uint walks;            /* over all processes, and questions for process 1 */
+  rlim_t files_max_after_first; /* of this process, once a walk has begun; 0: as it is */
   struct mw_host *host;
   struct mw_cgroups *cgroups;
   struct mw_proc *proc;
@@ -99,8 +101,16 @@ static inline void local_host_note_read(void *data, const char *path)
 {
   struct local_host *host = data;
   size_t len_bytes = strlen(path);
+  struct rlimit files;
 
-  host->walks += len_bytes > 9 && strcmp(path + len_bytes - 9, "/1/cgroup") == 0;
+  if (len_bytes <= 9 || strcmp(path + len_bytes - 9, "/1/cgroup") != 0)
+    return;
+  host->walks++;
+  if (host->files_max_after_first == 0)
+    return;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = host->files_max_after_first;
+  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /** Open all parts; what was opened before it failed stays for local_host_close. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/stats/local_host.h"
+#include "stats/procmap.h"
 
 struct fixture {
   struct local_host host;
@@ -202,6 +203,29 @@ static void a_walk_that_fails_leaves_the_last_one(void **state)
   assert_int_equal(f->processes.pids.count, 2);
 }
 
+/* In the middle of a walk, where nothing tells a process that cannot be read from one that ended.
+ */
+static void a_walk_without_descriptors_leaves_the_last_one(void **state)
+{
+  struct fixture *f = *state;
+  struct rlimit files;
+  int64_t read_ns = 0;
+  struct mw_procmap *map = mw_procmap_new(f->host.proc, &f->host.clock.clock, NULL, &f->err);
+
+  assert_non_null(map);
+  assert_int_equal(mw_procmap_find(map, one.id, 0, &f->processes.pids, &read_ns, &f->err), 0);
+  f->host.clock.now_monotonic_ns += MW_NS_PER_S;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+  f->host.files_max_after_first = 3;
+  int rc = mw_procmap_find(map, one.id, 0, &f->processes.pids, &read_ns, &f->err);
+  setrlimit(RLIMIT_NOFILE, &files);
+  f->host.files_max_after_first = 0;
+  mw_procmap_free(map);
+  assert_int_equal(rc, 0);
+  assert_int_equal(f->processes.pids.count, 2);
+  assert_int_equal(read_ns, 1000 * MW_NS_PER_S);
+}
+
 static void what_no_walk_finds_stays_hidden(void **state)
 {
   struct fixture *f = *state;
@@ -280,6 +304,7 @@ int main(void)
       TEST(processes_of_an_unreadable_list_are_found_too),
       TEST(one_walk_serves_all_containers_for_the_age),
       TEST(a_walk_that_fails_leaves_the_last_one),
+      TEST(a_walk_without_descriptors_leaves_the_last_one),
       TEST(what_no_walk_finds_stays_hidden),
       TEST(the_network_of_hidden_processes_takes_one_walk_a_second),
       TEST(a_walk_that_nobody_needs_is_forgotten),
