@@ -39,6 +39,7 @@
 #define MW_INVENTORY_CONTAINERS_MAX 100000 /**< of one source */
 #define MW_INVENTORY_PODS_MAX 10000        /**< of one source */
 #define MW_INVENTORY_SOURCES_MAX 64
+#define MW_INVENTORY_REPORT_MAX_BYTES ((size_t)128 << 20) /**< of one list, pods included */
 #define MW_INVENTORY_TEXT_MAX_BYTES 1024 /**< texts, keys, elements of lists, a source's name */
 #define MW_INVENTORY_VALUE_MAX_BYTES 4096
 #define MW_INVENTORY_PAIRS_MAX 512 /**< of one map; tags of a container as well */
@@ -172,8 +173,9 @@ struct mw_scratch *mw_inventory_report_scratch(struct mw_inventory_report *repor
  * Add one, which is copied. What is too long or too much in a map or a list is left out of it, and
  * logged when the report is taken; a single text that is too long is an error.
  * @return 0; -EINVAL: an empty id or uid, a text over MW_INVENTORY_TEXT_MAX_BYTES, a number that is
- * none; -E2BIG: one over MW_INVENTORY_CONTAINERS_MAX or _PODS_MAX; -ENOMEM. The text names the
- * element by its number in the report.
+ * none; -E2BIG: one over MW_INVENTORY_CONTAINERS_MAX or _PODS_MAX, or the report would take more
+ * than MW_INVENTORY_REPORT_MAX_BYTES; -ENOMEM. The text names the element by its number in the
+ * report.
  */
 int mw_inventory_report_container(struct mw_inventory_report *report,
                                   const struct mw_container *container, struct mw_error *err);

@@ -6,6 +6,7 @@
 
 struct mw_record {
   atomic_uint references;
+  unsigned bytes; /* of the allocation; what facts may have is far below 4 GiB */
   alignas(union mw_facts) char facts[]; /* then arrays, then texts */
 };
 
@@ -112,11 +113,13 @@ struct mw_record *mw_record_new(const struct mw_facts_schema *schema, const void
 
   memcpy(&counted, facts, schema->size_bytes);
   pack(&packer, schema, &counted);
-  struct mw_record *record =
-      malloc(sizeof *record + schema->size_bytes + packer.arrays_bytes + packer.texts_bytes);
+  size_t bytes =
+      sizeof(struct mw_record) + schema->size_bytes + packer.arrays_bytes + packer.texts_bytes;
+  struct mw_record *record = malloc(bytes);
   if (!record)
     return NULL;
   atomic_init(&record->references, 1);
+  record->bytes = (unsigned)bytes;
   char *arrays = record->facts + schema->size_bytes;
   packer = (struct packer){.arrays = arrays, .texts = arrays + packer.arrays_bytes};
   memcpy(record->facts, facts, schema->size_bytes);
@@ -145,6 +148,11 @@ void mw_record_release(struct mw_record *record)
 const void *mw_record_facts(const struct mw_record *record)
 {
   return record->facts;
+}
+
+size_t mw_record_bytes(const struct mw_record *record)
+{
+  return record->bytes;
 }
 
 /* ---- Lists ---- */

@@ -22,6 +22,9 @@ void mw_record_release(struct mw_record *record); /**< accepts NULL */
 /** A struct mw_container or a struct mw_pod; borrowed. */
 const void *mw_record_facts(const struct mw_record *record);
 
+/** The memory that it takes. */
+size_t mw_record_bytes(const struct mw_record *record);
+
 /** Sorted by id, without the same id twice; counted like a record. */
 struct mw_record_list {
   atomic_uint references;

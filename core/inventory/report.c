@@ -73,6 +73,13 @@ static int add(struct mw_inventory_report *report, struct mw_report_part *part, 
   mw_scratch_reset(&report->scratch);
   if (!record)
     return mw_error_set(err, ENOMEM, "out of memory for a %s", part->schema->noun);
+  /* a script's own ceiling does not hold it: many containers may have the same tables there */
+  if (report->bytes + mw_record_bytes(record) > MW_INVENTORY_REPORT_MAX_BYTES) {
+    mw_record_release(record);
+    return mw_error_set(err, E2BIG, "%s %zu: the list takes more than %zu MiB with it",
+                        part->schema->noun, part->count + 1, MW_INVENTORY_REPORT_MAX_BYTES >> 20);
+  }
+  report->bytes += mw_record_bytes(record);
   if (!is_last)
     note_left_out(&report->left_out, &left_out);
   part->added[part->count] = (struct mw_report_record){record, part->count};

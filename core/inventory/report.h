@@ -28,6 +28,7 @@ struct mw_inventory_report {
   struct mw_facts_left_out left_out; /* of what changed since the last list */
   struct mw_facts_left_out twice;
   struct mw_report_part containers, pods;
+  size_t bytes; /* of the records of both; they share none */
 };
 
 /** A part that shares with @p last (may be NULL), of which it takes a reference. */

@@ -103,7 +103,7 @@ function M.sources() end
 --- much (512 pairs or tags, 1,024 ports, 64 owners or addresses of a pod) is left out and logged.
 --- Raises when an argument is of the wrong type. A list with an element that is not right is refused
 --- as a whole (nil, message, errno), with index and field in the message, and the last list stays;
---- so is one of more than 100,000 containers or 10,000 pods.
+--- so is one of more than 100,000 containers or 10,000 pods, or that takes more than 128 MiB.
 ---@param source string
 ---@param containers Container[]
 ---@param options? ReplaceOptions

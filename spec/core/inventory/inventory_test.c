@@ -170,6 +170,38 @@ static void a_change_that_another_source_hides_is_no_new_generation(void **state
 
 /* ---- Bounds ---- */
 
+/* A few texts of a script, which many containers have, are copied for each. */
+static void a_list_has_a_bound_in_bytes(void **state)
+{
+  struct mw_inventory *inventory = *state;
+  static char keys[MW_INVENTORY_PAIRS_MAX][8], value[MW_INVENTORY_VALUE_MAX_BYTES + 1];
+  static struct mw_inventory_pair pairs[MW_INVENTORY_PAIRS_MAX];
+  const size_t each_bytes = MW_INVENTORY_PAIRS_MAX * (size_t)MW_INVENTORY_VALUE_MAX_BYTES;
+  size_t added = 0;
+  struct mw_error err = {0};
+  char id[16];
+  int rc = 0;
+
+  memset(value, 'x', sizeof value - 1);
+  for (int i = 0; i < MW_INVENTORY_PAIRS_MAX; i++) {
+    snprintf(keys[i], sizeof keys[i], "k%d", i);
+    pairs[i] = (struct mw_inventory_pair){.key = keys[i], .value = value};
+  }
+  struct mw_inventory_report *report = mw_inventory_report_new(inventory, "s", NULL);
+  while (added < 1000 && rc == 0) {
+    snprintf(id, sizeof id, "%zu", added);
+    struct mw_container container = {.id = id, .env = {pairs, MW_INVENTORY_PAIRS_MAX}};
+    rc = mw_inventory_report_container(report, &container, &err);
+    added += rc == 0;
+  }
+  assert_int_equal(rc, -E2BIG);
+  assert_in_range(added, 60, MW_INVENTORY_REPORT_MAX_BYTES / each_bytes);
+  assert_non_null(strstr(err.text, ": the list takes more than 128 MiB"));
+  struct mw_pod pod = {.uid = "p", .labels = {pairs, MW_INVENTORY_PAIRS_MAX}};
+  assert_int_equal(mw_inventory_report_pod(report, &pod, &err), -E2BIG);
+  mw_inventory_report_free(report);
+}
+
 static void lists_have_bounds(void **state)
 {
   struct mw_inventory *inventory = *state;
@@ -263,6 +295,7 @@ int main(void)
       TEST(three_sources_are_merged_by_name_where_priority_is_the_same),
       TEST(a_change_that_another_source_hides_is_no_new_generation),
       TEST(lists_have_bounds),
+      TEST(a_list_has_a_bound_in_bytes),
       TEST(texts_have_bounds),
       TEST(sources_have_a_bound),
       TEST(a_refused_list_leaves_the_last_one),
