@@ -22,6 +22,8 @@
 #define DEATHS_MAX_AGE_NS (100 * MW_NS_PER_MS) /* longer than a pass takes */
 #define CONFIRMATIONS_MAX 9 /* of a witness, between two looks at all processes */
 #define SPARE_PIDS_MAX 4096
+#define UNFIT_MAX 64 /* processes that are there and cannot serve: the others will not do either   \
+                      */
 
 /* ---- One namespace ---- */
 
@@ -202,12 +204,13 @@ static int try_pids(struct mw_proc *proc, const char *id, const struct mw_pids *
                     int64_t max_age_ns, struct mw_error *err)
 {
   struct mw_error problem, first_problem = {0};
+  int unfit_count = 0;
 
-  for (size_t i = 0; i < pids->count; i++) {
+  for (size_t i = 0; i < pids->count && unfit_count < UNFIT_MAX; i++) {
     int rc = try_pid(proc, id, pids->pids[i], max_age_ns, &problem);
     if (rc == 0)
       return 0;
-    if (!mw_is_gone(rc) && first_problem.code == 0)
+    if (!mw_is_gone(rc) && unfit_count++ == 0)
       first_problem = problem;
   }
   if (first_problem.code != 0)

@@ -156,7 +156,7 @@ typedef int mw_proc_find_pids(void *data, struct mw_pids *out, struct mw_error *
  * @p find is called when no process of the container is known, and when the known one is gone. When
  * lookup_max_age_ns have passed, it is called if the process has another namespace now or cannot be
  * told by a pidfd, and else each tenth time, in case the process has left the container.
- * Processes that are gone, zombies, or cannot be looked at are passed over.
+ * Processes that are gone, zombies, or cannot be looked at (of these 64) are passed over.
  * A namespace that cannot be told (ns/net needs CAP_SYS_PTRACE or root for processes of others) is
  * not shared with other containers. Without @p find being called nothing is allocated, unless there
  * are more interfaces than ever before.

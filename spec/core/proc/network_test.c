@@ -155,6 +155,41 @@ static void those_that_cannot_serve_are_passed_over(void **state)
 }
 
 /* Told of the first file that is read, as is usual, the process's stat. */
+static int find_a_hundred(void *data, struct mw_pids *out, struct mw_error *problem)
+{
+  (void)data;
+  for (int pid = 1000; pid < 1100; pid++)
+    if (mw_pids_append(out, pid, problem) < 0)
+      return -ENOMEM;
+  return 0;
+}
+
+static void count_stats(void *data, const char *path)
+{
+  *(int *)data += strstr(path, "/stat") != NULL;
+}
+
+/* What is wrong with so many is wrong with all; gone are many of a container that is ending. */
+static void not_all_of_many_that_cannot_serve_are_tried(void **state)
+{
+  int stats = 0;
+  const struct mw_proc_config config = {.on_read = count_stats, .callback_data = &stats};
+
+  (void)state;
+  for (int pid = 1000; pid < 1100; pid++) {
+    test_proc_stat(&host, pid, 'S', 1, 100);
+    tmptree_write(test_proc_path(&host, pid, "net/dev"), "");
+  }
+  mw_proc_close(proc);
+  proc = test_proc_open(&host, config);
+  assert_int_equal(mw_proc_network(proc, "abc", 0, find_a_hundred, NULL, &sample, &err), -EBADMSG);
+  assert_in_range(stats, 64, 64 * 3);
+  for (int pid = 1000; pid < 1099; pid++)
+    test_proc_remove(&host, pid);
+  test_proc_rcvd(&host, 1099, 500);
+  assert_int_equal(mw_proc_network(proc, "abc", 0, find_a_hundred, NULL, &sample, &err), 0);
+}
+
 static void end_it(void *data, const char *path)
 {
   bool *ended = data;
@@ -392,6 +427,7 @@ int main(void)
       ON_A_FOLDER(long_files_are_read_to_their_end),
       ON_A_FOLDER(an_id_is_needed),
       ON_A_FOLDER(those_that_cannot_serve_are_passed_over),
+      ON_A_FOLDER(not_all_of_many_that_cannot_serve_are_tried),
       ON_A_FOLDER(files_of_a_process_that_is_ending_may_fail_as_they_like),
       ON_A_FOLDER(without_a_live_process_there_is_no_network),
       ON_A_FOLDER(what_finding_says_is_passed_on),
