@@ -19,11 +19,12 @@
  * too, there is none: name, colon, and 16 numbers of 20 digits with a blank. */
 #define PAGE_BYTES 4096
 #define LINE_MAX_BYTES 360
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFC       /* its inode: include/linux/proc_ns.h */
+#define CGROUP_HEAD_BYTES 2048                 /* more than the paths that people have are long */
 #define DEATHS_MAX_AGE_NS (100 * MW_NS_PER_MS) /* longer than a pass takes */
 #define CONFIRMATIONS_MAX 9 /* of a witness, between two looks at all processes */
 #define SPARE_PIDS_MAX 4096
-#define UNFIT_MAX 64 /* processes that are there and cannot serve: the others will not do either   \
-                      */
+#define UNFIT_MAX 64 /* processes that are there and cannot serve: so will the others */
 
 /* ---- One namespace ---- */
 
@@ -59,6 +60,23 @@ static uint64_t namespace_id_of(const struct mw_proc *proc, int32_t pid)
   if (got >= 0)
     return mw_proc_parse_namespace((struct mw_slice){target, (size_t)got});
   return errno == EINVAL && fstatat(proc->root_fd, path, &status, 0) == 0 ? status.st_ino : 0;
+}
+
+/* Process 1 is that of a host unless it is in a container with this process: in a pid namespace
+ * that the kernel did not start with, and in the same cgroups. (A host may be such a container,
+ * too, for the containers in it.) */
+static bool first_is_of_host(const struct mw_proc *proc)
+{
+  char first[CGROUP_HEAD_BYTES], own[CGROUP_HEAD_BYTES];
+  struct stat status;
+
+  if (!proc->is_kernels || (fstatat(proc->root_fd, "1/ns/pid", &status, 0) == 0 &&
+                            status.st_ino == INITIAL_PID_NAMESPACE))
+    return true;
+  ssize_t first_bytes = mw_file_read_head(proc->root_fd, "1/cgroup", first, sizeof first, NULL);
+  ssize_t own_bytes = mw_file_read_head(proc->root_fd, "self/cgroup", own, sizeof own, NULL);
+  return first_bytes > 0 && own_bytes > 0 &&
+         (first_bytes != own_bytes || memcmp(first, own, (size_t)own_bytes) != 0);
 }
 
 /* Open net/dev of @p witness. It is the right one only if the process still lives then, and has not
@@ -157,7 +175,7 @@ static int examine(struct mw_proc *proc, struct mw_witness *witness, int64_t max
     return rc;
   witness->start_ticks = process.start_ticks;
   uint64_t id = namespace_id_of(proc, witness->pid);
-  if (id != 0 && proc->host_namespace_id == 0)
+  if (id != 0 && proc->host_namespace_id == 0 && first_is_of_host(proc))
     proc->host_namespace_id = namespace_id_of(proc, 1);
   rc = mw_witness_enter(proc, witness, id, err);
   if (rc == 0)

@@ -123,8 +123,10 @@ struct mw_network_sample {
   int64_t read_ns;         /**< monotonic, when the reading was complete */
   struct mw_origin origin; /**< filled in by stats.h */
   uint64_t namespace_id;   /**< containers with the same one share the figures; 0: unknown */
-  enum mw_host_network host_network; /**< is it the namespace of the host's first process? */
-  uint32_t present;                  /**< bit 1 << enum mw_network_figure */
+  /** Is it the namespace of the host's first process? Unknown where that cannot be looked at, and
+   * in a container that sees its own first process alone. */
+  enum mw_host_network host_network;
+  uint32_t present; /**< bit 1 << enum mw_network_figure */
   /** Sums over the interfaces, without lo. Absent when one of them has no such number, or when the
    *  sum is out of range. */
   uint64_t values[MW_NETWORK_FIGURE_COUNT];

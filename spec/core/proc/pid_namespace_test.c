@@ -1,5 +1,6 @@
 /*
- * A /proc that is mounted with hidepid=2: processes of other users are as if they were not there.
+ * Inside of a pid namespace of its own, as in a container, and behind hidepid=2, where processes of
+ * other users are as if they were not there.
  * Needs root (CAP_SYS_ADMIN); skipped elsewhere.
  */
 #include "test_proc.h"
@@ -19,9 +20,9 @@
 /* Exit codes of the processes that stand in for a test. */
 enum { FINE, NOT_PERMITTED = 77 };
 
-/* What @p work returns in a process of nobody's, in a pid namespace where process 1 and 2 are
- * root's and stay. It must not use assertions: these would be lost in there. */
-static int in_hidden_proc(int (*work)(void))
+/* What @p work returns in a process of @p user, in a namespace where process 1 and 2 are root's and
+ * stay. It must not use assertions: these would be lost in there. */
+static int in_namespace(const char *proc_options, uid_t user, int (*work)(void))
 {
   int status;
 
@@ -33,14 +34,14 @@ static int in_hidden_proc(int (*work)(void))
     pid_t first = fork();
     if (first == 0) {
       if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-          mount("proc", "/proc", "proc", 0, "hidepid=2") < 0)
+          mount("proc", "/proc", "proc", 0, proc_options) < 0)
         _exit(NOT_PERMITTED);
       if (fork() == 0)
         for (;;)
           pause();
       pid_t worker = fork();
       if (worker == 0)
-        _exit(setgid(NOBODY) == 0 && setuid(NOBODY) == 0 ? work() : NOT_PERMITTED);
+        _exit(setgid(user) == 0 && setuid(user) == 0 ? work() : NOT_PERMITTED);
       waitpid(worker, &status, 0);
       _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1); /* and with it all in the namespace */
     }
@@ -51,9 +52,9 @@ static int in_hidden_proc(int (*work)(void))
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static void run(int (*work)(void))
+static void run(const char *proc_options, uid_t user, int (*work)(void))
 {
-  int code = in_hidden_proc(work);
+  int code = in_namespace(proc_options, user, work);
 
   if (code == NOT_PERMITTED)
     skip();
@@ -87,10 +88,10 @@ static int count_hidden(void)
 static void processes_that_are_hidden_count(void **state)
 {
   (void)state;
-  run(count_hidden);
+  run("hidepid=2", NOBODY, count_hidden);
 }
 
-static int ask_for_network(void)
+static int ask_for_hidden(void)
 {
   struct mw_network_sample sample = {0};
   struct test_finder finder = {.pids = {2}};
@@ -111,7 +112,30 @@ static int ask_for_network(void)
 static void a_network_behind_hidden_processes_says_so(void **state)
 {
   (void)state;
-  run(ask_for_network);
+  run("hidepid=2", NOBODY, ask_for_hidden);
+}
+
+/* As in a container that has no other /proc: process 1 is its own, in the same cgroup. */
+static int ask_for_own_network(void)
+{
+  struct mw_network_sample sample = {0};
+  struct test_finder finder = {.pids = {getpid()}};
+  struct mw_proc *proc = mw_proc_open(&(struct mw_proc_config){0}, NULL);
+
+  CHECK(proc);
+  int rc = mw_proc_network(proc, "abc", 0, test_proc_find, &finder, &sample, NULL);
+  CHECK(rc == 0 || rc == -ENODATA);
+  CHECK(sample.namespace_id != 0);
+  CHECK(sample.host_network == MW_HOST_NETWORK_UNKNOWN);
+  mw_network_sample_deinit(&sample);
+  mw_proc_close(proc);
+  return FINE;
+}
+
+static void the_first_process_of_a_container_is_not_the_hosts(void **state)
+{
+  (void)state;
+  run(NULL, 0, ask_for_own_network);
 }
 
 int main(void)
@@ -119,7 +143,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(processes_that_are_hidden_count),
       cmocka_unit_test(a_network_behind_hidden_processes_says_so),
+      cmocka_unit_test(the_first_process_of_a_container_is_not_the_hosts),
   };
 
-  return cmocka_run_group_tests_name("core/proc behind hidepid", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("core/proc in pid namespaces", tests, NULL, NULL);
 }
