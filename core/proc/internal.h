@@ -55,7 +55,8 @@ struct mw_proc {
   struct mw_proc_config config;
   char *root;
   int root_fd;
-  bool is_kernels; /* a real /proc, not a recorded one */
+  bool is_kernels;   /* a real /proc, not a recorded one */
+  bool has_own_pids; /* its ids are those of this process's own pid namespace */
 
   pthread_mutex_t mutex; /* guards what follows */
   struct mw_witness *witnesses, *by_age;

@@ -15,7 +15,8 @@
 
 #define KEPT_FILES_MOST 4096
 #define LOOKUP_MAX_AGE_NS (60 * MW_NS_PER_S)
-#define STAT_BYTES 2048 /* four times what the kernel writes */
+#define STAT_BYTES 2048                    /* four times what the kernel writes */
+#define STATUS_MAX_BYTES ((size_t)1 << 20) /* it lists 65,536 groups */
 #define LISTING_BYTES 32768
 
 /* ---- Opening ---- */
@@ -61,6 +62,16 @@ static bool is_proc_file_system(int fd)
   return fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
+static bool names_own_pids(const struct mw_proc *proc)
+{
+  MW_AUTO_BUF text;
+
+  mw_buf_init(&text, STATUS_MAX_BYTES);
+  return !proc->is_kernels ||
+         (mw_file_read(proc->root_fd, "self/status", &text, NULL) == 0 &&
+          mw_proc_parse_only_pid((struct mw_slice){text.data, text.len_bytes}) == getpid());
+}
+
 struct mw_proc *mw_proc_open(const struct mw_proc_config *config, struct mw_error *err)
 {
   struct mw_proc *proc = calloc(1, sizeof *proc);
@@ -83,6 +94,7 @@ struct mw_proc *mw_proc_open(const struct mw_proc_config *config, struct mw_erro
   if (proc->root_fd < 0)
     goto fail;
   proc->is_kernels = is_proc_file_system(proc->root_fd);
+  proc->has_own_pids = names_own_pids(proc);
   mw_witness_init(proc);
   return proc;
 
@@ -103,6 +115,11 @@ void mw_proc_close(struct mw_proc *proc)
   free(proc->root);
   pthread_mutex_destroy(&proc->mutex);
   free(proc);
+}
+
+bool mw_proc_has_own_pids(const struct mw_proc *proc)
+{
+  return proc->has_own_pids; /* does not change after open */
 }
 
 /* ---- Files of a process ---- */

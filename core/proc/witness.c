@@ -14,12 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "proc/internal.h"
 #include "proc/parsers.h"
 
-#define STATUS_MAX_BYTES ((size_t)1 << 20) /* it lists 65,536 groups */
-#define KEPT_FD_MIN 1024                   /* above what select(2) can name */
+#define KEPT_FD_MIN 1024 /* above what select(2) can name */
 #define EVENTS_AT_ONCE 64
 #define WITNESSES_MAX 100000
 
@@ -45,18 +43,9 @@ void mw_proc_release(struct mw_proc *proc, int fd)
 
 /* ---- pidfds ---- */
 
-static bool has_own_pids(const struct mw_proc *proc)
-{
-  MW_AUTO_BUF text;
-
-  mw_buf_init(&text, STATUS_MAX_BYTES);
-  return proc->is_kernels && mw_file_read(proc->root_fd, "self/status", &text, NULL) == 0 &&
-         mw_proc_parse_only_pid((struct mw_slice){text.data, text.len_bytes}) == getpid();
-}
-
 void mw_witness_init(struct mw_proc *proc)
 {
-  if (has_own_pids(proc))
+  if (proc->is_kernels && proc->has_own_pids)
     proc->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 }
 

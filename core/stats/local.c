@@ -19,9 +19,59 @@ struct mw_stats_cgroup_source {
 
 /* ---- Processes ---- */
 
-static bool tells(const struct mw_pids *pids)
+static bool leaves_out_hidden(const struct mw_stats_cgroup_source *source)
 {
-  return pids->count > 0 || pids->hidden_count == 0;
+  struct mw_controller_info info;
+
+  for (int i = 0; i < MW_CONTROLLER_COUNT; i++) {
+    mw_cgroups_controller(source->config.cgroups, (enum mw_controller)i, &info);
+    if (info.version == 1)
+      return true;
+  }
+  return false;
+}
+
+/* As the kernel counts them, whoever can see them. @return false where it does not count. */
+static bool count_tasks(struct mw_stats_cgroup_source *source, const char *id, uint64_t *tasks)
+{
+  struct mw_cgroup_sample sample = {0};
+  uint32_t cpus = mw_host_cpu_count(source->config.host);
+
+  int rc = mw_cgroups_read(source->config.cgroups, id, cpus, mw_figure_set_of(MW_PIDS_CURRENT),
+                           &sample, NULL);
+  bool known = rc == 0 && mw_figures_get(&sample.figures, MW_PIDS_CURRENT, tasks);
+  mw_cgroup_sample_deinit(&sample);
+  return known;
+}
+
+/* Does the list say how many there are, and who? It calls them what this process's own pid
+ * namespace does; what cannot be seen from there is 0 in version 2, and left out in version 1. */
+static bool tells(struct mw_stats_cgroup_source *source, const char *id, const struct mw_pids *pids)
+{
+  uint64_t tasks;
+
+  if (pids->count > 0)
+    return mw_proc_has_own_pids(source->config.proc);
+  if (pids->hidden_count > 0)
+    return false;
+  return !leaves_out_hidden(source) || (count_tasks(source, id, &tasks) && tasks == 0);
+}
+
+/* What the list says where nobody knows who is meant. @return 0, or -EACCES when it is empty, and
+ * the container is not. */
+static int count_alone(struct mw_stats_cgroup_source *source, const char *id, struct mw_pids *pids,
+                       struct mw_error *err)
+{
+  uint64_t tasks = 0;
+
+  pids->hidden_count += pids->count;
+  pids->count = 0;
+  if (pids->hidden_count > 0 || !count_tasks(source, id, &tasks) || tasks == 0)
+    return 0;
+  return mw_error_set(err, EACCES,
+                      "no process of container %s can be seen from this pid namespace: share the "
+                      "host's, or mount its /proc and use --host-root",
+                      id);
 }
 
 /* Where the map does not help either, what cgroup.procs said stands: how many are hidden, or why it
@@ -32,12 +82,14 @@ static int find_processes(struct mw_stats_cgroup_source *source, const char *id,
   int rc = mw_cgroups_processes(source->config.cgroups, id, out, err);
 
   *read_ns = mw_clock_monotonic_ns(source->config.clock);
-  if (rc == -ENOENT || rc == -ENOMEM || (rc == 0 && tells(out)))
+  if (rc == -ENOENT || rc == -ENOMEM || (rc == 0 && tells(source, id, out)))
     return rc;
   int map_rc = mw_procmap_find(source->processes, id, max_age_ms, out, read_ns, NULL);
   if (map_rc == -ENOMEM)
     return mw_error_set(err, ENOMEM, "out of memory for the processes of container %s", id);
-  return map_rc == 0 ? 0 : rc;
+  if (map_rc == 0 || rc < 0)
+    return map_rc == 0 ? 0 : rc;
+  return count_alone(source, id, out, err);
 }
 
 static int read_processes(void *data, const struct mw_stats_request *request,

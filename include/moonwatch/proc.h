@@ -46,6 +46,13 @@ struct mw_proc_config {
 MW_API struct mw_proc *mw_proc_open(const struct mw_proc_config *config, struct mw_error *err);
 MW_API void mw_proc_close(struct mw_proc *proc); /**< accepts NULL; no other thread may be inside */
 
+/**
+ * Are processes called here what the kernel calls them when it talks to this process, as in
+ * cgroup.procs? Not when the /proc of another pid namespace is mounted here: there the same number
+ * is somebody else. What belongs to a recorded host was recorded with it.
+ */
+MW_API bool mw_proc_has_own_pids(const struct mw_proc *proc);
+
 /* ---- Processes --------------------------------------------------------------------------- */
 
 struct mw_process {

@@ -236,7 +236,8 @@ MW_API void mw_stats_usage(struct mw_stats *stats, struct mw_stats_usage *out);
  * Reads cgroups and /proc: name "cgroup", every runtime, priority 0, all kinds (figures of
  * containers alone when there is no proc).
  *
- * Processes come from cgroup.procs. Where it shows only that there are some (another pid namespace)
+ * Processes come from cgroup.procs. Where it shows only that there are some, or leaves them out
+ * (another pid namespace), or names them as this /proc does not (that of the host in a container),
  * or cannot be read, /proc/PID/cgroup of all processes tells: one walk for all containers, which
  * serves for max_age_ms, and for network for a second at least; when a walk fails, the last one
  * serves on. read_ns is then the time of the walk.

@@ -171,6 +171,34 @@ static void processes_of_an_unreadable_list_are_found_too(void **state)
   expect_pids(f, &one, 0, 101, 102);
 }
 
+/* As version 1 does with processes of other pid namespaces. */
+static void processes_that_the_list_leaves_out_are_found(void **state)
+{
+  static const char top[] = "sys/fs/cgroup/pids/docker/" LOCAL_ID("01");
+  struct fixture *f = *state;
+  char name[256];
+
+  local_host_close(&f->host);
+  local_host_write(&f->host, "proc/mounts", "cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0\n");
+  snprintf(name, sizeof name, "%s/cgroup.procs", top);
+  local_host_write(&f->host, name, "");
+  snprintf(name, sizeof name, "%s/pids.current", top);
+  local_host_write(&f->host, name, "6\n");
+  assert_int_equal(local_host_open(&f->host, &f->err), 0);
+  expect_pids(f, &one, 0, 101, 102);
+  assert_int_equal(mw_stats_network(f->host.stats, &one, 0, &f->network, &f->err), 0);
+  f->host.walks = 0;
+  local_host_write(&f->host, name, "0\n");
+  assert_int_equal(read_processes(f, &one, 0), 0);
+  assert_int_equal(f->processes.totals.processes_count, 0);
+  assert_int_equal(f->host.walks, 0); /* it is empty indeed */
+
+  local_host_write(&f->host, name, "6\n");
+  local_host_process(&f->host, 101, NULL);
+  local_host_process(&f->host, 102, NULL);
+  assert_int_equal(read_processes(f, &one, 0), -EACCES); /* some, and not none */
+}
+
 static void one_walk_serves_all_containers_for_the_age(void **state)
 {
   struct fixture *f = *state;
@@ -302,6 +330,7 @@ int main(void)
       TEST(without_proc_only_figures_are_offered),
       TEST(hidden_processes_are_found_by_their_cgroups),
       TEST(processes_of_an_unreadable_list_are_found_too),
+      TEST(processes_that_the_list_leaves_out_are_found),
       TEST(one_walk_serves_all_containers_for_the_age),
       TEST(a_walk_that_fails_leaves_the_last_one),
       TEST(a_walk_without_descriptors_leaves_the_last_one),
