@@ -13,7 +13,8 @@
   4600 /* what the kernel keeps for each, charged to this process's cgroup                         \
         */
 
-#define PROCESS_FIGURES "processes_count zombies_count threads_count open_files_count"
+#define HIDDEN_FIGURES "zombies_count threads_count open_files_count" /* not how many they are */
+#define PROCESS_FIGURES "processes_count " HIDDEN_FIGURES
 #define NETWORK_FIGURES                                                                            \
   "network_rcvd_bytes network_rcvd_packets_total network_sent_bytes network_sent_packets_total"
 
@@ -74,7 +75,7 @@ static void check_processes(struct mw_doctor *doctor)
 
   if (permits->sees_foreign_processes == MW_PERMIT_NO) {
     finding->status = MW_FINDING_WARN;
-    finding->lost_others = PROCESS_FIGURES " " NETWORK_FIGURES;
+    finding->lost_others = HIDDEN_FIGURES " " NETWORK_FIGURES;
     mw_finding_found(finding,
                      "%s/proc shows this user's own processes alone: it is mounted with "
                      "hidepid=",

@@ -333,6 +333,21 @@ describe("moonwatch doctor", function()
       assert.matches("run moonwatch as root, or with CAP_SYS_PTRACE", found.namespaces.cure, 1, true)
     end)
 
+    it("tells of processes that are hidden, which count all the same", function()
+      local hidden = "unshare -pfm sh -c 'mount -t proc -o hidepid=2 proc /proc && " .. NOBODY .. ' "$@"; exit $?\' sh'
+      if program.shell(hidden .. " " .. program.PATH .. " --version").code ~= 0 then
+        pending "neither a namespace nor nobody is to be had here"
+        return
+      end
+      local found = doctor { prefix = hidden }
+      assert.is_true(has(found.processes, "mounted with hidepid="))
+      assert.same({
+        "zombies_count", "threads_count", "open_files_count", "network_rcvd_bytes", "network_rcvd_packets_total",
+        "network_sent_bytes", "network_sent_packets_total",
+      }, found.processes.costs)
+      assert.matches("CAP_SYS_PTRACE", found.processes.cure, 1, true)
+    end)
+
     it("names the files that it may not read", function()
       if not can_be_nobody() then
         pending "nobody cannot run the program here"
