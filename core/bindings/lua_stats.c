@@ -23,7 +23,7 @@ static int64_t check_age_ms(lua_State *L, int arg)
 
 /* ---- Which figures ---- */
 
-static const char figures_key; /* its address marks a set in its own environment table */
+static const char figures_key; /* its address marks a set */
 
 struct figures_box {
   const char *mark;
