@@ -1,4 +1,5 @@
 --- moonwatch inventory: the containers that the sources know of, and what they tell of each.
+local images = require "moonwatch.images"
 local inventory = require "moonwatch.inventory"
 local json = require "moonwatch.json"
 local text_table = require "moonwatch.text_table"
@@ -18,7 +19,7 @@ local COLUMNS = {
   { title = "RUNTIME", keep = 40 },
   { title = "STATE", keep = 80 },
   { title = "NAME", keep = 100 },
-  { title = "IMAGE", keep = 60 },
+  { title = "IMAGE", keep = 60, shorten = 24 },
   { title = "POD", keep = 70 },
   { title = "AGE", align = "right", keep = 50 },
   { title = "SOURCES", keep = 30 },
@@ -56,12 +57,27 @@ end
 local function row_of(container, now_s)
   return {
     container.id:sub(1, 12), container.runtime or false, container.state or false, container.name or false,
-    container.image or false, pod_of(container), age_of(container, now_s), sources_of(container),
+    container.image and images.brief(container.image) or false, pod_of(container), age_of(container, now_s), sources_of(container),
   }
 end
 
 local function count(number, noun)
   return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
+--- A source that knows no pods may know which pod a container is in.
+local function pods_count(containers, pods)
+  local seen, number = {}, #pods
+  for _, pod in ipairs(pods) do
+    seen[pod.uid] = true
+  end
+  for _, container in ipairs(containers) do
+    if container.pod_uid and not seen[container.pod_uid] then
+      seen[container.pod_uid] = true
+      number = number + 1
+    end
+  end
+  return number
 end
 
 local function table_lines(containers, pods, options, now_s)
@@ -70,7 +86,7 @@ local function table_lines(containers, pods, options, now_s)
     rows[i] = row_of(container, now_s)
   end
   local lines = text_table.lines(COLUMNS, rows, options.columns)
-  table.insert(lines, count(#containers, "container") .. ", " .. count(#pods, "pod"))
+  table.insert(lines, count(#containers, "container") .. ", " .. count(pods_count(containers, pods), "pod"))
   return lines
 end
 

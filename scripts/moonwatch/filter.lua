@@ -247,13 +247,6 @@ local function namespace_of(container)
   return labels and labels["io.kubernetes.pod.namespace"] or pod and pod.namespace
 end
 
---- The image without tag and digest, or as it stands where it has no such parts.
-local function image_of(container)
-  local image = container.image
-  local parts = image and images.split(image)
-  return parts and parts.name or image
-end
-
 --- Decide about a container of the inventory. The decision is kept as long as the container's
 --- table, which is another one as soon as anything about the container changes.
 ---@param container table  an element of the list of moonwatch.inventory
@@ -264,7 +257,7 @@ function Filter:decide_container(container)
     decision = self:decide {
       annotations = container.pod and container.pod.annotations,
       name = container.name,
-      image = image_of(container),
+      image = container.image and images.name_of(container.image),
       namespace = namespace_of(container),
     }
     self.decisions[container] = decision

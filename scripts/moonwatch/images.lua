@@ -47,4 +47,22 @@ function M.split(raw)
   }
 end
 
+--- The name that rules are about: the image without tag and digest, or as it stands where it has no
+--- such parts.
+---@param raw string
+---@return string
+function M.name_of(raw)
+  local parts = M.split(raw)
+  return parts and parts.name or raw
+end
+
+local BRIEF_DIGEST = "(sha%d+:" .. ("%x"):rep(12) .. ")%x+$"
+
+--- The image for eyes: of a digest the beginning, which is unique enough.
+---@param raw string
+---@return string
+function M.brief(raw)
+  return (raw:gsub(BRIEF_DIGEST, "%1"))
+end
+
 return M

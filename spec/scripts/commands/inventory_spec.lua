@@ -34,6 +34,11 @@ describe("the command inventory", function()
     } }, run({}).messages)
   end)
 
+  it("counts the pods that containers are in, though no source tells of them", function()
+    local lines = run({}, { { id = "a", pod_uid = "u2" }, { id = "b", pod_uid = "u3" } }).messages[1].body
+    assert.equal("2 containers, 3 pods", lines[#lines])
+  end)
+
   it("leaves out columns on a narrow terminal", function()
     for _, line in ipairs(run({ columns = 40 }).messages[1].body) do
       assert.is_true(#line <= 40, line)

@@ -33,6 +33,18 @@ describe("moonwatch.images", function()
     end)
   end
 
+  it("gives the name that rules are about", function()
+    assert.equal("reg:5000/web", images.name_of("reg:5000/web:1@" .. SHA))
+    assert.equal(SHA, images.name_of(SHA))
+    assert.equal("", images.name_of "")
+  end)
+
+  it("cuts digests for eyes", function()
+    assert.equal("reg/web:1@" .. SHA:sub(1, 19), images.brief("reg/web:1@" .. SHA))
+    assert.equal(SHA:sub(1, 19), images.brief(SHA))
+    assert.equal("reg/web:0123456789abcdef", images.brief "reg/web:0123456789abcdef")
+  end)
+
   it("refuses what is no name", function()
     local parts, err = images.split ""
     assert.is_nil(parts)
