@@ -1,4 +1,4 @@
---- The container that an operator means: by the beginning of its id, or by its name.
+--- The container that an operator means: by its id, its name, or the beginning of its id.
 local M = {}
 
 local LISTED_MAX = 10
@@ -47,26 +47,23 @@ local function close_to(containers, text)
   return close
 end
 
---- All containers whose id begins with the text; one whose id or name is the text is the only one.
+--- The container whose id is the text; else those whose name it is, and else those whose id begins
+--- with it: many a name ("db", "cafe") is the beginning of an id as well.
 ---@param containers Container[]
 ---@param text string
 ---@return Container[] matches
 function M.matches(containers, text)
-  local matches = {}
+  local named, begun = {}, {}
   for _, container in ipairs(containers) do
     if container.id == text then
       return { container }
-    end
-    if begins_with(container.id, text) then
-      table.insert(matches, container)
-    end
-  end
-  for _, container in ipairs(#matches == 0 and containers or {}) do
-    if container.name == text then
-      table.insert(matches, container)
+    elseif container.name == text then
+      table.insert(named, container)
+    elseif begins_with(container.id, text) then
+      table.insert(begun, container)
     end
   end
-  return matches
+  return #named > 0 and named or begun
 end
 
 --- The one container that the text means.
@@ -80,7 +77,7 @@ function M.one(containers, text)
     return matches[1]
   end
   if #matches > 1 then
-    local how = begins_with(matches[1].id, text) and "begin with" or "are called"
+    local how = matches[1].name == text and "are called" or "begin with"
     return nil, ("%d containers %s %s: %s"):format(#matches, how, text, listed(matches))
   end
   if #containers == 0 then

@@ -4,7 +4,8 @@ local WEB = { id = "abcd1111", name = "web" }
 local DATABASE = { id = "abcd2222", name = "database" }
 local NAMELESS = { id = "ef" }
 local LONGER = { id = "ef00" }
-local ALL = { WEB, DATABASE, NAMELESS, LONGER }
+local SHORT = { id = "0123", name = "ab" }
+local ALL = { WEB, DATABASE, NAMELESS, LONGER, SHORT }
 
 describe("moonwatch.find_container", function()
   for _, case in ipairs {
@@ -12,6 +13,7 @@ describe("moonwatch.find_container", function()
     { "the beginning of one id", "abcd2", DATABASE },
     { "a name", "web", WEB },
     { "an id that others begin with", "ef", NAMELESS },
+    { "a name, though ids begin with it", "ab", SHORT },
   } do
     local what, text, expected = unpack(case)
     it("takes " .. what, function()
@@ -49,7 +51,7 @@ describe("moonwatch.find_container", function()
   end)
 
   it("finds two of one name", function()
-    local _, err = find_container.one({ { id = "a1", name = "web" }, { id = "b2", name = "web" } }, "web")
-    assert.equal("2 containers are called web: a1 (web), b2 (web)", err)
+    local _, err = find_container.one({ { id = "a1", name = "db" }, { id = "db2", name = "db" } }, "db")
+    assert.equal("2 containers are called db: a1 (db), db2 (db)", err)
   end)
 end)
