@@ -1,6 +1,7 @@
 --- moonwatch filter: which containers the rules leave out, and by which rule.
 local filter = require "moonwatch.filter"
 local find_container = require "moonwatch.find_container"
+local images = require "moonwatch.images"
 local inventory = require "moonwatch.inventory"
 local text_table = require "moonwatch.text_table"
 
@@ -39,12 +40,12 @@ local FAILED, NOTHING_TO_DO = 1, 3
 local COLUMNS = {
   { title = "CONTAINER" },
   { title = "NAME", keep = 60 },
-  { title = "IMAGE", keep = 50 },
+  { title = "IMAGE", keep = 50, shorten = 24 },
   { title = "DECISION" },
   { title = "RULE" },
   { title = "LIST", keep = 40 },
   { title = "FIELD", keep = 30 },
-  { title = "TEXT", keep = 20 },
+  { title = "TEXT", keep = 20, shorten = 24 },
 }
 
 local RULES = {
@@ -53,6 +54,7 @@ local RULES = {
 }
 
 local rules_filter, rules_problems
+local said = {} -- by text: a rule that is too expensive is so for many containers
 
 local function is_kind(kind)
   for _, name in ipairs(KINDS) do
@@ -97,9 +99,12 @@ local function body_of(decision)
 end
 
 local function say(context, problems)
-  if problems and #problems > 0 then
-    context:emit("notices", problems)
-    context:emit("exit", { code = FAILED })
+  for _, problem in ipairs(problems or {}) do
+    if not said[problem] then
+      said[problem] = true
+      context:emit("notices", { problem })
+      context:emit("exit", { code = FAILED })
+    end
   end
 end
 
@@ -107,6 +112,8 @@ end
 local function sentence(decision)
   if not decision.rule then
     return decision.excluded and "left out" or "kept: no rule matches"
+  elseif decision.field == "annotation" then
+    return "left out by the annotation " .. decision.rule
   end
   return ("%s by %s%s%s"):format(
     decision.excluded and "left out" or "kept", decision.rule,
@@ -117,7 +124,7 @@ end
 local function test(context)
   local options = context.options
   local decision = rules_filter:decide {
-    name = given(options.name), image = given(options.image), namespace = given(options.namespace),
+    name = given(options.name), image = given(images.name_of(options.image)), namespace = given(options.namespace),
     annotations = annotations_of(options.annotations),
   }
   if options.format == "json" then
@@ -147,7 +154,7 @@ end
 
 local function row_of(container, decision)
   return {
-    container.id:sub(1, 12), container.name or false, container.image or false,
+    container.id:sub(1, 12), container.name or false, container.image and images.brief(container.image) or false,
     decision.excluded and "left out" or "kept", decision.rule or false, decision.list or false,
     decision.field or false, decision.text or false,
   }

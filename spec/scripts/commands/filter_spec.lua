@@ -10,6 +10,9 @@ local function made_up_filter(notes, problems)
   local filter = {}
   local function decide(_, of)
     notes.asked = of
+    if notes.decision then
+      return notes.decision
+    end
     if of.name == "pause" then
       return {
         excluded = true, rule = "name:^pause$", list = "container_exclude", field = "name", text = "pause",
@@ -62,6 +65,22 @@ describe("the command filter", function()
       } }, run { subcommand = "test", name = "pause", format = "json" })
     end)
 
+    it("names an annotation that leaves it out", function()
+      local decision = {
+        excluded = true, rule = "ad.datadoghq.com/exclude=true", list = "annotation", field = "annotation",
+        text = "true",
+      }
+      assert.same({ {
+        kind = "lines", body = { "left out by the annotation ad.datadoghq.com/exclude=true" },
+      } }, run({ subcommand = "test" }, { decision = decision }))
+    end)
+
+    it("looks at an image without tag and digest, as checks do", function()
+      local notes = {}
+      run({ subcommand = "test", image = "reg:5000/x/web:1@sha256:ab" }, notes)
+      assert.equal("reg:5000/x/web", notes.asked.image)
+    end)
+
     it("asks about what is given, and nothing else", function()
       local notes = {}
       run({ subcommand = "test", image = "i", namespace = "n", annotations = "a=b c=d\ne=\n" }, notes)
@@ -95,6 +114,15 @@ describe("the command filter", function()
       assert.same({ {
         kind = "json", body = { excluded = false, id = "abcd1111", name = "web", image = "reg/web:1" },
       } }, run { ids = { "abcd" }, format = "json" })
+    end)
+
+    it("says once what is the same for many containers", function()
+      local notes = { decision = { excluded = false, problems = { "name:x: too expensive" } } }
+      local count = 0
+      for _, message in ipairs(run({}, notes, { "invalid regex '['" })) do
+        count = count + (message.kind == "notices" and #message.body or 0)
+      end
+      assert.equal(2, count)
     end)
 
     it("fails for an id that there is not", function()
