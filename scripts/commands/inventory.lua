@@ -57,7 +57,8 @@ end
 local function row_of(container, now_s)
   return {
     container.id:sub(1, 12), container.runtime or false, container.state or false, container.name or false,
-    container.image and images.brief(container.image) or false, pod_of(container), age_of(container, now_s), sources_of(container),
+    container.image and images.brief(container.image) or false, pod_of(container), age_of(container, now_s),
+    sources_of(container),
   }
 end
 
