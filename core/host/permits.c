@@ -133,5 +133,7 @@ void mw_host_permits(struct mw_host *host, struct mw_host_permits *out)
   out->follows_foreign_links = out->follows_link_of_first;
   if (out->follows_foreign_links != MW_PERMIT_YES && try_link(host, "2/ns/net") == MW_PERMIT_YES)
     out->follows_foreign_links = MW_PERMIT_YES;
+  if (out->follows_foreign_links == MW_PERMIT_YES) /* process 1 may be hidden from that right */
+    out->sees_foreign_processes = MW_PERMIT_YES;
   out->in_host_cgroup_namespace = is_initial(host, "self/ns/cgroup", INITIAL_CGROUP_NAMESPACE);
 }

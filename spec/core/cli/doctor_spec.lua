@@ -348,6 +348,18 @@ describe("moonwatch doctor", function()
       assert.matches("CAP_SYS_PTRACE", found.processes.cure, 1, true)
     end)
 
+    it("asks for no capability that there is", function()
+      local traces = "timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups"
+        .. " --inh-caps +sys_ptrace --ambient-caps +sys_ptrace"
+      if program.shell(traces .. " " .. program.PATH .. " --version").code ~= 0 then
+        pending "nobody cannot run the program here, or not with a capability"
+        return
+      end
+      for check, finding in pairs(doctor { prefix = traces }) do
+        assert.is_nil(finding.cure and finding.cure:match "SYS_PTRACE", check)
+      end
+    end)
+
     it("names the files that it may not read", function()
       if not can_be_nobody() then
         pending "nobody cannot run the program here"
