@@ -107,12 +107,15 @@ static int run_all(struct work *work)
   int rc = MW_EXIT_FINE;
 
   for (unsigned i = 0; i < work->command->runs && !work->ended; i++) {
-    if (i > 0 && !mw_cli_sleep_until(mw_clock_monotonic_ns(mw_clock_system()) + interval_ns))
-      return rc;
+    if (i > 0 && !mw_cli_sleep_until(mw_clock_monotonic_ns(mw_clock_system()) + interval_ns)) {
+      mw_cli_say("interrupted before the second reading");
+      return MW_EXIT_FAILED;
+    }
     if (run_once(work) != MW_EXIT_FINE)
       rc = MW_EXIT_FAILED;
   }
-  return work->ended && work->exit_code != MW_EXIT_FINE ? work->exit_code : rc;
+  /* that a source failed is more than that it left nothing to do */
+  return work->ended && rc == MW_EXIT_FINE ? work->exit_code : rc;
 }
 
 static int open_task(struct work *work)

@@ -95,4 +95,26 @@ describe("a command that is a script", function()
     assert.equal("x\n", outcome.out)
     assert.matches("bad[^\n]*no answer\n", outcome.err)
   end)
+
+  it("does not take it for nothing to do that a source failed", function()
+    dir:write { ["bad.lua"] = 'return { api = 1, list = function() return nil, "no answer" end }' }
+    local outcome = run([[ context:emit("exit", { code = 3 }) ]], { "--source", dir.path .. "/bad.lua" })
+    assert.equal(1, outcome.code)
+  end)
+
+  it("fails when it is interrupted before its end", function()
+    dir:write { ["commands/stats.lua"] = HEAD .. [[
+      function M.run(context)
+        context:emit("notices", { "first" })
+      end
+      return M]] }
+    local running = program.start {
+      "stats", "x", "--interval", "3600", env = { MOONWATCH_SCRIPTS = dir.path },
+    }
+    running:wait_for "first"
+    running:signal "INT"
+    local outcome = running:finish()
+    assert.equal(1, outcome.code)
+    assert.matches("interrupted before the second reading\n", outcome.err)
+  end)
 end)
