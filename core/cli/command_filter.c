@@ -77,11 +77,25 @@ static int take_annotation(struct mw_buf *annotations, const char *text)
                                                             : 0;
 }
 
+/* What the script is told by other options than --set. */
+static const char *const own_keys[] = {"annotations", "columns", "format",    "ids",
+                                       "image",       "name",    "namespace", "subcommand"};
+
+static int take_set(struct mw_script_command *command, char *text)
+{
+  size_t key_bytes = strcspn(text, "=");
+
+  for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++)
+    if (strlen(own_keys[i]) == key_bytes && strncmp(own_keys[i], text, key_bytes) == 0)
+      return mw_cli_usage("filter", "--set %s: that is no option of the filter", own_keys[i]);
+  return mw_script_command_take_set(command, text);
+}
+
 static int take_option(struct mw_script_command *command, int option, char **argv)
 {
   switch (option) {
   case OPTION_SET:
-    return mw_script_command_take_set(command, optarg);
+    return take_set(command, optarg);
   case OPTION_IMAGE:
     return mw_script_command_set(command, "image", optarg);
   case OPTION_NAME:
@@ -117,6 +131,8 @@ static int take_word(struct mw_script_command *command, const char **subcommand,
   if (command->without_sources)
     return mw_cli_usage("filter", "what is \"%s\" for? test takes --name, --image, --namespace",
                         word);
+  if (!*word)
+    return mw_cli_usage("filter", "explain which container? An id is empty");
   return mw_script_command_set(command, "ids", word);
 }
 

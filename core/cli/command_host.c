@@ -85,9 +85,9 @@ static void print_table(struct facts *facts)
     mw_cgroups_controller(facts->cgroups, (enum mw_controller)i, &info);
     const char *name = mw_controller_name((enum mw_controller)i, info.version);
     if (info.version > 0)
-      printf("cgroup %-8s version %d at %s\n", name, info.version, info.mount_path);
+      printf("cgroup %-8s  version %d at %s\n", name, info.version, info.mount_path);
     else
-      printf("cgroup %-8s -\n", name);
+      printf("cgroup %-8s  -\n", name);
   }
 }
 

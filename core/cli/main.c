@@ -63,6 +63,8 @@ int mw_cli_bad_option(const char *command, int answer, char **argv, const struct
 
   if (answer == ':')
     return mw_cli_usage(command, "option %s needs a value", argv[optind - 1]);
+  if (optopt < 0) /* a byte that is not ASCII */
+    return mw_cli_usage(command, "there are no options of one letter");
   if (optopt > 0 && optopt < 256)
     return mw_cli_usage(command, "there is no option -%c%s", optopt,
                         optopt == 'h' ? "; did you mean --help?" : "");
@@ -115,7 +117,7 @@ static void print_help(void)
        "\n"
        "Commands:");
   for (size_t i = 0; i < COMMANDS; i++)
-    printf("  %-9s %s\n", commands[i].name, commands[i].text);
+    printf("  %-9s  %s\n", commands[i].name, commands[i].text);
   puts("\n"
        "\"moonwatch COMMAND --help\" tells more of each.\n"
        "\n"

@@ -28,6 +28,11 @@ describe("the command line of moonwatch", function()
     end)
   end
 
+  it("has a column for the commands in its help", function()
+    local _, lines = program.run({ "--help" }).out:gsub("\n  %l+  +%l", "")
+    assert.is_true(lines >= 6)
+  end)
+
   it("names every option in its help", function()
     local help = program.run({ "check", "--help" }).out
     for _, option in ipairs {
@@ -61,6 +66,7 @@ describe("the command line of moonwatch", function()
     { "a short option for help", { "check", "x", "-h" }, "there is no option -h; did you mean --help?" },
     { "a short option for help of the program", { "-h" }, 'there is no option "-h"; did you mean "--help"?' },
     { "a short option", { "check", "x", "-c", "3" }, "there is no option -c" },
+    { "a short option that is no letter of ASCII", { "check", "x", "-é" }, "there are no options of one letter" },
     { "short options in one word", { "check", "x", "-xy" }, "there is no option -x" },
     { "a value where none belongs", { "check", "x", "--list-reads=5" }, "option --list-reads takes no value" },
     { "an option without its value", { "check", "x", "--count" }, "option --count needs a value" },
@@ -112,6 +118,9 @@ describe("the command line of moonwatch", function()
     { "another word for test", { "filter", "test", "web" }, 'what is "web" for? test takes --name' },
     { "sources for test", { "filter", "test", "--source", "cgroup" }, "belong to explain, not to test" },
     { "a name to explain", { "filter", "explain", "--name", "x" }, "belong to test, not to explain" },
+    { "an empty id to explain", { "filter", "explain", "" }, "explain which container? An id is empty" },
+    { "an option of the command as a rule", { "filter", "test", "--set", "format=json" },
+      "--set format: that is no option of the filter" },
     { "an annotation without a value", { "filter", "test", "--annotation", "x" },
       "--annotation x is not of the form K=V" },
     { "a rule without a list", { "filter", "test", "--set", "name:x" }, "--set name:x is not of the form KEY=VALUE" },
