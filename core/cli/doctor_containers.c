@@ -281,7 +281,8 @@ static void cure_absent_file(const struct sample *sample, struct mw_finding *fin
   finding->status = MW_FINDING_INFO;
   if (!cure)
     return;
-  mw_finding_cure(finding, "%s", cure);
+  mw_finding_cure(finding, "%s%s", cure,
+                  sample->doctor->permits.is_live ? "" : "; or a recording that has the file");
   if (sample->doctor->permits.is_live || !missing->file.optional)
     finding->status = MW_FINDING_WARN;
 }

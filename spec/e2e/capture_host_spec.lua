@@ -1,3 +1,5 @@
+local lfs = require "lfs"
+
 local podman = require "spec.support.podman"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -28,6 +30,30 @@ describe("tools/capture-host", function()
       assert.equal("", (podman.shell(("diff -r -x ORIGIN.md %s %s/host"):format(root, dir.path))))
     end)
   end
+
+  it("records every file that a figure is from", function()
+    local names = {}
+    for _, figure in ipairs(require("moonwatch.cgroup").figures()) do
+      for _, source in ipairs(figure.sources) do
+        names[source.file] = true
+      end
+    end
+    assert.is_true(names["memory.current"] and names["memory.usage_in_bytes"])
+    dir:write {
+      ["proc/mounts"] = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+      ["proc/version"] = "Linux version 6.1.0 (somebody@somewhere) #1 SMP\n",
+    }
+    for name in pairs(names) do
+      dir:write { ["cgroup/box/" .. name] = "1\n" }
+    end
+
+    local output, status = capture(("--proc %s/proc --cgroup %s/cgroup"):format(dir.path, dir.path))
+
+    assert.equal(0, status, output)
+    for name in pairs(names) do
+      assert.is_true(lfs.attributes(dir.path .. "/host/sys/fs/cgroup/box/" .. name) ~= nil, name)
+    end
+  end)
 
   it("leaves out mounts that are not of cgroups, and who built the kernel", function()
     dir:write {
