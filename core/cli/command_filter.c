@@ -15,7 +15,7 @@ static void print_help(void)
        "\n"
        "Tell whether a container is kept or left out, and by which rule. test asks about\n"
        "a container that is made up of the options; explain about those that run, or\n"
-       "those whose ids begin like this. The rules are those of --set, and pause\n"
+       "those whose ids or names are given. The rules are those of --set, and pause\n"
        "containers are left out as in the checks.\n"
        "\n"
        "Options of test:\n"
