@@ -152,9 +152,9 @@ local function wanted(ids)
   return chosen
 end
 
-local function row_of(container, decision)
+local function row_of(container, short_ids, decision)
   return {
-    container.id:sub(1, 12), container.name or false, container.image and images.brief(container.image) or false,
+    short_ids[container.id], container.name or false, container.image and images.brief(container.image) or false,
     decision.excluded and "left out" or "kept", decision.rule or false, decision.list or false,
     decision.field or false, decision.text or false,
   }
@@ -167,7 +167,7 @@ local function explain(context)
     context:emit("exit", { code = containers and NOTHING_TO_DO or FAILED })
     return
   end
-  local rows = {}
+  local rows, short_ids = {}, find_container.short_ids(containers)
   for i, container in ipairs(containers) do
     local decision = rules_filter:decide_container(container)
     if context.options.format == "json" then
@@ -175,7 +175,7 @@ local function explain(context)
       body.id, body.name, body.image = container.id, container.name, container.image
       context:emit("json", body)
     end
-    rows[i] = row_of(container, decision)
+    rows[i] = row_of(container, short_ids, decision)
     say(context, decision.problems)
   end
   if context.options.format ~= "json" then

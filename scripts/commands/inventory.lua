@@ -1,4 +1,5 @@
 --- moonwatch inventory: the containers that the sources know of, and what they tell of each.
+local find_container = require "moonwatch.find_container"
 local images = require "moonwatch.images"
 local inventory = require "moonwatch.inventory"
 local json = require "moonwatch.json"
@@ -54,9 +55,9 @@ local function sources_of(container)
   return container.stale and sources .. " (stale)" or sources
 end
 
-local function row_of(container, now_s)
+local function row_of(container, short_ids, now_s)
   return {
-    container.id:sub(1, 12), container.runtime or false, container.state or false, container.name or false,
+    short_ids[container.id], container.runtime or false, container.state or false, container.name or false,
     container.image and images.brief(container.image) or false, pod_of(container), age_of(container, now_s),
     sources_of(container),
   }
@@ -82,9 +83,9 @@ local function pods_count(containers, pods)
 end
 
 local function table_lines(containers, pods, options, now_s)
-  local rows = {}
+  local rows, short_ids = {}, find_container.short_ids(containers)
   for i, container in ipairs(containers) do
-    rows[i] = row_of(container, now_s)
+    rows[i] = row_of(container, short_ids, now_s)
   end
   local lines = text_table.lines(COLUMNS, rows, options.columns)
   table.insert(lines, count(#containers, "container") .. ", " .. count(pods_count(containers, pods), "pod"))

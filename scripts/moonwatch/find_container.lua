@@ -2,21 +2,34 @@
 local M = {}
 
 local LISTED_MAX = 10
+local SHORT_ID_LENGTH = 12 -- as the runtimes show them
 local SUGGESTION_MIN = 2 -- characters that an id has in common with what was typed
 
 local function begins_with(text, start)
   return text:sub(1, #start) == start
 end
 
-local function label_of(container)
-  local name = container.name and " (" .. container.name .. ")" or ""
-  return container.id:sub(1, 12) .. name
+--- Ids for eyes: their beginnings, or the whole where several begin alike, as those of an ECS task do.
+---@param containers Container[]
+---@return table<string, string> short  by id
+function M.short_ids(containers)
+  local counts, short = {}, {}
+  for _, container in ipairs(containers) do
+    local start = container.id:sub(1, SHORT_ID_LENGTH)
+    counts[start] = (counts[start] or 0) + 1
+  end
+  for _, container in ipairs(containers) do
+    local start = container.id:sub(1, SHORT_ID_LENGTH)
+    short[container.id] = counts[start] > 1 and container.id or start
+  end
+  return short
 end
 
 local function listed(containers)
-  local labels = {}
+  local labels, short = {}, M.short_ids(containers)
   for i = 1, math.min(#containers, LISTED_MAX) do
-    labels[i] = label_of(containers[i])
+    local id, name = containers[i].id, containers[i].name
+    labels[i] = name and ("%s (%s)"):format(short[id], name) or short[id]
   end
   if #containers > LISTED_MAX then
     table.insert(labels, ("and %d more"):format(#containers - LISTED_MAX))

@@ -110,6 +110,11 @@ describe("the command filter", function()
       } }, run {})
     end)
 
+    it("shows whole ids where their beginnings are the same", function()
+      local lines = run({}, nil, nil, { { id = "34dc0b5e626f2c5c-1" }, { id = "34dc0b5e626f2c5c-2" } })[1].body
+      assert.matches("^34dc0b5e626f2c5c%-2 ", lines[3])
+    end)
+
     it("has an object for each container that is asked about", function()
       assert.same({ {
         kind = "json", body = { excluded = false, id = "abcd1111", name = "web", image = "reg/web:1" },

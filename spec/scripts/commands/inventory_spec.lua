@@ -39,6 +39,11 @@ describe("the command inventory", function()
     assert.equal("2 containers, 3 pods", lines[#lines])
   end)
 
+  it("shows whole ids where their beginnings are the same", function()
+    local lines = run({}, { { id = "34dc0b5e626f2c5c-1" }, { id = "34dc0b5e626f2c5c-2" } }).messages[1].body
+    assert.matches("^34dc0b5e626f2c5c%-1 ", lines[2])
+  end)
+
   it("leaves out columns on a narrow terminal", function()
     for _, line in ipairs(run({ columns = 40 }).messages[1].body) do
       assert.is_true(#line <= 40, line)

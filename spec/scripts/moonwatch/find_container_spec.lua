@@ -50,6 +50,21 @@ describe("moonwatch.find_container", function()
     assert.matches("^14 containers begin with a: a01, a02, .*, a10, and 4 more$", err)
   end)
 
+  it("lists whole ids where their beginnings are the same", function()
+    local task = { { id = "34dc0b5e626f2c5c-1" }, { id = "34dc0b5e626f2c5c-2", name = "web" } }
+    local _, err = find_container.one(task, "34")
+    assert.equal("2 containers begin with 34: 34dc0b5e626f2c5c-1, 34dc0b5e626f2c5c-2 (web)", err)
+  end)
+
+  it("gives ids for eyes that tell containers apart", function()
+    assert.same({
+      ["0123456789abcdef"] = "0123456789ab", ["34dc0b5e626f2c5c-1"] = "34dc0b5e626f2c5c-1",
+      ["34dc0b5e626f2c5c-2"] = "34dc0b5e626f2c5c-2", a = "a",
+    }, find_container.short_ids {
+      { id = "0123456789abcdef" }, { id = "34dc0b5e626f2c5c-1" }, { id = "34dc0b5e626f2c5c-2" }, { id = "a" },
+    })
+  end)
+
   it("finds two of one name", function()
     local _, err = find_container.one({ { id = "a1", name = "db" }, { id = "db2", name = "db" } }, "db")
     assert.equal("2 containers are called db: a1 (db), db2 (db)", err)
