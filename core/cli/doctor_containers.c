@@ -214,12 +214,14 @@ static bool find_stop(const struct mw_doctor *doctor, enum mw_controller control
   return found;
 }
 
-/* All files of a controller that a cgroup above does not pass on are one finding. */
+/* All files of a controller that a cgroup above does not pass on are one finding. That nobody
+ * enabled one whose files many kernels lack (systemd does not enable hugetlb) is no fault. */
 static bool tell_not_enabled(struct sample *sample, struct missing *missing)
 {
   enum mw_controller controller = missing->file.controller;
   const char *name = mw_controller_name(controller, 2);
   uint64_t figures = missing->figures;
+  bool needed = !missing->file.optional;
   char stop[PATH_MAX];
 
   if (missing->file.version != 2 || missing->code != ENOENT ||
@@ -231,10 +233,11 @@ static bool tell_not_enabled(struct sample *sample, struct missing *missing)
         has_word(other->directory, "cgroup.controllers", name))
       continue;
     figures |= other->figures;
+    needed |= !other->file.optional;
     other->containers = 0;
   }
-  struct mw_finding *finding =
-      mw_findings_add(sample->doctor->findings, MW_FINDING_WARN, "files of %s", name);
+  struct mw_finding *finding = mw_findings_add(
+      sample->doctor->findings, needed ? MW_FINDING_WARN : MW_FINDING_INFO, "files of %s", name);
   finding->lost_figures = figures;
   mw_finding_found(finding,
                    "not enabled in cgroup.subtree_control of %s, so %u of %u containers "

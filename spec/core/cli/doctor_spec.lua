@@ -224,6 +224,22 @@ describe("moonwatch doctor", function()
       assert.is_nil(found["memory.current"]) -- told once
     end)
 
+    it("only informs of a controller that is not enabled and whose files many lack", function()
+      copy(V2)
+      shell [[
+        for slice in $(find sys/fs/cgroup -mindepth 1 -type d); do
+          echo cpuset cpu io memory pids > $slice/cgroup.controllers
+          echo cpuset cpu io memory pids > $slice/cgroup.subtree_control
+        done
+        echo cpuset cpu io memory hugetlb pids > sys/fs/cgroup/cgroup.controllers
+        echo cpuset cpu io memory pids > sys/fs/cgroup/cgroup.subtree_control]]
+      local found, outcome = doctor { "--host-root", root }
+      assert.equal(0, outcome.code)
+      assert.equal("info", found["files of hugetlb"].status)
+      assert.matches("^echo %+hugetlb > ", found["files of hugetlb"].cure)
+      assert.equal(4, #found["files of hugetlb"].costs)
+    end)
+
     it("says which kernel has a file that is missing, and what it costs", function()
       copy(V2)
       shell "find sys/fs/cgroup -name cpu.max -exec rm {} +"
