@@ -2,6 +2,7 @@
 local files = require "spec.support.files"
 local lfs = require "lfs"
 local netns = require "spec.support.netns"
+local podman = require "spec.support.podman"
 
 local CGROUP = "/sys/fs/cgroup/pids"
 
@@ -54,6 +55,20 @@ describe("real network namespaces", function()
     assert.equal(namespace.id, namespace_of(second))
     second:kill()
     assert.is_nil(namespace_of(second))
+  end)
+
+  it("of a machine have its process 1 as their host's", function()
+    local machine, missing = need_network():machine()
+    if not machine then
+      pending(missing)
+    end
+    local inner = network:namespace(machine)
+    assert.not_equal(machine.id, inner.id)
+
+    local seen = podman.shell(machine:on_machine() .. " readlink /proc/1/ns/net /proc/self/ns/net")
+    assert.equal(("net:[%s]\nnet:[%s]\n"):format(machine.id, machine.id), seen)
+    network:stop()
+    assert.is_nil(namespace_of(inner.first))
   end)
 
   it("are removed with their processes, cgroups and files", function()

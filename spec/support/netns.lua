@@ -72,28 +72,38 @@ function Process:kill()
 end
 
 ---@class TestNamespace
----@field id? string  decimal, as in "net:[4026532240]"; absent of the host's
+---@field id string  decimal, as in "net:[4026532240]"
 ---@field first TestProcess  the process that it was made with
+---@field machine? TestNamespace  whose pid namespace its processes are in
 ---@field host TestNetwork
 local Namespace = {}
 Namespace.__index = Namespace
 
+-- Its id is the one that this /proc has, also when it is in a pid namespace of its own.
 local function start_sleeper(host, namespace, prefix)
   host.sleepers = host.sleepers + 1
   local file = ("%s/pids/%d"):format(host.dir, host.sleepers)
   local output, status = shell(([[
-    %s sh -c 'echo $$ > %s.new && mv %s.new %s && exec sleep 3600' < /dev/null > /dev/null 2>&1 &
+    %s sh -c 'read pid rest < /proc/self/stat && echo $pid > %s.new && mv %s.new %s && exec sleep 3600' \
+      < /dev/null > /dev/null 2>&1 &
     for round in $(seq 500); do [ -s %s ] && exit 0; sleep 0.01; done
     exit 1]]):format(prefix, file, file, file, file))
   assert(status == 0, "cannot start a process: " .. output)
   local pid = assert(tonumber(files.read(file):match "%d+"))
-  return setmetatable({ pid = pid, namespace = namespace }, Process)
+  return namespace:adopt(pid)
 end
 
 --- Another process in the namespace.
 ---@return TestProcess
 function Namespace:start()
-  return start_sleeper(self.host, self, ("nsenter -t %d -n"):format(self.first.pid))
+  return start_sleeper(self.host, self, ("nsenter -t %d -n %s"):format(self.first.pid, self.machine and "-p" or ""))
+end
+
+--- A process in it that somebody else has started, and ends.
+---@param pid integer
+---@return TestProcess
+function Namespace:adopt(pid)
+  return setmetatable({ pid = pid, namespace = self }, Process)
 end
 
 --- Run a shell command in the namespace.
@@ -102,6 +112,12 @@ function Namespace:run(command)
   local output, status = shell(("nsenter -t %d -n sh -c '%s'"):format(self.first.pid, command))
   assert(status == 0, output)
   return output
+end
+
+--- The words before a command that is to run on the machine, with its processes in /proc.
+---@return string prefix
+function Namespace:on_machine()
+  return ("nsenter -t %d -p -n unshare --mount-proc"):format(self.machine.first.pid)
 end
 
 --- What "ip -s -j link" says, by name of the interface, with lo.
@@ -118,7 +134,7 @@ function Namespace:interfaces()
 end
 
 --- Send datagrams to an address: each is a frame of 14 + 20 + 8 + payload_bytes bytes.
----@param address string  of the other end of a veth pair
+---@param address string  that Network:veth gave, or one on lo
 ---@param count integer
 ---@param payload_bytes integer  1 to 1400
 function Namespace:send(address, count, payload_bytes)
@@ -133,46 +149,68 @@ end
 local Network = {}
 Network.__index = Network
 
---- A namespace of its own with a process that sleeps in it.
----@return TestNamespace
-function Network:namespace()
-  local namespace = setmetatable({ host = self }, Namespace)
-  namespace.first = start_sleeper(self, namespace, "unshare --net")
-  -- Or the kernel would send frames that nobody asked for.
-  namespace:run "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"
+local function make_namespace(network, machine, prefix)
+  local namespace = setmetatable({ host = network, machine = machine }, Namespace)
+  namespace.first = start_sleeper(network, namespace, prefix)
+  -- Or the kernel would send frames that nobody asked for, or send on what is to be dropped.
+  namespace:run "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; echo 0 > /proc/sys/net/ipv4/ip_forward"
   namespace.id = namespace:run "readlink /proc/self/ns/net":match "%d+"
   return namespace
 end
 
---- The namespace of the host, as its first process has it.
----@return TestNamespace?  nil: this process may not enter it
-function Network:of_host()
-  if select(2, shell "nsenter -t 1 -n true") == 0 then
-    return setmetatable({ host = self, first = { pid = 1 } }, Namespace)
-  end
+--- A namespace of its own with a process that sleeps in it.
+---@param machine? TestNamespace  from Network:machine: whose pid namespace the process is in
+---@return TestNamespace
+function Network:namespace(machine)
+  local enter = machine and ("nsenter -t %d -p"):format(machine.first.pid) or ""
+  return make_namespace(self, machine, enter .. " unshare --net")
 end
 
---- Join two namespaces. The ends know each other's hardware addresses, so no frame is sent to ask.
+--- A namespace whose first process is process 1 of a pid namespace: what looks at it from there
+--- takes it for the host's. Ends with that process.
+---@return TestNamespace?, string? reason  why there can be none here
+function Network:machine()
+  if select(2, shell "unshare --pid --fork --mount-proc true") ~= 0 then
+    return nil, "pid namespaces with a /proc of their own need root, and the right to mount"
+  end
+  local namespace = make_namespace(self, nil, "unshare --net --pid --fork")
+  namespace.machine = namespace
+  return namespace
+end
+
+--- The namespace that this process is in, with a process that sleeps in it. It is somebody else's:
+--- for looking, not for changing.
+---@return TestNamespace
+function Network:here()
+  local namespace = setmetatable({ host = self }, Namespace)
+  namespace.first = start_sleeper(self, namespace, "")
+  namespace.id = namespace:run "readlink /proc/self/ns/net":match "%d+"
+  return namespace
+end
+
+--- Join two namespaces. Each end has one address to send from, and one that leads to it but is not
+--- its own: what is sent there counts as received and is dropped, where an address of its own would
+--- be answered. The ends know each other's hardware addresses, so no frame is sent to ask.
 ---@param one TestNamespace
 ---@param other TestNamespace
 ---@param name string  of the interface at both ends
----@return string address_of_one, string address_of_other
+---@return string to_one, string to_other  addresses for send
 function Network:veth(one, other, name)
   self.pairs = self.pairs + 1
-  local addresses = { ("10.213.%d.1"):format(self.pairs), ("10.213.%d.2"):format(self.pairs) }
+  local net = ("10.213.%d."):format(self.pairs)
   local macs = { ("02:00:00:00:%02x:01"):format(self.pairs), ("02:00:00:00:%02x:02"):format(self.pairs) }
   one:run(("ip link add %s address %s type veth peer name %s address %s netns %d"):format(
     name, macs[1], name, macs[2], other.first.pid))
   for own, namespace in ipairs { one, other } do
     local peer = 3 - own
-    namespace:run(("ip addr add %s/30 dev %s && ip link set %s up"):format(addresses[own], name, name))
-    namespace:run(("ip neigh replace %s lladdr %s dev %s nud permanent"):format(addresses[peer], macs[peer], name))
+    namespace:run(("ip addr add %s%d/29 dev %s && ip link set %s up"):format(net, own, name, name))
+    namespace:run(("ip neigh replace %s%d lladdr %s dev %s nud permanent"):format(net, 4 + peer, macs[peer], name))
   end
   for _, namespace in ipairs { one, other } do -- until then the kernel drops what is sent
     namespace:run(("for i in $(seq 200); do ip link show %s | grep -q \"state UP\" && exit 0;"
       .. " sleep 0.02; done; exit 1"):format(name))
   end
-  return addresses[1], addresses[2]
+  return net .. "5", net .. "6"
 end
 
 --- End all processes, remove cgroups and files; returns when they are gone. Safe to call twice.

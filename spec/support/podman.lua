@@ -11,7 +11,7 @@ local M = {}
 local CGROUP_ROOT = "/sys/fs/cgroup"
 
 -- Debian's build machines may not raise limits, and have no network to give.
-local RUN_OPTIONS = "--detach --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
+local RUN_OPTIONS = "--detach --ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 local GLOBAL_OPTIONS = "--root %s/root --runroot %s/runroot --tmpdir %s/tmp --storage-driver vfs"
   .. " --cgroup-manager cgroupfs --runtime runc --events-backend none"
 
@@ -129,15 +129,16 @@ Host.__index = Host
 
 --- Start a container that runs @p script in a busybox of its own.
 ---@param name string
----@param options string  for "podman run"
+---@param options string  for "podman run"; without --network there is none but lo
 ---@param script string
 ---@return TestContainer?, string? reason
 function Host:run(name, options, script)
   local root = self.dir .. "/" .. name
   M.shell(("mkdir -p %s/bin && cp $(command -v busybox) %s/bin/busybox"):format(root, root)
     .. (" && ln -s busybox %s/bin/sh"):format(root))
-  local output, status = M.shell(("%s run %s --cgroup-parent /%s --name %s %s --rootfs %s /bin/sh -c '%s'"):format(
-    self.podman, RUN_OPTIONS, self.parent, name, options, root, script))
+  local all_options = RUN_OPTIONS .. (options:find "%-%-network" and " " or " --network none ") .. options
+  local output, status = M.shell(("%s run %s --cgroup-parent /%s --name %s --rootfs %s /bin/sh -c '%s'"):format(
+    self.podman, all_options, self.parent, name, root, script))
   if status ~= 0 then
     return nil, "podman cannot start containers here: " .. output
   end

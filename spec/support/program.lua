@@ -84,11 +84,11 @@ function Running:finish()
   return { out = read_and_remove(self.out_path), err = read_and_remove(self.err_path), code = code }
 end
 
---- Start the program and come back at once.
+--- Start the program and come back at once. With a prefix, the pid is that of its first word.
 ---@return RunningProgram
 function M.start(call)
   local self = setmetatable({ out_path = os.tmpname(), err_path = os.tmpname() }, Running)
-  call.prefix = "" -- nothing between the shell and the program: the pid is the program's
+  call.prefix = call.prefix or "" -- nothing between the shell and the program: the pid is the program's
   self.pipe = assert(io.popen(("%s > %s 2> %s & echo $!; wait $!; echo $?"):format(
     command_of(call), self.out_path, self.err_path)))
   self.pid = self.pipe:read "*l"
