@@ -92,6 +92,48 @@ static int find_processes(struct mw_stats_cgroup_source *source, const char *id,
   return count_alone(source, id, out, err);
 }
 
+/* The kernel leaves a process that has ended out of cgroup.procs, and counts it until somebody has
+ * waited for it. */
+static bool lacks_some(const struct mw_stats_cgroup_source *source, const char *id,
+                       const struct mw_process_totals *totals)
+{
+  struct mw_cgroup_sample sample = {0};
+  uint64_t tasks;
+
+  bool lacks = totals->threads_present &&
+               mw_cgroups_read(source->config.cgroups, id, mw_host_cpu_count(source->config.host),
+                               UINT64_C(1) << MW_PIDS_CURRENT, &sample, NULL) == 0 &&
+               mw_figures_get(&sample.figures, MW_PIDS_CURRENT, &tasks) &&
+               tasks > totals->threads_count;
+  mw_cgroup_sample_deinit(&sample);
+  return lacks;
+}
+
+static bool is_zombie(struct mw_proc *proc, int32_t pid)
+{
+  struct mw_process process;
+
+  return mw_proc_process(proc, pid, &process, NULL) == 0 && process.state == 'Z';
+}
+
+/* Those of a container inside of this one are that one's. */
+static int add_zombies(struct mw_stats_cgroup_source *source,
+                       const struct mw_stats_request *request, struct mw_pids *out,
+                       struct mw_error *err)
+{
+  struct mw_pids found = {0};
+  int64_t read_ns;
+
+  int rc = mw_procmap_find(source->processes, request->container.id, request->max_age_ms, &found,
+                           &read_ns, err);
+  for (size_t i = 0; rc == 0 && i < found.count; i++)
+    if (is_zombie(source->config.proc, found.pids[i]))
+      rc = mw_pids_append(out, found.pids[i], err);
+  mw_pids_sort(out);
+  mw_pids_deinit(&found);
+  return rc == -ENOMEM ? rc : 0; /* what no walk finds stays unknown */
+}
+
 static int read_processes(void *data, const struct mw_stats_request *request,
                           struct mw_process_sample *out, struct mw_error *err)
 {
@@ -99,6 +141,11 @@ static int read_processes(void *data, const struct mw_stats_request *request,
 
   int rc = find_processes(source, request->container.id, request->max_age_ms, &out->pids,
                           &out->read_ns, err);
+  if (rc == 0)
+    rc = mw_proc_totals(source->config.proc, &out->pids, &out->totals, err);
+  if (rc < 0 || !lacks_some(source, request->container.id, &out->totals))
+    return rc;
+  rc = add_zombies(source, request, &out->pids, err);
   return rc == 0 ? mw_proc_totals(source->config.proc, &out->pids, &out->totals, err) : rc;
 }
 

@@ -295,6 +295,62 @@ static void a_walk_that_nobody_needs_is_forgotten(void **state)
   assert_int_equal(f->host.walks, 2);
 }
 
+/* ---- Processes that ended, and that nobody has waited for ---- */
+
+/* Container 01 has so many tasks by the count of its cgroup; 103 has ended, and is in no list. */
+static void count_tasks(struct fixture *f, const char *tasks)
+{
+  local_host_process(&f->host, 103, "01");
+  local_host_write(&f->host, "proc/103/stat",
+                   "103 (c) Z 1 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 103 0 0 0 0 0 0\n");
+  local_host_close(&f->host);
+  local_host_write(&f->host, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n");
+  local_host_write(&f->host, LOCAL_CGROUP("01") "/pids.current", tasks);
+  assert_int_equal(local_host_open(&f->host, &f->err), 0);
+}
+
+static void zombies_are_found_by_their_cgroups(void **state)
+{
+  struct fixture *f = *state;
+
+  count_tasks(f, "7\n");
+  assert_int_equal(read_processes(f, &one, 0), 0);
+  assert_int_equal(f->processes.totals.zombies_count, 1);
+  assert_int_equal(f->processes.totals.processes_count, 3);
+  assert_int_equal(f->processes.totals.threads_count, 7);
+  assert_int_equal(f->processes.pids.count, 3);
+  assert_int_equal(f->processes.pids.pids[2], 103);
+}
+
+static void nobody_walks_for_zombies_where_the_cgroup_counts_none(void **state)
+{
+  struct fixture *f = *state;
+
+  count_tasks(f, "6\n");
+  expect_pids(f, &one, 0, 101, 102);
+  assert_int_equal(f->host.walks, 0);
+}
+
+static void what_lives_and_is_not_listed_is_no_zombie(void **state)
+{
+  struct fixture *f = *state;
+
+  count_tasks(f, "10\n");
+  local_host_process(&f->host, 103, "01");
+  expect_pids(f, &one, 0, 101, 102);
+  assert_int_equal(f->host.walks, 1);
+}
+
+static void what_no_walk_finds_are_no_zombies(void **state)
+{
+  struct fixture *f = *state;
+
+  count_tasks(f, "7\n");
+  local_host_break_proc(&f->host);
+  assert_int_equal(read_processes(f, &one, 0), 0);
+  assert_int_equal(f->processes.totals.zombies_count, 0);
+}
+
 /* ---- Which container is it? ---- */
 
 static void a_process_is_known_by_its_cgroup(void **state)
@@ -337,6 +393,10 @@ int main(void)
       TEST(what_no_walk_finds_stays_hidden),
       TEST(the_network_of_hidden_processes_takes_one_walk_a_second),
       TEST(a_walk_that_nobody_needs_is_forgotten),
+      TEST(zombies_are_found_by_their_cgroups),
+      TEST(nobody_walks_for_zombies_where_the_cgroup_counts_none),
+      TEST(what_lives_and_is_not_listed_is_no_zombie),
+      TEST(what_no_walk_finds_are_no_zombies),
       TEST(a_process_is_known_by_its_cgroup),
       TEST(a_container_is_known_by_the_inode_of_its_cgroup),
   };
