@@ -159,8 +159,9 @@ end
 
 -- ---- For programs ----
 
-local function body_of(container, now, present)
+local function body_of(container, now, before, present)
   local body = {
+    interval_s = now.row.read_s - before.row.read_s,
     id = container.id, name = container.name, image = container.image, runtime = container.runtime,
     figures = json.list {}, io_devices = json.list(now.devices), interfaces = json.list(now.interfaces),
     pids = now.processes and json.list(now.processes.pids), host_network = now.row.host_network,
@@ -199,7 +200,7 @@ function M.run(context)
   end
   local present = figures_of(now, last)
   if context.options.format == "json" then
-    context:emit("json", body_of(found, now, present))
+    context:emit("json", body_of(found, now, last, present))
   else
     context:emit("lines", text_of(found, now, present, context.options.columns))
   end

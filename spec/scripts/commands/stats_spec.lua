@@ -85,6 +85,10 @@ describe("the command stats", function()
     assert.is_nil(figures.cpu_quota_ns.rate_per_s)
   end)
 
+  it("says how long it was between the two readings", function()
+    assert.equal(2, run {}[1].body.interval_s)
+  end)
+
   for what, case in pairs {
     ["that went back"] = { second = { cpu_total_ns = 5 } },
     ["of another cgroup under the same id"] = {
