@@ -43,11 +43,15 @@ local function start_guest()
   return guests.run(options:format(program.PATH), "spec/e2e/guest/v2-init")
 end
 
-local function need_guest()
-  if skipped then
-    pending(skipped)
-  end
-  return assert(guest, failure)
+--- A case that needs the machine to have run.
+local function case(name, body)
+  it(name, function()
+    if skipped then
+      pending(skipped)
+    end
+    assert(guest, failure)
+    body()
+  end)
 end
 
 local function look(name, when)
@@ -112,9 +116,7 @@ teardown(function()
 end)
 
 describe("moonwatch on a host with version 2 of cgroups", function()
-  before_each(need_guest)
-
-  it("finds each container of each layout, with runtime and pod, and nothing else", function()
+  case("finds each container of each layout, with runtime and pod, and nothing else", function()
     local found = {}
     for i, container in ipairs(guest:json "inventory".containers) do
       found[i] = { id = container.id, runtime = container.runtime, pod = container.pod_uid }
@@ -129,7 +131,7 @@ describe("moonwatch on a host with version 2 of cgroups", function()
     assert.equal(0, guest:code_of "inventory")
   end)
 
-  it("sends every container in both messages, but for that of Garden, which is held until it has tags", function()
+  case("sends every container in both messages, but for that of Garden, which is held until it has tags", function()
     for _, check in ipairs { "container", "rates" } do
       assert.equal(0, guest:code_of(check))
       for _, container in ipairs(in_order) do
@@ -142,9 +144,7 @@ describe("moonwatch on a host with version 2 of cgroups", function()
 end)
 
 describe("moonwatch stats, with version 2 of cgroups,", function()
-  before_each(need_guest)
-
-  it("is held against a reader for each figure", function()
+  case("is held against a reader for each figure", function()
     for _, figure in ipairs(cgroup.figures()) do
       assert.is_true(figure.version ~= 2 or v2_files.READERS[figure.name] ~= nil, figure.name)
     end
@@ -154,7 +154,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
   end)
 
   for _, name in ipairs(QUIET) do
-    it("says of " .. name .. " what the files say", function()
+    case("says of " .. name .. " what the files say", function()
       local before, after = look(name, "before"), look(name, "after")
       for figure in pairs(v2_files.READERS) do
         same_in_both(name, figure, before, after, 0)
@@ -163,7 +163,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
   end
 
   for _, name in ipairs(BUSY) do
-    it("says of " .. name .. ", at work, what the files say before and after", function()
+    case("says of " .. name .. ", at work, what the files say before and after", function()
       local before, after = look(name, "before"), look(name, "after")
       for figure in pairs(v2_files.READERS) do
         local is_level = not stats_of(name)[figure] or not stats_of(name)[figure].rate_per_s
@@ -173,7 +173,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     end)
   end
 
-  it("has seen each figure that there is, and not only zero", function()
+  case("has seen each figure that there is, and not only zero", function()
     local seen = {}
     for _, list in ipairs { QUIET, BUSY } do
       for _, name in ipairs(list) do
@@ -188,7 +188,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
   end)
 
   -- The first reading is the second one less what the rate says; it lies between the files, too.
-  it("has rates of what only grows, as the kernel counted between two readings", function()
+  case("has rates of what only grows, as the kernel counted between two readings", function()
     for _, name in ipairs(BUSY) do
       local before, after = look(name, "before"), look(name, "after")
       local figures, body = stats_of(name)
@@ -203,7 +203,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     end
   end)
 
-  it("has no growth of what did nothing", function()
+  case("has no growth of what did nothing", function()
     for _, name in ipairs(QUIET) do
       for figure, reading in pairs(stats_of(name)) do
         local is_own = not figure:find "^network_" -- the host's network has its own life
@@ -212,7 +212,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     end
   end)
 
-  it("tells limits as they were set, and none where none is", function()
+  case("tells limits as they were set, and none where none is", function()
     local EXPECTED = {
       quota = { cpu_quota_ns = 50e6, cpu_period_ns = 100e6, cpu_weight = 50, cpu_limit_percent = 50,
                 memory_limit_bytes = 64 * MIB },
@@ -237,7 +237,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     end
   end)
 
-  it("tells what the containers were made to do", function()
+  case("tells what the containers were made to do", function()
     local LEAST = {
       quota = { cpu_throttled_periods_total = 1, cpu_throttled_ns = 1, cpu_pressure_full_ns = 1 },
       holder = { memory_rss_bytes = 26 * MIB, memory_unevictable_bytes = 2 * MIB, threads_count = 4, pids_current = 6,
@@ -257,19 +257,19 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     assert.equal(4 * MIB, value_of("huge", "hugetlb_2mb_usage_bytes"))
   end)
 
-  it("counts processes in cgroups inside of a container, and in a container inside of it", function()
+  case("counts processes in cgroups inside of a container, and in a container inside of it", function()
     assert.equal(3, value_of("kind", "processes_count"))
     assert.equal(3, value_of("kind", "pids_current"))
     local _, body = stats_of "kind"
     assert.equal(3, #body.pids)
   end)
 
-  it("counts children that ended and that nobody waits for", function()
+  case("counts children that ended and that nobody waits for", function()
     assert.equal(2, value_of("holder", "zombies_count"))
     assert.equal(3, value_of("holder", "processes_count"))
   end)
 
-  it("tells the disk that is written to, with its limits", function()
+  case("tells the disk that is written to, with its limits", function()
     local figures, body = stats_of "writer"
     assert.equal(1, #body.io_devices)
     local device = body.io_devices[1]
@@ -279,7 +279,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
     assert.is_nil(device.read_limit_bytes_per_s)
   end)
 
-  it("tells the network namespace that two containers share, and the host's", function()
+  case("tells the network namespace that two containers share, and the host's", function()
     local _, worker = stats_of "worker"
     local _, neighbour = stats_of "neighbour"
     local _, other = stats_of "kind"
@@ -293,9 +293,7 @@ describe("moonwatch stats, with version 2 of cgroups,", function()
 end)
 
 describe("moonwatch, of a container whose memory ran out,", function()
-  before_each(need_guest)
-
-  it("counts the kill in the container and in its pod, not in its neighbour", function()
+  case("counts the kill in the container and in its pod, not in its neighbour", function()
     assert.equal(1, value_of("oom", "memory_oom_kills_total"))
     assert_within(1, value_of("oom", "memory_oom_events_total"), math.huge, "memory_oom_events_total")
     assert_within(1, value_of("oom", "memory_limit_hits_total"), math.huge, "memory_limit_hits_total")
@@ -306,7 +304,7 @@ describe("moonwatch, of a container whose memory ran out,", function()
     assert.is_nil(value_of("quota", "pod_oom_kills_total"))
   end)
 
-  it("keeps the kill in the pod when the container has gone", function()
+  case("keeps the kill in the pod when the container has gone", function()
     assert.equal(1, value_of("survivor", "pod_oom_kills_total", "survivor"))
     assert.equal(1, guest:code_of "gone")
     assert.matches("there is no container " .. containers.oom.id, guest:read "gone.err", 1, true)
@@ -319,8 +317,6 @@ describe("moonwatch check container_rt, with version 2 of cgroups,", function()
   local SHORTEST_S = 0.4 -- of 1.5 s
   local WRITTEN_BYTES, READ_BYTES = 64 * 65536, 32 * 65536
   local PING_BYTES = 40 * (1000 + 8 + 20 + 14)
-
-  before_each(need_guest)
 
   local function passed_s()
     return tonumber(guest:read("uptime-after"):match "%S+") - tonumber(guest:read("uptime-before"):match "%S+")
@@ -340,14 +336,14 @@ describe("moonwatch check container_rt, with version 2 of cgroups,", function()
     assert_within(amount / passed_s(), sum, amount / SHORTEST_S, member)
   end
 
-  it("gives the work that was done, in bytes a second", function()
+  case("gives the work that was done, in bytes a second", function()
     assert.equal(WRITTEN_BYTES, growth("worker", "io_write_bytes"))
     assert.equal(READ_BYTES, growth("worker", "io_read_bytes"))
     assert_amount("wbps", WRITTEN_BYTES)
     assert_amount("rbps", READ_BYTES)
   end)
 
-  it("gives the traffic of the namespace", function()
+  case("gives the traffic of the namespace", function()
     local rcvd, sent = growth("worker", "network_rcvd_bytes"), growth("worker", "network_sent_bytes")
     assert_within(PING_BYTES, rcvd, PING_BYTES + 500, "received")
     assert_within(PING_BYTES, sent, PING_BYTES + 500, "sent")
@@ -355,7 +351,7 @@ describe("moonwatch check container_rt, with version 2 of cgroups,", function()
     assert_amount("netSentPs", growth("worker", "network_sent_packets_total"))
   end)
 
-  it("gives the CPU that a quota leaves", function()
+  case("gives the CPU that a quota leaves", function()
     local most_s = growth("quota", "cpu_total_ns") / 1e9
     for _, message in ipairs(guest:json_lines "rates") do
       local row = row_of(message, containers.quota.id)
@@ -365,7 +361,7 @@ describe("moonwatch check container_rt, with version 2 of cgroups,", function()
     end
   end)
 
-  it("gives nearly a whole CPU where no quota is, and no more than one", function()
+  case("gives nearly a whole CPU where no quota is, and no more than one", function()
     for _, message in ipairs(guest:json_lines "rates") do
       local row = row_of(message, containers.spinner.id)
       assert_within(1, row.totalPct, 105, "totalPct")
@@ -376,9 +372,7 @@ describe("moonwatch check container_rt, with version 2 of cgroups,", function()
 end)
 
 describe("moonwatch check container_rt, while containers come and go,", function()
-  before_each(need_guest)
-
-  it("goes on, and tells of the others in each message", function()
+  case("goes on, and tells of the others in each message", function()
     local messages = guest:json_lines "churn"
 
     assert.equal(0, guest:code_of "churn")
@@ -406,14 +400,14 @@ describe("moonwatch check container_rt, while containers come and go,", function
     end
   end
 
-  it("tells of a container from its first message on, and no more when it is gone", function()
+  case("tells of a container from its first message on, and no more when it is gone", function()
     assert.is_nil(mortal_in "unborn")
     assert.is_not_nil(mortal_in "born")
     assert_within(1, mortal_in "alive".totalPct, 250, "totalPct")
     assert.is_nil(mortal_in "gone")
   end)
 
-  it("begins afresh with a container that comes again under its id", function()
+  case("begins afresh with a container that comes again under its id", function()
     assert.is_not_nil(mortal_in "again")
     for _, message in ipairs(guest:json_lines "life") do
       for _, row in ipairs(message.stats) do
@@ -424,8 +418,6 @@ describe("moonwatch check container_rt, while containers come and go,", function
 end)
 
 describe("moonwatch doctor, with version 2 of cgroups,", function()
-  before_each(need_guest)
-
   local function statuses(step)
     local other = {}
     for _, finding in ipairs(guest:json(step)) do
@@ -436,12 +428,12 @@ describe("moonwatch doctor, with version 2 of cgroups,", function()
     return other
   end
 
-  it("finds all well", function()
+  case("finds all well", function()
     assert.same({}, statuses "doctor")
     assert.equal(0, guest:code_of "doctor")
   end)
 
-  it("tells which cgroup does not hand a controller down, and what that costs", function()
+  case("tells which cgroup does not hand a controller down, and what that costs", function()
     local findings = statuses "lacking/doctor"
 
     assert.equal(1, guest:code_of "lacking/doctor")
@@ -453,13 +445,13 @@ describe("moonwatch doctor, with version 2 of cgroups,", function()
     assert.not_matches("pids_current", costs, 1, true)
   end)
 
-  it("finds all well after its cure was typed in", function()
+  case("finds all well after its cure was typed in", function()
     assert.equal("echo +memory > /sys/fs/cgroup/lacking/cgroup.subtree_control\n", guest:read "lacking/cure")
     assert.same({}, statuses "lacking/cured")
     assert.equal(0, guest:code_of "lacking/cured")
   end)
 
-  it("does not make zeros of the figures that are not there", function()
+  case("does not make zeros of the figures that are not there", function()
     local figures = stats_of("lacking", "lacking/stats")
 
     assert.is_nil(figures.memory_usage_bytes)
