@@ -50,13 +50,16 @@ struct mw_witness {
   char id[];
 };
 
+#define MW_INITIAL_PID_NAMESPACE 0xEFFFFFFC /* its inode: include/linux/proc_ns.h */
+
 struct mw_proc {
   /* constant after open */
   struct mw_proc_config config;
   char *root;
   int root_fd;
-  bool is_kernels;   /* a real /proc, not a recorded one */
-  bool has_own_pids; /* its ids are those of this process's own pid namespace */
+  bool is_kernels;    /* a real /proc, not a recorded one */
+  bool has_own_pids;  /* its ids are those of this process's own pid namespace */
+  bool sees_all_pids; /* and that one has all processes of the machine in it */
 
   pthread_mutex_t mutex; /* guards what follows */
   struct mw_witness *witnesses, *by_age;

@@ -19,7 +19,6 @@
  * too, there is none: name, colon, and 16 numbers of 20 digits with a blank. */
 #define PAGE_BYTES 4096
 #define LINE_MAX_BYTES 360
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFC       /* its inode: include/linux/proc_ns.h */
 #define CGROUP_HEAD_BYTES 2048                 /* more than the paths that people have are long */
 #define DEATHS_MAX_AGE_NS (100 * MW_NS_PER_MS) /* longer than a pass takes */
 #define CONFIRMATIONS_MAX 9 /* of a witness, between two looks at all processes */
@@ -71,7 +70,7 @@ static bool first_is_of_host(const struct mw_proc *proc)
   struct stat status;
 
   if (!proc->is_kernels || (fstatat(proc->root_fd, "1/ns/pid", &status, 0) == 0 &&
-                            status.st_ino == INITIAL_PID_NAMESPACE))
+                            status.st_ino == MW_INITIAL_PID_NAMESPACE))
     return true;
   ssize_t first_bytes = mw_file_read_head(proc->root_fd, "1/cgroup", first, sizeof first, NULL);
   ssize_t own_bytes = mw_file_read_head(proc->root_fd, "self/cgroup", own, sizeof own, NULL);

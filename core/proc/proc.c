@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -72,6 +73,14 @@ static bool names_own_pids(const struct mw_proc *proc)
           mw_proc_parse_only_pid((struct mw_slice){text.data, text.len_bytes}) == getpid());
 }
 
+static bool is_in_first_pid_namespace(const struct mw_proc *proc)
+{
+  struct stat status;
+
+  return fstatat(proc->root_fd, "self/ns/pid", &status, 0) == 0 &&
+         status.st_ino == MW_INITIAL_PID_NAMESPACE;
+}
+
 struct mw_proc *mw_proc_open(const struct mw_proc_config *config, struct mw_error *err)
 {
   struct mw_proc *proc = calloc(1, sizeof *proc);
@@ -95,6 +104,7 @@ struct mw_proc *mw_proc_open(const struct mw_proc_config *config, struct mw_erro
     goto fail;
   proc->is_kernels = is_proc_file_system(proc->root_fd);
   proc->has_own_pids = names_own_pids(proc);
+  proc->sees_all_pids = proc->has_own_pids && proc->is_kernels && is_in_first_pid_namespace(proc);
   mw_witness_init(proc);
   return proc;
 
@@ -120,6 +130,11 @@ void mw_proc_close(struct mw_proc *proc)
 bool mw_proc_has_own_pids(const struct mw_proc *proc)
 {
   return proc->has_own_pids; /* does not change after open */
+}
+
+bool mw_proc_sees_all_pids(const struct mw_proc *proc)
+{
+  return proc->sees_all_pids;
 }
 
 /* ---- Files of a process ---- */

@@ -54,7 +54,8 @@ static bool tells(struct mw_stats_cgroup_source *source, const char *id, const s
     return mw_proc_has_own_pids(source->config.proc);
   if (pids->hidden_count > 0)
     return false;
-  return !leaves_out_hidden(source) || (count_tasks(source, id, &tasks) && tasks == 0);
+  return mw_proc_sees_all_pids(source->config.proc) || !leaves_out_hidden(source) ||
+         (count_tasks(source, id, &tasks) && tasks == 0);
 }
 
 /* What the list says where nobody knows who is meant. @return 0, or -EACCES when it is empty, and

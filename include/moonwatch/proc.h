@@ -53,6 +53,10 @@ MW_API void mw_proc_close(struct mw_proc *proc); /**< accepts NULL; no other thr
  */
 MW_API bool mw_proc_has_own_pids(const struct mw_proc *proc);
 
+/** Has this process an id for every process of the machine? Then none is left out of cgroup.procs,
+ *  except for those that have ended. false where that cannot be told. */
+MW_API bool mw_proc_sees_all_pids(const struct mw_proc *proc);
+
 /* ---- Processes --------------------------------------------------------------------------- */
 
 struct mw_process {
