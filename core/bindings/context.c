@@ -177,6 +177,8 @@ static uint32_t kept_files_max(const struct mw_context *context)
 
 static struct mw_cgroups *open_cgroups(struct mw_context *context, struct mw_error *err)
 {
+  if (context->cgroups)
+    return context->cgroups;
   uint32_t files = kept_files_max(context);
   struct mw_cgroups_config config = {
       .host_root = context->host_root,
@@ -187,25 +189,24 @@ static struct mw_cgroups *open_cgroups(struct mw_context *context, struct mw_err
       .on_problem = note_problem,
       .callback_data = context,
   };
-
-  if (!context->cgroups)
-    context->cgroups = mw_cgroups_open(&config, err);
+  context->cgroups = mw_cgroups_open(&config, err);
   return context->cgroups;
 }
 
 static struct mw_proc *open_proc(struct mw_context *context, struct mw_error *err)
 {
+  if (context->proc)
+    return context->proc;
+  uint32_t files = kept_files_max(context) / PROC_SHARE;
   struct mw_proc_config config = {
       .host_root = context->host_root,
       .proc_root = context->proc_root,
       .clock = context->config.clock,
-      .kept_files_max = kept_files_max(context) / PROC_SHARE,
+      .kept_files_max = files > 0 ? files : 1, /* 0 would be the default */
       .on_read = context->config.on_read ? forward_read : NULL,
       .callback_data = context,
   };
-
-  if (!context->proc)
-    context->proc = mw_proc_open(&config, err);
+  context->proc = mw_proc_open(&config, err);
   return context->proc;
 }
 
