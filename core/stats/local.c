@@ -31,8 +31,9 @@ static bool leaves_out_hidden(const struct mw_stats_cgroup_source *source)
   return false;
 }
 
-/* As the kernel counts them, whoever can see them. @return false where it does not count. */
-static bool count_tasks(struct mw_stats_cgroup_source *source, const char *id, uint64_t *tasks)
+/* As the kernel counts them, whoever can see them. @return 0; -ENODATA where it does not count;
+ * -ENOMEM. */
+static int count_tasks(struct mw_stats_cgroup_source *source, const char *id, uint64_t *tasks)
 {
   struct mw_cgroup_sample sample = {0};
   uint32_t cpus = mw_host_cpu_count(source->config.host);
@@ -41,7 +42,9 @@ static bool count_tasks(struct mw_stats_cgroup_source *source, const char *id, u
                            &sample, NULL);
   bool known = rc == 0 && mw_figures_get(&sample.figures, MW_PIDS_CURRENT, tasks);
   mw_cgroup_sample_deinit(&sample);
-  return known;
+  if (known)
+    return 0;
+  return rc == -ENOMEM ? rc : -ENODATA;
 }
 
 /* Does the list say how many there are, and who? It calls them what this process's own pid
@@ -55,7 +58,7 @@ static bool tells(struct mw_stats_cgroup_source *source, const char *id, const s
   if (pids->hidden_count > 0)
     return false;
   return mw_proc_sees_all_pids(source->config.proc) || !leaves_out_hidden(source) ||
-         (count_tasks(source, id, &tasks) && tasks == 0);
+         (count_tasks(source, id, &tasks) == 0 && tasks == 0);
 }
 
 /* What the list says where nobody knows who is meant. @return 0, or -EACCES when it is empty, and
@@ -67,7 +70,7 @@ static int count_alone(struct mw_stats_cgroup_source *source, const char *id, st
 
   pids->hidden_count += pids->count;
   pids->count = 0;
-  if (pids->hidden_count > 0 || !count_tasks(source, id, &tasks) || tasks == 0)
+  if (pids->hidden_count > 0 || count_tasks(source, id, &tasks) < 0 || tasks == 0)
     return 0;
   return mw_error_set(err, EACCES,
                       "no process of container %s can be seen from this pid namespace: share the "
@@ -95,19 +98,19 @@ static int find_processes(struct mw_stats_cgroup_source *source, const char *id,
 
 /* The kernel leaves a process that has ended out of cgroup.procs, and counts it until somebody has
  * waited for it. */
-static bool lacks_some(const struct mw_stats_cgroup_source *source, const char *id,
-                       const struct mw_process_totals *totals)
+static int find_lack(struct mw_stats_cgroup_source *source, const char *id,
+                     const struct mw_process_totals *totals, bool *lacks, struct mw_error *err)
 {
-  struct mw_cgroup_sample sample = {0};
-  uint64_t tasks;
+  uint64_t tasks = 0;
 
-  bool lacks = totals->threads_present &&
-               mw_cgroups_read(source->config.cgroups, id, mw_host_cpu_count(source->config.host),
-                               UINT64_C(1) << MW_PIDS_CURRENT, &sample, NULL) == 0 &&
-               mw_figures_get(&sample.figures, MW_PIDS_CURRENT, &tasks) &&
-               tasks > totals->threads_count;
-  mw_cgroup_sample_deinit(&sample);
-  return lacks;
+  *lacks = false;
+  if (!totals->threads_present)
+    return 0;
+  int rc = count_tasks(source, id, &tasks);
+  if (rc == -ENOMEM)
+    return mw_error_set(err, ENOMEM, "out of memory for the tasks of container %s", id);
+  *lacks = rc == 0 && tasks > totals->threads_count;
+  return 0;
 }
 
 static bool is_zombie(struct mw_proc *proc, int32_t pid)
@@ -139,12 +142,15 @@ static int read_processes(void *data, const struct mw_stats_request *request,
                           struct mw_process_sample *out, struct mw_error *err)
 {
   struct mw_stats_cgroup_source *source = data;
+  bool lacks;
 
   int rc = find_processes(source, request->container.id, request->max_age_ms, &out->pids,
                           &out->read_ns, err);
   if (rc == 0)
     rc = mw_proc_totals(source->config.proc, &out->pids, &out->totals, err);
-  if (rc < 0 || !lacks_some(source, request->container.id, &out->totals))
+  if (rc == 0)
+    rc = find_lack(source, request->container.id, &out->totals, &lacks, err);
+  if (rc < 0 || !lacks)
     return rc;
   rc = add_zombies(source, request, &out->pids, err);
   return rc == 0 ? mw_proc_totals(source->config.proc, &out->pids, &out->totals, err) : rc;

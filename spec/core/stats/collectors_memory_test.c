@@ -162,12 +162,46 @@ static void every_allocation_of_the_collector_of_this_host_may_fail(void **state
   local_host_remove(&host);
 }
 
+/* Without memory nobody knows; that there is none is nobody's answer. */
+static void every_allocation_of_a_search_for_zombies_may_fail(void **state)
+{
+  const struct mw_container_ref one = {.id = LOCAL_ID("01")};
+  struct local_host host;
+  bool reached = true;
+
+  (void)state;
+  failing_allocation = 0;
+  local_host_init(&host);
+  local_host_zombie(&host, 103, "01");
+  local_host_write(&host, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n");
+  local_host_write(&host, LOCAL_CGROUP("01") "/pids.current", "7\n");
+  for (long n = 1; reached; n++) {
+    struct mw_process_sample sample = {0};
+    struct mw_error err;
+    assert_int_equal(local_host_open(&host, &err), 0);
+    allocations_total = 0;
+    failing_allocation = n;
+    int rc = mw_stats_processes(host.stats, &one, 0, &sample, &err);
+    reached = allocations_total >= n;
+    failing_allocation = 0;
+    assert_true(rc == 0 || rc == -ENOMEM || rc == -ENOENT);
+    if (rc == 0)
+      assert_int_equal(sample.totals.zombies_count, 1);
+    assert_int_equal(mw_stats_processes(host.stats, &one, 0, &sample, &err), 0);
+    assert_int_equal(sample.totals.zombies_count, 1);
+    mw_process_sample_deinit(&sample);
+    local_host_close(&host);
+  }
+  local_host_remove(&host);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_allocation_of_several_collectors_may_fail),
       cmocka_unit_test(filling_gaps_allocates_nothing_in_the_long_run),
       cmocka_unit_test(every_allocation_of_the_collector_of_this_host_may_fail),
+      cmocka_unit_test(every_allocation_of_a_search_for_zombies_may_fail),
   };
 
   return cmocka_run_group_tests_name("core/stats: collectors without memory", tests, NULL, NULL);

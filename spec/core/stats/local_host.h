@@ -78,6 +78,18 @@ static inline void local_host_process(const struct local_host *host, int32_t pid
                    "    lo: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
+/** A process of container @p end that has ended, and that nobody has waited for. */
+static inline void local_host_zombie(const struct local_host *host, int32_t pid, const char *end)
+{
+  char name[64], text[512];
+
+  local_host_process(host, pid, end);
+  snprintf(name, sizeof name, "proc/%d/stat", pid);
+  snprintf(text, sizeof text,
+           "%d (z) Z 1 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 %d 0 0 0 0 0 0\n", pid, pid);
+  local_host_write(host, name, text);
+}
+
 static inline void local_host_init(struct local_host *host)
 {
   memset(host, 0, sizeof *host);

@@ -300,9 +300,7 @@ static void a_walk_that_nobody_needs_is_forgotten(void **state)
 /* Container 01 has so many tasks by the count of its cgroup; 103 has ended, and is in no list. */
 static void count_tasks(struct fixture *f, const char *tasks)
 {
-  local_host_process(&f->host, 103, "01");
-  local_host_write(&f->host, "proc/103/stat",
-                   "103 (c) Z 1 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 103 0 0 0 0 0 0\n");
+  local_host_zombie(&f->host, 103, "01");
   local_host_close(&f->host);
   local_host_write(&f->host, "sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n");
   local_host_write(&f->host, LOCAL_CGROUP("01") "/pids.current", tasks);
