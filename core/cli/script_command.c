@@ -141,11 +141,10 @@ static int open_task(struct work *work)
 int mw_script_command_run(struct mw_script_command *command)
 {
   struct work work = {.command = command};
-  char columns[24];
   int rc;
 
-  snprintf(columns, sizeof columns, "%u", mw_cli_terminal_columns());
-  if ((rc = mw_script_command_set(command, "columns", columns)) != 0 ||
+  snprintf(command->columns, sizeof command->columns, "%u", mw_cli_terminal_columns());
+  if ((rc = mw_script_command_set(command, "columns", command->columns)) != 0 ||
       (rc = mw_script_command_set(command, "format",
                                   command->format == MW_CLI_JSON ? "json" : "table")) != 0)
     return rc;

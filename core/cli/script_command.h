@@ -29,6 +29,7 @@ struct mw_script_command {
   unsigned runs;     /**< how often it is run; sources run before each */
   double interval_s; /**< between two runs */
   bool without_sources;
+  char columns[24]; /**< the text of that option */
 };
 
 /** Codes of the options that these commands share; their own begin at MW_OPTION_OWN. */

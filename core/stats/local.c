@@ -142,7 +142,7 @@ static int read_processes(void *data, const struct mw_stats_request *request,
                           struct mw_process_sample *out, struct mw_error *err)
 {
   struct mw_stats_cgroup_source *source = data;
-  bool lacks;
+  bool lacks = false;
 
   int rc = find_processes(source, request->container.id, request->max_age_ms, &out->pids,
                           &out->read_ns, err);
