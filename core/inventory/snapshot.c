@@ -167,7 +167,7 @@ static struct entry *entry_new(const struct parts *parts, struct mw_record *merg
     mw_record_release(merged);
     return NULL;
   }
-  const char **names = (const char **)&entry->parts[parts->count];
+  const char **names = (const char **)(void *)&entry->parts[parts->count];
   char *texts = (char *)&names[parts->count];
   for (size_t i = 0; i < parts->count; i++) {
     entry->parts[i] = mw_record_share(parts->records[i]);
