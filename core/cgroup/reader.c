@@ -484,19 +484,6 @@ static int read_files(struct reading *reading)
   return 0;
 }
 
-static void derive_memory(struct mw_figures *figures)
-{
-  uint64_t usage, inactive_file, stack, slab;
-
-  if (mw_figures_get(figures, MW_MEMORY_USAGE_BYTES, &usage) &&
-      mw_figures_get(figures, MW_MEMORY_INACTIVE_FILE_BYTES, &inactive_file))
-    mw_figures_set(figures, MW_MEMORY_WORKING_SET_BYTES,
-                   usage > inactive_file ? usage - inactive_file : 0);
-  if (mw_figures_get(figures, MW_MEMORY_KERNEL_STACK_BYTES, &stack) &&
-      mw_figures_get(figures, MW_MEMORY_SLAB_BYTES, &slab) && stack <= UINT64_MAX - slab)
-    mw_figures_set(figures, MW_MEMORY_KERNEL_BYTES, stack + slab);
-}
-
 static void derive_cpu_limit(struct reading *reading, uint32_t host_cpus)
 {
   struct mw_cgroup_entry *entry = reading->entry;
@@ -560,7 +547,7 @@ static int complete(struct reading *reading, uint32_t host_cpus, int64_t now_ns,
 
   if (mw_sample_merge(out, &entry->limits) < 0)
     return mw_error_set(err, ENOMEM, "out of memory for the devices of %s", entry->found.id);
-  derive_memory(&out->figures);
+  mw_sample_derive_memory(&out->figures);
   derive_cpu_limit(reading, host_cpus);
   mw_pod_note_own(cgroups, entry, out);
   if (reading->wanted & POD_OOM)

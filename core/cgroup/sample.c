@@ -97,6 +97,19 @@ int mw_sample_merge(struct mw_cgroup_sample *to, const struct mw_cgroup_sample *
   return 0;
 }
 
+void mw_sample_derive_memory(struct mw_figures *figures)
+{
+  uint64_t usage, inactive_file, stack, slab;
+
+  if (mw_figures_get(figures, MW_MEMORY_USAGE_BYTES, &usage) &&
+      mw_figures_get(figures, MW_MEMORY_INACTIVE_FILE_BYTES, &inactive_file))
+    mw_figures_set(figures, MW_MEMORY_WORKING_SET_BYTES,
+                   usage > inactive_file ? usage - inactive_file : 0);
+  if (mw_figures_get(figures, MW_MEMORY_KERNEL_STACK_BYTES, &stack) &&
+      mw_figures_get(figures, MW_MEMORY_SLAB_BYTES, &slab) && stack <= UINT64_MAX - slab)
+    mw_figures_set(figures, MW_MEMORY_KERNEL_BYTES, stack + slab);
+}
+
 /* The limit that @p figures set, in percent; 0 is none. */
 static double limit_percent(const struct mw_figures *figures, uint32_t host_cpus)
 {

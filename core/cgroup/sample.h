@@ -1,4 +1,4 @@
-/** @file sample.h  The devices of a reading while it is put together. */
+/** @file sample.h  A reading while it is put together. */
 #ifndef MW_CGROUP_SAMPLE_H
 #define MW_CGROUP_SAMPLE_H
 
@@ -15,5 +15,9 @@ struct mw_io_device *mw_sample_device(struct mw_cgroup_sample *sample, uint32_t 
 
 /** Add the figures and devices of @p from to @p to. @return 0 or -ENOMEM. */
 int mw_sample_merge(struct mw_cgroup_sample *to, const struct mw_cgroup_sample *from);
+
+/** Work out what is made of other figures, where all of its parts are there: the working set, and
+ *  the kernel's memory of version 2. */
+void mw_sample_derive_memory(struct mw_figures *figures);
 
 #endif
