@@ -223,6 +223,11 @@ describe("moonwatch.cgroup", function()
       assert.same({ memory_kernel_stack_bytes = 49152 }, figures_of(assert(cgroup.read(ID))))
     end)
 
+    it("adds both parts of kernel memory", function()
+      open(v2_host { ["memory.stat"] = "kernel_stack 49152\nslab 4096\n" })
+      assert.equal(53248, assert(cgroup.read(ID)).memory_kernel_bytes)
+    end)
+
     it("returns limits of swap, and of huge pages where nought is one", function()
       open(v2_host {
         ["memory.swap.max"] = "8192\n", ["memory.swap.high"] = "4096\n", ["memory.swap.current"] = "512\n",
