@@ -45,6 +45,16 @@ int mw_cli_flush(void);
 
 enum mw_cli_format { MW_CLI_TABLE, MW_CLI_JSON };
 
+/** A command that shows the host below host_root (NULL: this one) and needs nothing else. */
+struct mw_cli_host_command {
+  const char *name; /**< "doctor" */
+  const char *help;
+  int (*show)(const char *host_root, enum mw_cli_format format); /**< @return an exit code */
+};
+
+/** Read its options (--format, --help, --host-root) and show it. @return an exit code. */
+int mw_cli_host_command(const struct mw_cli_host_command *command, int argc, char **argv);
+
 /** --interval @p text of @p command. @return 0, or what mw_cli_usage returns. */
 int mw_cli_parse_interval(const char *command, const char *text, double *interval_s);
 

@@ -1,7 +1,6 @@
 /* moonwatch doctor: what this host permits, and how to get what it does not. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +10,22 @@
 #include "cli/cli.h"
 #include "cli/doctor.h"
 
-static void print_help(void)
-{
-  puts("Usage: moonwatch doctor [OPTION...]\n"
-       "\n"
-       "Look at what this host permits: its cgroup controllers, the files of some\n"
-       "containers, /proc, and the rights and limits of this process. Each finding\n"
-       "says what it costs, in names of figures, and the line that cures it. Run it\n"
-       "as the user, and in the container, that the agent runs as and in.\n"
-       "\n"
-       "Options:\n"
-       "  --format table|json  how to print (default: table)\n"
-       "  --host-root DIR      look at the host below DIR (default: /)\n"
-       "  --help               show this\n"
-       "\n"
-       "Status: ok; info, good to know, and fine; warn, some figures are lost; fail, no\n"
-       "container can be seen.\n"
-       "Exit codes: 0 fine, 1 something warns or fails, 2 wrong usage.");
-}
+static const char help[] =
+    "Usage: moonwatch doctor [OPTION...]\n"
+    "\n"
+    "Look at what this host permits: its cgroup controllers, the files of some\n"
+    "containers, /proc, and the rights and limits of this process. Each finding\n"
+    "says what it costs, in names of figures, and the line that cures it. Run it\n"
+    "as the user, and in the container, that the agent runs as and in.\n"
+    "\n"
+    "Options:\n"
+    "  --format table|json  how to print (default: table)\n"
+    "  --host-root DIR      look at the host below DIR (default: /)\n"
+    "  --help               show this\n"
+    "\n"
+    "Status: ok; info, good to know, and fine; warn, some figures are lost; fail, no\n"
+    "container can be seen.\n"
+    "Exit codes: 0 fine, 1 something warns or fails, 2 wrong usage.";
 
 int mw_doctor_read(const struct mw_doctor *doctor, const char *name, struct mw_buf *out)
 {
@@ -127,41 +124,9 @@ static int run_doctor(const char *host_root, enum mw_cli_format format)
   return rc;
 }
 
-enum option_code { OPTION_FORMAT = 256, OPTION_HELP, OPTION_HOST_ROOT };
-
 int mw_command_doctor(int argc, char **argv)
 {
-  static const struct option options[] = {
-      {"format", required_argument, NULL, OPTION_FORMAT},
-      {"help", no_argument, NULL, OPTION_HELP},
-      {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
-      {0},
-  };
-  enum mw_cli_format format = MW_CLI_TABLE;
-  const char *host_root = NULL;
-  struct mw_error err;
-  int option;
+  const struct mw_cli_host_command command = {.name = "doctor", .help = help, .show = run_doctor};
 
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-    switch (option) {
-    case OPTION_FORMAT:
-      if (mw_cli_parse_format(optarg, &format, &err) < 0)
-        return mw_cli_usage("doctor", "%s", err.text);
-      break;
-    case OPTION_HELP:
-      print_help();
-      return MW_EXIT_FINE;
-    case OPTION_HOST_ROOT:
-      host_root = optarg;
-      break;
-    default:
-      return mw_cli_bad_option("doctor", option, argv, options);
-    }
-  }
-  if (optind < argc)
-    return mw_cli_usage("doctor", "what is \"%s\" for?", argv[optind]);
-  if (host_root && mw_cli_check_host_root(host_root, &err) < 0)
-    return mw_cli_usage("doctor", "%s", err.text);
-  return run_doctor(host_root, format);
+  return mw_cli_host_command(&command, argc, argv);
 }

@@ -1,6 +1,5 @@
 /* moonwatch host: what is known about this host. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +10,18 @@
 #include "moonwatch/host.h"
 #include "json/writer.h"
 
-static void print_help(void)
-{
-  puts("Usage: moonwatch host [OPTION...]\n"
-       "\n"
-       "Show what is known about this host: name, kernel, CPUs, memory, start, and\n"
-       "which version of cgroups each controller has.\n"
-       "\n"
-       "Options:\n"
-       "  --format table|json  how to print (default: table)\n"
-       "  --host-root DIR      look at the host below DIR (default: /)\n"
-       "  --help               show this\n"
-       "\n"
-       "Exit codes: 0 fine, 1 something could not be read, 2 wrong usage.");
-}
+static const char help[] =
+    "Usage: moonwatch host [OPTION...]\n"
+    "\n"
+    "Show what is known about this host: name, kernel, CPUs, memory, start, and\n"
+    "which version of cgroups each controller has.\n"
+    "\n"
+    "Options:\n"
+    "  --format table|json  how to print (default: table)\n"
+    "  --host-root DIR      look at the host below DIR (default: /)\n"
+    "  --help               show this\n"
+    "\n"
+    "Exit codes: 0 fine, 1 something could not be read, 2 wrong usage.";
 
 struct facts {
   struct mw_host *host;
@@ -192,41 +189,9 @@ static int show(const char *host_root, enum mw_cli_format format)
   return facts.failed ? MW_EXIT_FAILED : MW_EXIT_FINE;
 }
 
-enum option_code { OPTION_FORMAT = 256, OPTION_HELP, OPTION_HOST_ROOT };
-
 int mw_command_host(int argc, char **argv)
 {
-  static const struct option options[] = {
-      {"format", required_argument, NULL, OPTION_FORMAT},
-      {"help", no_argument, NULL, OPTION_HELP},
-      {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
-      {0},
-  };
-  const char *host_root = NULL;
-  enum mw_cli_format format = MW_CLI_TABLE;
-  struct mw_error err;
-  int option;
+  const struct mw_cli_host_command command = {.name = "host", .help = help, .show = show};
 
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-    switch (option) {
-    case OPTION_FORMAT:
-      if (mw_cli_parse_format(optarg, &format, &err) < 0)
-        return mw_cli_usage("host", "%s", err.text);
-      break;
-    case OPTION_HELP:
-      print_help();
-      return MW_EXIT_FINE;
-    case OPTION_HOST_ROOT:
-      host_root = optarg;
-      break;
-    default:
-      return mw_cli_bad_option("host", option, argv, options);
-    }
-  }
-  if (optind < argc)
-    return mw_cli_usage("host", "what is \"%s\" for?", argv[optind]);
-  if (host_root && mw_cli_check_host_root(host_root, &err) < 0)
-    return mw_cli_usage("host", "%s", err.text);
-  return show(host_root, format);
+  return mw_cli_host_command(&command, argc, argv);
 }
