@@ -76,19 +76,12 @@ function M.run(context)
   end
 
   rename_limit(items)
-  local batches = batch.split(items, options.max_per_message)
-  local message = {
+  batch.emit(context, "container", {
     hostName = host.hostname(),
     info = facts.system_info(now_s),
     networkId = options.network_id ~= "" and options.network_id or nil,
     containerHostType = host.container_host_type(),
-    groupId = context:next_group_id(),
-    groupSize = #batches,
-  }
-  for _, items_of_batch in ipairs(batches) do
-    message.containers = items_of_batch
-    context:emit("container", message)
-  end
+  }, "containers", items)
   context:gauge(HOST_COUNT, #items, HOST_COUNT_TAGS)
   return true
 end

@@ -29,19 +29,12 @@ function M.run(context)
     return true
   end
 
-  local batches = batch.split(stats, options.max_per_message)
-  local message = {
+  batch.emit(context, "container_rt", {
     hostName = host.hostname(),
     numCpus = host.cpu_count(),
     totalMemory = facts.memory_total_bytes(now_s),
     containerHostType = host.container_host_type(),
-    groupId = context:next_group_id(),
-    groupSize = #batches,
-  }
-  for _, stats_of_batch in ipairs(batches) do
-    message.stats = stats_of_batch
-    context:emit("container_rt", message)
-  end
+  }, "stats", stats)
   return true
 end
 

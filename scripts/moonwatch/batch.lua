@@ -43,4 +43,19 @@ function M.split(items, max_per_message)
   return batches
 end
 
+--- Send a list in as many messages as it takes. They share one group id, and all that `message` has.
+---@param context CheckContext
+---@param kind string
+---@param message table  is filled anew for each
+---@param field string  where the items go
+---@param items table[]  at least one
+function M.emit(context, kind, message, field, items)
+  local batches = M.split(items, context.options.max_per_message)
+  message.groupId, message.groupSize = context:next_group_id(), #batches
+  for _, batch in ipairs(batches) do
+    message[field] = batch
+    context:emit(kind, message)
+  end
+end
+
 return M
