@@ -4,7 +4,8 @@
  * Encoding is what every message pays for, hence two measures. Nothing is allocated in Lua between
  * the first key and the last byte (lua_next, lua_rawgeti and lua_rawseti never run the collector):
  * so no finalizer changes a table under our hands, and pointers into its strings hold. And since
- * messages repeat a few shapes of object, the sorted order of their keys is remembered.
+ * messages repeat a few shapes of object, their keys are remembered, sorted and encoded
+ * (json_shape.h).
  */
 #include "bindings/lua_json.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "bindings/json_shape.h"
 #include "bindings/lua_util.h"
 #include "json/writer.h"
 
@@ -50,11 +52,6 @@ void mw_lua_json_push_list_type(lua_State *L)
 
 /* ---- Encoder ---- */
 
-#define SHAPES_MAX 32
-#define SHAPE_PLACES 4 /* where a shape may be */
-#define SHAPE_MEMBERS_MAX 64
-#define SHAPE_KEYS_MAX_BYTES 2048
-
 #define KEPT_TEXT_BYTES ((size_t)1 << 20) /* larger memory is given back after use */
 #define KEPT_MEMBERS 4096
 
@@ -69,17 +66,9 @@ struct value {
 };
 
 struct member {
-  struct mw_slice key;
+  const void *id; /* of its key, as lua_topointer has it */
   struct value value;
-  uint8_t position; /* before sorting; only of small objects */
-};
-
-/* The keys of an object, in the order of lua_next, and their positions in sorted order. */
-struct shape {
-  size_t count;
-  uint8_t order[SHAPE_MEMBERS_MAX];
-  uint16_t key_bytes[SHAPE_MEMBERS_MAX];
-  char keys[];
+  struct mw_slice key; /* filled in only where no shape is known */
 };
 
 /* One step of the way from the root to a value; an index of 0 means the key. */
@@ -88,13 +77,16 @@ struct step {
   int index;
 };
 
-/* One for each state, a userdata whose environment is the table of children. */
+/* What the environment of the encoder's userdata has. */
+enum { ENV_CHILDREN = 1, ENV_ANCHORS };
+
+/* One for each state, a userdata. */
 struct encoder {
   struct mw_buf text;     /* of json.encode */
   struct member *members; /* of all objects that are being written, the innermost last */
   size_t members_count;
   size_t members_capacity;
-  struct shape *shapes[SHAPES_MAX];
+  struct mw_json_shapes shapes;
   int children_count;
   int children_peak;
   bool text_leaves; /* it is being given to Lua: a finalizer that encodes meanwhile makes another */
@@ -102,7 +94,7 @@ struct encoder {
   /* During one call: */
   struct mw_json_writer writer;
   struct mw_error *err;
-  int children_index; /* on the stack */
+  int children_index, anchors_index; /* on the stack */
   const void *list_type;
   struct step path[MW_JSON_DEPTH_MAX + 1];
   unsigned depth; /* steps in path */
@@ -129,11 +121,17 @@ static int encoder_gc(lua_State *L)
 
   mw_buf_deinit(&e->text);
   free_members(e);
-  for (size_t i = 0; i < SHAPES_MAX; i++) {
-    free(e->shapes[i]);
-    e->shapes[i] = NULL;
-  }
+  mw_json_shapes_deinit(&e->shapes);
   return 0;
+}
+
+/* Give the encoder on top of the stack an empty table at @p place of its environment. */
+static void renew(lua_State *L, int place)
+{
+  lua_getfenv(L, -1);
+  lua_newtable(L);
+  lua_rawseti(L, -2, place);
+  lua_pop(L, 1);
 }
 
 static struct encoder *push_encoder(lua_State *L)
@@ -146,8 +144,10 @@ static struct encoder *push_encoder(lua_State *L)
   lua_pop(L, 1);
   e = mw_lua_push_box(L, sizeof *e, encoder_gc);
   mw_buf_init(&e->text, MW_LUA_JSON_MAX_BYTES);
-  lua_newtable(L);
+  lua_createtable(L, 2, 0);
   lua_setfenv(L, -2);
+  renew(L, ENV_CHILDREN);
+  renew(L, ENV_ANCHORS);
   register_value(L, &encoder_key);
   return e;
 }
@@ -156,11 +156,10 @@ static struct encoder *push_encoder(lua_State *L)
  * on top of the stack. */
 static void reset_encoder(lua_State *L, struct encoder *e)
 {
-  if (e->children_count > 0 || e->children_peak > KEPT_MEMBERS) {
-    lua_newtable(L);
-    lua_setfenv(L, -2);
-  }
+  if (e->children_count > 0 || e->children_peak > KEPT_MEMBERS)
+    renew(L, ENV_CHILDREN);
   give_back_memory(e);
+  mw_json_shapes_release(&e->shapes);
   mw_buf_clear(&e->text);
   e->children_count = e->children_peak = 0;
   e->members_count = 0;
@@ -218,95 +217,6 @@ static void enter(struct encoder *e, struct mw_slice key, int index)
 static void leave(struct encoder *e)
 {
   e->depth--;
-}
-
-/* ---- Order of keys ---- */
-
-static int compare_members(const void *left, const void *right)
-{
-  const struct mw_slice *a = &((const struct member *)left)->key;
-  const struct mw_slice *b = &((const struct member *)right)->key;
-  size_t common_bytes = a->len_bytes < b->len_bytes ? a->len_bytes : b->len_bytes;
-  int order = memcmp(a->data, b->data, common_bytes);
-
-  return order ? order : (a->len_bytes > b->len_bytes) - (a->len_bytes < b->len_bytes);
-}
-
-static bool shape_fits(const struct shape *shape, const struct member *members, size_t count)
-{
-  const char *key = shape->keys;
-
-  if (shape->count != count)
-    return false;
-  for (size_t i = 0; i < count; key += shape->key_bytes[i], i++)
-    if (members[i].key.len_bytes != shape->key_bytes[i] ||
-        memcmp(members[i].key.data, key, shape->key_bytes[i]) != 0)
-      return false;
-  return true;
-}
-
-/* The keys, still unsorted; the order comes later. NULL: not worth it, or no memory. */
-static struct shape *shape_new(const struct member *members, size_t count)
-{
-  size_t keys_bytes = 0;
-  for (size_t i = 0; i < count; i++)
-    keys_bytes += members[i].key.len_bytes;
-  if (keys_bytes > SHAPE_KEYS_MAX_BYTES)
-    return NULL;
-
-  struct shape *shape = malloc(sizeof *shape + keys_bytes);
-  if (!shape)
-    return NULL;
-  char *end = shape->keys;
-  shape->count = count;
-  for (size_t i = 0; i < count; i++) {
-    shape->key_bytes[i] = (uint16_t)members[i].key.len_bytes;
-    end = mempcpy(end, members[i].key.data, members[i].key.len_bytes);
-  }
-  return shape;
-}
-
-/*
- * Where the shape of these members is, or will be. @p hash picks the place: it is made of addresses
- * of keys, which prove nothing, so the keys themselves are compared. Shapes that take turns at one
- * place would be made anew each time, hence the places after it.
- */
-static struct shape **find_shape(struct encoder *e, const struct member *members, size_t count,
-                                 uint64_t hash, bool *fits)
-{
-  size_t first = hash >> 32 & (SHAPES_MAX - 1);
-
-  for (size_t i = 0; i < SHAPE_PLACES; i++) {
-    struct shape **place = &e->shapes[(first + i) & (SHAPES_MAX - 1)];
-    *fits = *place && shape_fits(*place, members, count);
-    if (*fits || !*place)
-      return place;
-  }
-  return &e->shapes[first];
-}
-
-/* Write into @p order which of the @p count members at @p members comes first, second, ...; they
- * may be moved. */
-static void sort_small(struct encoder *e, struct member *members, size_t count, uint64_t hash,
-                       uint8_t order[static SHAPE_MEMBERS_MAX])
-{
-  bool fits;
-  struct shape **place = find_shape(e, members, count, hash, &fits);
-
-  if (fits) {
-    memcpy(order, (*place)->order, count);
-    return;
-  }
-  free(*place);
-  *place = shape_new(members, count);
-  for (size_t i = 0; i < count; i++)
-    members[i].position = (uint8_t)i;
-  qsort(members, count, sizeof *members, compare_members);
-  for (size_t i = 0; i < count; i++) {
-    order[i] = (uint8_t)i;
-    if (*place)
-      (*place)->order[i] = members[i].position;
-  }
 }
 
 /* ---- Values ---- */
@@ -377,10 +287,18 @@ static bool is_marked_list(struct encoder *e, lua_State *L, int index)
   return marked;
 }
 
+static struct mw_slice key_of(lua_State *L, int index)
+{
+  struct mw_slice key;
+
+  key.data = lua_tolstring(L, index, &key.len_bytes);
+  return key;
+}
+
 static struct member *add_member(struct encoder *e)
 {
   if (e->members_count == e->members_capacity) {
-    size_t capacity = e->members_capacity ? 2 * e->members_capacity : SHAPE_MEMBERS_MAX;
+    size_t capacity = e->members_capacity ? 2 * e->members_capacity : MW_JSON_SHAPE_MEMBERS_MAX;
     struct member *members = realloc(e->members, capacity * sizeof *members);
     if (!members)
       return NULL;
@@ -397,16 +315,15 @@ static struct member *add_member(struct encoder *e)
 static int collect_members(struct encoder *e, lua_State *L, uint64_t *hash)
 {
   do {
-    if (lua_type(L, -2) != LUA_TSTRING)
-      return refuse(e, "a table whose keys are not all strings");
     struct member *member = add_member(e);
     if (!member)
       return mw_error_set(e->err, ENOMEM, "out of memory for %zu members", e->members_count);
-    member->key.data = lua_tolstring(L, -2, &member->key.len_bytes);
-    *hash = (*hash ^ (uintptr_t)member->key.data) * UINT64_C(0x9E3779B97F4A7C15);
-
+    member->id = lua_topointer(L, -2);
+    *hash = mw_json_shape_hash(*hash, member->id);
     if (!take_value(L, &member->value)) {
-      enter(e, member->key, 0);
+      if (lua_type(L, -2) != LUA_TSTRING)
+        return refuse(e, "a table whose keys are not all strings");
+      enter(e, key_of(L, -2), 0);
       return refuse_type(e, L, member->value.type);
     }
     if (member->value.type == LUA_TTABLE) {
@@ -419,15 +336,28 @@ static int collect_members(struct encoder *e, lua_State *L, uint64_t *hash)
   return 0;
 }
 
-static int write_member(struct encoder *e, lua_State *L, const struct member *member)
+/* Look up the texts of the keys of the table on top of the stack, which are collected from @p first
+ * on. Anchored at @p anchor_at and behind it they live on in the table of anchors; 0: they do not.
+ */
+static int collect_keys(struct encoder *e, lua_State *L, size_t first, int anchor_at)
 {
-  mw_json_write_key_slice(&e->writer, member->key);
-  if (member->value.type != LUA_TTABLE) {
-    write_scalar(e, &member->value);
-    return e->writer.rc;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      return refuse(e, "a table whose keys are not all strings");
+    e->members[first++].key = key_of(L, -2);
+    if (anchor_at > 0) {
+      lua_pushvalue(L, -2);
+      lua_rawseti(L, e->anchors_index, anchor_at++);
+    }
   }
-  enter(e, member->key, 0);
-  lua_rawgeti(L, e->children_index, member->value.as.child);
+  return 0;
+}
+
+/* Write the table that was put away as @p child, which is under @p key. */
+static int write_child(struct encoder *e, lua_State *L, struct mw_slice key, int child)
+{
+  enter(e, key, 0);
+  lua_rawgeti(L, e->children_index, child);
   int rc = write_table(e, L); /* may move the members */
   lua_pop(L, 1);
   leave(e);
@@ -444,34 +374,98 @@ static void drop_children(struct encoder *e, lua_State *L, int first)
   }
 }
 
+static int write_shaped_child(struct encoder *e, lua_State *L, int anchor, int child)
+{
+  lua_rawgeti(L, e->anchors_index, anchor);
+  int rc = write_child(e, L, key_of(L, -1), child);
+  lua_pop(L, 1);
+  return rc;
+}
+
+/* Write the members from @p first on, whose keys @p shape knows. */
+static int write_shaped(struct encoder *e, lua_State *L, size_t first, struct mw_json_shape *shape)
+{
+  int rc = 0;
+
+  shape->users++; /* it stays while objects inside of this one look for theirs */
+  for (size_t i = 0; i < shape->count && rc == 0; i++) {
+    const struct value *value = &e->members[first + shape->order[i]].value;
+    mw_json_write_encoded_key(&e->writer, mw_json_shape_key(shape, i));
+    if (value->type == LUA_TTABLE)
+      rc = write_shaped_child(e, L, shape->anchor + shape->order[i], value->as.child);
+    else
+      write_scalar(e, value);
+  }
+  shape->users--;
+  return rc < 0 ? rc : e->writer.rc;
+}
+
+static int compare_members(const void *left, const void *right)
+{
+  return mw_json_compare_keys(((const struct member *)left)->key,
+                              ((const struct member *)right)->key);
+}
+
+/* Write the members from @p first on, whose keys are too many, or too long, to be remembered. */
+static int write_sorted(struct encoder *e, lua_State *L, size_t first)
+{
+  size_t count = e->members_count - first;
+  int rc = 0;
+
+  qsort(e->members + first, count, sizeof *e->members, compare_members);
+  for (size_t i = 0; i < count && rc == 0; i++) {
+    const struct member *member = &e->members[first + i];
+    mw_json_write_key_slice(&e->writer, member->key);
+    if (member->value.type == LUA_TTABLE)
+      rc = write_child(e, L, member->key, member->value.as.child);
+    else
+      write_scalar(e, &member->value);
+  }
+  return rc < 0 ? rc : e->writer.rc;
+}
+
+/* The shape of the members from @p first on, of the table on top of the stack. @return 0 with NULL
+ * where it is not worth remembering, and the keys are known then; or -errno. */
+static int find_shape(struct encoder *e, lua_State *L, size_t first, uint64_t hash,
+                      struct mw_json_shape **out)
+{
+  size_t count = e->members_count - first;
+  size_t place;
+
+  *out = mw_json_shapes_find(&e->shapes, hash, &e->members[first].id, sizeof *e->members, count);
+  if (*out)
+    return 0;
+  bool has_place = mw_json_shapes_make_room(&e->shapes, hash, count, &place);
+  int rc = collect_keys(e, L, first, has_place ? mw_json_shapes_anchor(place) : 0);
+  if (rc < 0 || !has_place)
+    return rc;
+  *out = mw_json_shapes_add(&e->shapes, place, &e->members[first].id, &e->members[first].key,
+                            sizeof *e->members, count);
+  return 0;
+}
+
 /* The table, a key and its value are on the stack; the table stays. */
 static int write_object(struct encoder *e, lua_State *L)
 {
-  size_t base = e->members_count;
+  size_t first = e->members_count;
   int children_base = e->children_count;
-  uint8_t order[SHAPE_MEMBERS_MAX];
+  struct mw_json_shape *shape = NULL;
   uint64_t hash = 0;
 
   if (is_marked_list(e, L, -3))
     return refuse(e, "a list whose keys are not 1, 2, 3, ...");
   int rc = collect_members(e, L, &hash);
+  if (rc == 0)
+    rc = find_shape(e, L, first, hash, &shape);
   if (rc < 0)
     return rc;
 
-  size_t count = e->members_count - base;
-  bool small = count <= SHAPE_MEMBERS_MAX;
-  if (small)
-    sort_small(e, e->members + base, count, hash, order);
-  else
-    qsort(e->members + base, count, sizeof *e->members, compare_members);
-
   mw_json_begin_object(&e->writer);
-  for (size_t i = 0; i < count && rc == 0; i++)
-    rc = write_member(e, L, &e->members[base + (small ? order[i] : i)]);
+  rc = shape ? write_shaped(e, L, first, shape) : write_sorted(e, L, first);
   if (rc < 0)
     return rc;
   mw_json_end_object(&e->writer);
-  e->members_count = base;
+  e->members_count = first;
   drop_children(e, L, children_base);
   return e->writer.rc;
 }
@@ -553,7 +547,10 @@ static struct encoder *begin(lua_State *L)
   reset_encoder(L, e);
   e->list_type = lua_topointer(L, -2);
   lua_getfenv(L, -1);
-  e->children_index = lua_gettop(L);
+  lua_rawgeti(L, -1, ENV_CHILDREN);
+  lua_rawgeti(L, -2, ENV_ANCHORS);
+  e->anchors_index = lua_gettop(L);
+  e->children_index = e->anchors_index - 1;
   return e;
 }
 

@@ -163,14 +163,22 @@ void mw_json_write_i64(struct mw_json_writer *w, int64_t value)
   put_word(w, digits, mw_json_format_i64(value, digits));
 }
 
+/* Nearly all that messages are made of: written in its place, where there is room for the longest.
+ */
 void mw_json_write_double(struct mw_json_writer *w, double value)
 {
   char digits[MW_JSON_NUMBER_BYTES];
+  struct mw_buf *buf = w->out;
 
-  if (isfinite(value))
-    put_word(w, digits, mw_json_format_double(value, digits));
-  else
+  if (!isfinite(value)) {
     mw_json_write_null(w);
+  } else if (buf->capacity_bytes - buf->len_bytes <= MW_JSON_NUMBER_BYTES + 1) {
+    put_word(w, digits, mw_json_format_double(value, digits));
+  } else if (value_fits(w)) {
+    char *at = put_comma(w, buf->data + buf->len_bytes);
+    advance(w, at + mw_json_format_double(value, at));
+    value_is_written(w);
+  }
 }
 
 void mw_json_write_slice(struct mw_json_writer *w, struct mw_slice text)
@@ -187,17 +195,39 @@ void mw_json_write_text(struct mw_json_writer *w, const char *text)
 
 /* ---- Structure ---- */
 
-void mw_json_write_key_slice(struct mw_json_writer *w, struct mw_slice key)
+/* May a key come now? */
+static bool key_fits(struct mw_json_writer *w)
 {
   if (w->rc < 0)
-    return;
-  if (!in_object(w) || w->key_written) {
-    misused(w, "a key where a value belongs");
-    return;
-  }
-  put_string(w, key, ":");
+    return false;
+  if (in_object(w) && !w->key_written)
+    return true;
+  misused(w, "a key where a value belongs");
+  return false;
+}
+
+static void key_is_written(struct mw_json_writer *w)
+{
   w->comma = false;
   w->key_written = true;
+}
+
+void mw_json_write_key_slice(struct mw_json_writer *w, struct mw_slice key)
+{
+  if (!key_fits(w))
+    return;
+  put_string(w, key, ":");
+  key_is_written(w);
+}
+
+void mw_json_write_encoded_key(struct mw_json_writer *w, struct mw_slice key)
+{
+  char *at = key_fits(w) ? room(w, key.len_bytes + 1) : NULL;
+
+  if (!at)
+    return;
+  advance(w, mempcpy(put_comma(w, at), key.data, key.len_bytes));
+  key_is_written(w);
 }
 
 void mw_json_write_key(struct mw_json_writer *w, const char *key)
