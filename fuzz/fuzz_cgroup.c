@@ -51,6 +51,21 @@ static void check_totals(const struct mw_cgroup_sample *sample, const struct mw_
   }
 }
 
+/* Read by its layout a text gives what it gave word for word, and what is cut gives no more. */
+static void check_layout(const struct mw_figure_file *file, struct mw_slice text,
+                         const struct mw_figures *expected)
+{
+  struct mw_pairs_layout layout = {0};
+  struct mw_figures figures = {0};
+
+  mw_pairs_layout_learn(&layout, file, text);
+  if (mw_pairs_layout_parse(&layout, file, text, MW_FIGURE_SET_ALL, &figures))
+    assert(memcmp(&figures, expected, sizeof figures) == 0);
+  for (size_t cut = 0; cut < text.len_bytes; cut += 7)
+    assert(!mw_pairs_layout_parse(&layout, file, (struct mw_slice){text.data, cut},
+                                  MW_FIGURE_SET_ALL, &figures));
+}
+
 static void check_file(const struct mw_figure_file *file, struct mw_slice text)
 {
   struct mw_figures figures = {0}, again = {0};
@@ -75,6 +90,8 @@ static void check_file(const struct mw_figure_file *file, struct mw_slice text)
   assert(mw_figure_file_parse(file, text, &again, &sample, NULL) == problems);
   assert(memcmp(&again, &figures, sizeof again) == 0);
   mw_cgroup_sample_deinit(&sample);
+  if (file->format == MW_FORMAT_PAIRS && problems == 0)
+    check_layout(file, text, &figures);
 }
 
 /* ---- The rest ---- */

@@ -227,10 +227,13 @@ static void make_plan(struct mw_cgroups *cgroups, const int indexes[])
         .hierarchy = (uint8_t)indexes[file->controller],
         .figures = figures_of(file),
     };
-    if (file->flags & MW_FILE_OF_POD)
+    if (file->flags & MW_FILE_OF_POD) {
       cgroups->pod_file = planned;
-    else
+    } else {
+      if (file->flags & MW_FILE_SLOW)
+        cgroups->slow_files |= UINT32_C(1) << cgroups->plan_count;
       cgroups->plan[cgroups->plan_count++] = planned;
+    }
     if (file->flags & MW_FILE_SLOW)
       cgroups->limits |= planned.figures;
     if (!(file->flags & MW_FILE_OPTIONAL))
@@ -322,6 +325,7 @@ struct mw_cgroups *mw_cgroups_open(const struct mw_cgroups_config *config, struc
   }
   pthread_mutex_init(&cgroups->mutex, NULL);
   cgroups->config = *config;
+  cgroups->entries_version = mw_place_new_version();
   set_defaults(cgroups);
   mw_buf_init(&cgroups->text, MW_CGROUP_FILE_MAX_BYTES);
   mw_buf_init(&cgroups->path, (size_t)2 * PATH_MAX);
@@ -452,8 +456,17 @@ static int no_such_id(const char *id, struct mw_error *err)
 int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
                     mw_figure_set wanted, struct mw_cgroup_sample *out, struct mw_error *err)
 {
+  return mw_cgroups_read_at(cgroups, NULL, id, host_cpus, wanted, out, err);
+}
+
+int mw_cgroups_read_at(struct mw_cgroups *cgroups, struct mw_place *place, const char *id,
+                       uint32_t host_cpus, mw_figure_set wanted, struct mw_cgroup_sample *out,
+                       struct mw_error *err)
+{
   pthread_mutex_lock(&cgroups->mutex);
-  struct mw_cgroup_entry *entry = find_or_look(cgroups, id);
+  struct mw_cgroup_entry *entry = mw_place_get(place, cgroups->entries_version);
+  if (!entry && (entry = find_or_look(cgroups, id)))
+    mw_place_set(place, entry, cgroups->entries_version);
   int rc =
       entry ? mw_reader_read(cgroups, entry, host_cpus, wanted, out, err) : no_such_id(id, err);
   pthread_mutex_unlock(&cgroups->mutex);

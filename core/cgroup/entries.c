@@ -28,6 +28,7 @@ void mw_entry_free(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)
   mw_cgroup_sample_deinit(&entry->limits);
   free(entry->path);
   free(entry);
+  cgroups->entries_version = mw_place_new_version();
 }
 
 void mw_entry_remove(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry)

@@ -68,6 +68,10 @@ int mw_figure_file_parse(const struct mw_figure_file *file, struct mw_slice text
                          struct mw_figures *figures, struct mw_cgroup_sample *sample,
                          struct mw_error *err);
 
+/** Put @p value of the kernel's file into the figure of @p row, scaled, unless it means "none".
+ *  @return false, and nothing is set, when it is out of range then. */
+bool mw_figure_row_set(const struct mw_figure_row *row, uint64_t value, struct mw_figures *figures);
+
 /** Number of CPUs in a list such as "0-3,8"; false when @p text is no such list. */
 bool mw_cpu_set_parse(struct mw_slice text, uint64_t *count);
 

@@ -25,7 +25,9 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/place.h"
 #include "cgroup/figures.h"
+#include "cgroup/layout.h"
 #include "moonwatch/cgroup.h"
 
 #define MW_CGROUP_FILE_MAX_BYTES ((size_t)1 << 20)     /* ceiling of one file */
@@ -52,8 +54,16 @@ struct mw_hierarchy {
 struct mw_plan_file {
   const struct mw_figure_file *file;
   uint8_t hierarchy;
-  mw_figure_set figures; /**< that it holds */
-  uint64_t lacking_walk; /**< the walk since which no container here has it; 0: not so */
+  mw_figure_set figures;         /**< that it holds */
+  uint64_t lacking_walk;         /**< the walk since which no container here has it; 0: not so */
+  struct mw_pairs_layout layout; /**< of the last one that was read */
+};
+
+/** The files that hold what is wanted: the same for all containers of a pass. */
+struct mw_selection {
+  mw_figure_set wanted;   /**< what it was made for, parts included; 0: not made yet */
+  uint32_t files;         /**< bit 1 << plan file: of those that change all the time */
+  mw_figure_set left_out; /**< the figures of such files that are not wanted */
 };
 
 /** What a pod's cgroup knows of running out of memory, and version 1 of each container alone. */
@@ -131,11 +141,14 @@ struct mw_cgroups {
   struct mw_plan_file plan[MW_PLAN_MAX];
   size_t plan_count;
   mw_figure_set limits;          /**< of the slow files in the plan */
+  uint32_t slow_files;           /**< bit 1 << plan file */
+  struct mw_selection selection; /**< of the last reading */
   struct mw_plan_file pod_file;  /**< .file is NULL: there is none */
   uint32_t optional_hierarchies; /**< bit 1 << hierarchy: optional files alone are read there */
 
   /* containers */
   struct mw_cgroup_entry *entries;
+  uint64_t entries_version;        /* another one after each that was freed; see place.h */
   struct mw_cgroup_entry **sorted; /* by id; valid while sorted_generation == generation */
   uint64_t generation, sorted_generation;
   bool has_duplicates; /* an id was seen in two places, so a removal needs a walk */

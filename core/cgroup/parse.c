@@ -52,19 +52,25 @@ static inline bool next_whole_line(struct parse *parse, struct mw_slice *rest,
   return true;
 }
 
-static void set_figure(struct parse *parse, const struct mw_figure_row *row, uint64_t value,
-                       struct mw_slice text)
+bool mw_figure_row_set(const struct mw_figure_row *row, uint64_t value, struct mw_figures *figures)
 {
   uint64_t scaled;
 
   if (row->absent == MW_ABSENT_ZERO && value == 0)
-    return;
+    return true;
   if (row->absent == MW_ABSENT_UNLIMITED && value >= UNLIMITED_BYTES)
-    return;
+    return true;
   if (__builtin_mul_overflow(value, row->scale, &scaled))
+    return false;
+  mw_figures_set(figures, row->figure, scaled);
+  return true;
+}
+
+static void set_figure(struct parse *parse, const struct mw_figure_row *row, uint64_t value,
+                       struct mw_slice text)
+{
+  if (!mw_figure_row_set(row, value, parse->figures))
     problem(parse, "has a number out of range", text);
-  else
-    mw_figures_set(parse->figures, row->figure, scaled);
 }
 
 /* The one line of a file that has no more. */
@@ -93,8 +99,8 @@ static void parse_number(struct parse *parse, struct mw_slice text)
     problem(parse, "is not a number", line);
 }
 
-/* memory.stat has three times as many lines as there are rows, and this is the dearest part of all
- * parsing: most lines are turned away by their first letter, most others are the row expected. */
+/* memory.stat has three times as many lines as there are rows: most lines are turned away by their
+ * first letter, most others are the row expected. (Most files do not come here: see layout.h.) */
 struct keys {
   const struct mw_figure_file *file;
   uint64_t first_letters; /* bit 1 << (letter & 63) */

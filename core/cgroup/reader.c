@@ -358,10 +358,9 @@ static bool has_kept_file(const struct reading *reading)
 {
   const struct mw_cgroup_entry *entry = reading->entry;
 
-  for (size_t i = 0; i < reading->cgroups->plan_count; i++) {
-    const struct mw_plan_file *planned = &reading->cgroups->plan[i];
-    if (entry->fds[i] >= 0 && planned->hierarchy == entry->hierarchy &&
-        planned->figures & reading->wanted)
+  for (uint32_t left = reading->cgroups->selection.files; left; left &= left - 1) {
+    int i = __builtin_ctz(left);
+    if (entry->fds[i] >= 0 && reading->cgroups->plan[i].hierarchy == entry->hierarchy)
       return true;
   }
   return false;
@@ -372,8 +371,8 @@ static bool has_kept_file(const struct reading *reading)
 #define KERNEL_PARTS                                                                               \
   (UINT64_C(1) << MW_MEMORY_KERNEL_STACK_BYTES | UINT64_C(1) << MW_MEMORY_SLAB_BYTES)
 #define CPU_LIMIT_PARTS                                                                            \
-  (UINT64_C(1) << MW_CPU_SET_CPUS | UINT64_C(1) << MW_CPU_QUOTA_NS |                               \
-   UINT64_C(1) << MW_CPU_PERIOD_NS)
+  (UINT64_C(1) << MW_CPU_SET_CPUS | UINT64_C(1) << MW_CPU_QUOTA_NS) /* and the period of a quota   \
+                                                                     */
 #define OWN_OOM                                                                                    \
   (UINT64_C(1) << MW_MEMORY_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_MEMORY_OOM_KILLS_TOTAL)
 #define POD_OOM (UINT64_C(1) << MW_POD_OOM_EVENTS_TOTAL | UINT64_C(1) << MW_POD_OOM_KILLS_TOTAL)
@@ -392,19 +391,36 @@ static mw_figure_set with_parts(mw_figure_set wanted)
   return wanted;
 }
 
-/* What a reading looks for: all but the figures of the files that it leaves out. */
+static void select_files(struct mw_cgroups *cgroups, mw_figure_set wanted)
+{
+  struct mw_selection *selection = &cgroups->selection;
+
+  if (selection->wanted == wanted)
+    return;
+  *selection = (struct mw_selection){.wanted = wanted};
+  for (size_t i = 0; i < cgroups->plan_count; i++) {
+    mw_figure_set figures = cgroups->plan[i].figures;
+    if (cgroups->slow_files >> i & 1)
+      continue;
+    if (figures & wanted)
+      selection->files |= UINT32_C(1) << i;
+    selection->left_out |= figures & ~wanted;
+  }
+}
+
+/* What a reading looks for: what is wanted, and of the slow files all that is in those it knows. */
 static mw_figure_set covered_by(const struct reading *reading)
 {
   const struct mw_cgroups *cgroups = reading->cgroups;
+  mw_figure_set limits_covered = reading->entry->limits_covered;
   mw_figure_set left_out =
-      ~reading->wanted & (MW_FIGURE_SET_DEVICES | MW_FIGURE_SET_CPU_LIMIT | POD_OOM);
+      cgroups->selection.left_out |
+      (~reading->wanted & (MW_FIGURE_SET_DEVICES | MW_FIGURE_SET_CPU_LIMIT | POD_OOM));
 
-  for (size_t i = 0; i < cgroups->plan_count; i++) {
-    const struct mw_plan_file *planned = &cgroups->plan[i];
-    mw_figure_set seen =
-        planned->file->flags & MW_FILE_SLOW ? reading->entry->limits_covered : reading->wanted;
-    if (!(planned->figures & seen))
-      left_out |= planned->figures;
+  for (uint32_t left = cgroups->slow_files; left; left &= left - 1) {
+    mw_figure_set figures = cgroups->plan[__builtin_ctz(left)].figures;
+    if (!(figures & limits_covered))
+      left_out |= figures;
   }
   if (left_out & WORKING_SET_PARTS)
     left_out |= mw_figure_set_of(MW_MEMORY_WORKING_SET_BYTES);
@@ -428,14 +444,25 @@ static bool is_known_missing(const struct reading *reading, size_t index)
   return is_quiet ? !reading->look_again : !reading->with_limits;
 }
 
+/* The period, a file of its own in version 1, says nothing without the quota, which stands before
+ * it in the plan. */
+static mw_figure_set wanted_limits(const struct reading *reading)
+{
+  const mw_figure_set quota = mw_figure_set_of(MW_CPU_QUOTA_NS);
+  bool needs_period = reading->with_limits && reading->wanted & MW_FIGURE_SET_CPU_LIMIT &&
+                      reading->entry->limits.figures.present & quota;
+
+  return needs_period ? reading->limits | mw_figure_set_of(MW_CPU_PERIOD_NS) : reading->limits;
+}
+
+/* A file that is selected, or a slow one in its turn. */
 static bool is_due(const struct reading *reading, size_t index)
 {
   const struct mw_plan_file *planned = &reading->cgroups->plan[index];
 
   if (reading->entry->absent_hierarchies >> planned->hierarchy & 1)
     return false;
-  bool is_slow = planned->file->flags & MW_FILE_SLOW;
-  if (!(planned->figures & (is_slow ? reading->limits : reading->wanted)))
+  if (planned->file->flags & MW_FILE_SLOW && !(planned->figures & wanted_limits(reading)))
     return false;
   if (!is_known_missing(reading, index))
     return true;
@@ -443,19 +470,38 @@ static bool is_due(const struct reading *reading, size_t index)
   return false;
 }
 
+/* The kernel's own files are all alike; what somebody recorded, or made up, is read word for word.
+ * @return the number of problems. */
+static int parse_text(struct reading *reading, struct mw_plan_file *planned,
+                      struct mw_cgroup_sample *sample, struct mw_error *problem)
+{
+  const struct mw_cgroups *cgroups = reading->cgroups;
+  const struct mw_figure_file *file = planned->file;
+  mw_figure_set wanted = file->flags & MW_FILE_SLOW ? planned->figures : reading->wanted;
+  struct mw_slice text = {cgroups->text.data, cgroups->text.len_bytes};
+  bool has_layout =
+      file->format == MW_FORMAT_PAIRS && cgroups->hierarchies[planned->hierarchy].is_kernels;
+
+  if (has_layout && mw_pairs_layout_parse(&planned->layout, file, text, wanted, &sample->figures))
+    return 0;
+  int problems = mw_figure_file_parse(file, text, &sample->figures, sample, problem);
+  if (has_layout && problems == 0)
+    mw_pairs_layout_learn(&planned->layout, file, text);
+  return problems;
+}
+
 static void parse_file(struct reading *reading, size_t index)
 {
   struct mw_cgroups *cgroups = reading->cgroups;
   struct mw_cgroup_entry *entry = reading->entry;
-  const struct mw_figure_file *file = cgroups->plan[index].file;
-  struct mw_cgroup_sample *sample = file->flags & MW_FILE_SLOW ? &entry->limits : reading->out;
+  struct mw_plan_file *planned = &cgroups->plan[index];
+  struct mw_cgroup_sample *sample =
+      planned->file->flags & MW_FILE_SLOW ? &entry->limits : reading->out;
   struct mw_error problem;
 
   reading->files_read++;
   entry->missing_files &= ~(UINT32_C(1) << index);
-  int problems =
-      mw_figure_file_parse(file, (struct mw_slice){cgroups->text.data, cgroups->text.len_bytes},
-                           &sample->figures, sample, &problem);
+  int problems = parse_text(reading, planned, sample, &problem);
   if (problems > 0)
     note_problem(cgroups, entry, index, &problem, reading->out);
   else
@@ -468,7 +514,10 @@ static int read_files(struct reading *reading)
   struct mw_cgroups *cgroups = reading->cgroups;
   struct mw_cgroup_entry *entry = reading->entry;
 
-  for (size_t i = 0; i < cgroups->plan_count; i++) {
+  uint32_t files = cgroups->selection.files | (reading->with_limits ? cgroups->slow_files : 0);
+
+  for (; files; files &= files - 1) {
+    size_t i = (size_t)__builtin_ctz(files);
     if (!is_due(reading, i))
       continue;
     int rc = read_planned(cgroups, entry, i);
@@ -556,7 +605,7 @@ static int complete(struct reading *reading, uint32_t host_cpus, int64_t now_ns,
     mw_disk_fill_names(cgroups, out, now_ns);
   else
     out->devices_count = 0; /* they were there for the totals */
-  out->covered = covered_by(reading);
+  out->covered = covered_by(reading) | out->figures.present;
   out->inode = entry->found.inode;
   out->read_ns = mw_cgroups_now_ns(cgroups);
   return 0;
@@ -573,6 +622,7 @@ int mw_reader_read(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, ui
       .wanted = with_parts(wanted),
   };
 
+  select_files(cgroups, reading.wanted);
   /* A kept file of a removed cgroup fails; without one only this tells, and that a new cgroup of
    * the same name is another container. */
   if (!has_kept_file(&reading) && mw_reader_is_gone(cgroups, entry))

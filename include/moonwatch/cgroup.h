@@ -25,40 +25,49 @@
 #include "moonwatch/export.h"
 #include "moonwatch/origin.h"
 #include "moonwatch/pids.h"
+#include "moonwatch/place.h"
 
 /* ---- The table of figures ---------------------------------------------------------------- */
 
-/** In the order of the table; the unit is the end of the name. */
+/** The unit is the end of the name. */
 enum mw_figure {
+  /* What the checks that ship ask for in every run, close together in memory. */
   MW_CPU_TOTAL_NS,
   MW_CPU_USER_NS,
   MW_CPU_SYSTEM_NS,
+  MW_CPU_QUOTA_NS,
+  MW_CPU_PERIOD_NS,
+  MW_CPU_SET_CPUS,
+  MW_MEMORY_USAGE_BYTES,
+  MW_MEMORY_WORKING_SET_BYTES,
+  MW_MEMORY_RSS_BYTES,
+  MW_MEMORY_CACHE_BYTES,
+  MW_MEMORY_INACTIVE_FILE_BYTES,
+  MW_MEMORY_LIMIT_BYTES,
+  MW_IO_READ_BYTES,
+  MW_IO_WRITE_BYTES,
+  MW_IO_READ_OPERATIONS_TOTAL,
+  MW_IO_WRITE_OPERATIONS_TOTAL,
+  MW_PIDS_CURRENT,
+  MW_PIDS_LIMIT,
+
   MW_CPU_PERIODS_TOTAL,
   MW_CPU_THROTTLED_PERIODS_TOTAL,
   MW_CPU_THROTTLED_NS,
   MW_CPU_SHARES,
   MW_CPU_WEIGHT,
-  MW_CPU_QUOTA_NS,
-  MW_CPU_PERIOD_NS,
-  MW_CPU_SET_CPUS,
   MW_CPU_PRESSURE_SOME_NS,
   MW_CPU_PRESSURE_FULL_NS,
-  MW_MEMORY_USAGE_BYTES,
-  MW_MEMORY_WORKING_SET_BYTES,
-  MW_MEMORY_RSS_BYTES,
   MW_MEMORY_RSS_HUGE_BYTES,
-  MW_MEMORY_CACHE_BYTES,
   MW_MEMORY_MAPPED_FILE_BYTES,
   MW_MEMORY_INACTIVE_ANON_BYTES,
   MW_MEMORY_ACTIVE_ANON_BYTES,
-  MW_MEMORY_INACTIVE_FILE_BYTES,
   MW_MEMORY_ACTIVE_FILE_BYTES,
   MW_MEMORY_UNEVICTABLE_BYTES,
   MW_MEMORY_PAGES_IN_TOTAL,
   MW_MEMORY_PAGES_OUT_TOTAL,
   MW_MEMORY_PAGE_FAULTS_TOTAL,
   MW_MEMORY_MAJOR_PAGE_FAULTS_TOTAL,
-  MW_MEMORY_LIMIT_BYTES,
   MW_MEMORY_LOW_BYTES,
   MW_MEMORY_MIN_BYTES,
   MW_MEMORY_HIGH_BYTES,
@@ -81,14 +90,8 @@ enum mw_figure {
   MW_HUGETLB_2MB_LIMIT_BYTES,
   MW_HUGETLB_1GB_USAGE_BYTES,
   MW_HUGETLB_1GB_LIMIT_BYTES,
-  MW_IO_READ_BYTES,
-  MW_IO_WRITE_BYTES,
-  MW_IO_READ_OPERATIONS_TOTAL,
-  MW_IO_WRITE_OPERATIONS_TOTAL,
   MW_IO_PRESSURE_SOME_NS,
   MW_IO_PRESSURE_FULL_NS,
-  MW_PIDS_CURRENT,
-  MW_PIDS_LIMIT,
   MW_FIGURE_COUNT
 };
 
@@ -344,6 +347,11 @@ MW_API int mw_cgroups_each(struct mw_cgroups *cgroups,
 MW_API int mw_cgroups_read(struct mw_cgroups *cgroups, const char *id, uint32_t host_cpus,
                            mw_figure_set wanted, struct mw_cgroup_sample *out,
                            struct mw_error *err);
+
+/** As mw_cgroups_read; @p place is where @p id was found last, and may be NULL. */
+MW_API int mw_cgroups_read_at(struct mw_cgroups *cgroups, struct mw_place *place, const char *id,
+                              uint32_t host_cpus, mw_figure_set wanted,
+                              struct mw_cgroup_sample *out, struct mw_error *err);
 
 /**
  * The processes of container @p id and of all its sub-cgroups, containers inside of it included:

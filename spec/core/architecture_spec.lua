@@ -21,7 +21,7 @@ local ALLOWED = {
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
-  export = "base", error = "base", clock = "base", pids = "base", origin = "base",
+  export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
   host = "host", cgroup = "cgroup", proc = "proc", stats = "stats",
 }
 
