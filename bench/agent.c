@@ -48,7 +48,8 @@ static int list_ids(struct bench_agent *agent, struct mw_error *err)
     return -err->code;
   mw_cgroups_usage(agent->cgroups, &usage);
   agent->ids = calloc(usage.containers + 1, sizeof *agent->ids);
-  if (!agent->ids)
+  agent->places = calloc(usage.containers + 1, sizeof *agent->places);
+  if (!agent->ids || !agent->places)
     return mw_error_set(err, ENOMEM, "out of memory for a list of containers");
   return mw_cgroups_each(agent->cgroups, note_id, agent, err);
 }
@@ -124,6 +125,7 @@ void bench_agent_close(struct bench_agent *agent)
   mw_cgroup_sample_deinit(&agent->sample);
   mw_network_sample_deinit(&agent->network);
   free(agent->ids);
+  free(agent->places);
   *agent = (struct bench_agent){0};
 }
 
@@ -161,11 +163,12 @@ static int find_pids(void *data, struct mw_pids *out, struct mw_error *err)
 }
 
 /* No interface but lo is no failure: where namespaces are refused the host may have none. */
-static int gather_network(struct bench_agent *agent, const char *id, struct mw_error *err)
+static int gather_network(struct bench_agent *agent, size_t index, struct mw_error *err)
 {
+  const char *id = agent->ids[index];
   struct search search = {agent->cgroups, id};
-  int rc = mw_proc_network(agent->proc, id, MAX_AGE_MS * MW_NS_PER_MS, find_pids, &search,
-                           &agent->network, err);
+  int rc = mw_proc_network_at(agent->proc, &agent->places[index].network, id,
+                              MAX_AGE_MS * MW_NS_PER_MS, find_pids, &search, &agent->network, err);
 
   return rc == -ENODATA ? 0 : rc;
 }
@@ -177,10 +180,10 @@ static int gather(struct bench_agent *agent, struct mw_error *err)
   int rc = mw_cgroups_refresh(agent->cgroups, err);
 
   for (size_t i = 0; rc == 0 && i < agent->ids_count; i++) {
-    const char *id = agent->ids[i];
-    rc = mw_cgroups_read(agent->cgroups, id, cpus, wanted, &agent->sample, err);
+    rc = mw_cgroups_read_at(agent->cgroups, &agent->places[i].cgroup, agent->ids[i], cpus, wanted,
+                            &agent->sample, err);
     if (rc == 0)
-      rc = gather_network(agent, id, err);
+      rc = gather_network(agent, i, err);
   }
   return rc;
 }
@@ -191,7 +194,7 @@ static int gather_through_cache(struct bench_agent *agent, struct mw_error *err)
   int rc = mw_cgroups_refresh(agent->cgroups, err);
 
   for (size_t i = 0; rc == 0 && i < agent->ids_count; i++) {
-    struct mw_container_ref ref = {.id = agent->ids[i]};
+    struct mw_container_ref ref = {.id = agent->ids[i], .places = &agent->places[i]};
     rc = mw_stats_container(agent->stats, &ref, MAX_AGE_MS, wanted, &agent->sample, err);
     if (rc == 0)
       rc = mw_stats_network(agent->stats, &ref, MAX_AGE_MS, &agent->network, err);

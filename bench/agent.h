@@ -56,7 +56,8 @@ struct bench_agent {
   struct mw_host *host;
   struct mw_task *sources[BENCH_SOURCE_COUNT], *checks[BENCH_WORK_COUNT];
   struct mw_group_ids group_ids;
-  char (*ids)[MW_CGROUP_ID_BYTES]; /**< of the containers, sorted */
+  char (*ids)[MW_CGROUP_ID_BYTES];    /**< of the containers, sorted */
+  struct mw_container_places *places; /**< where each was found last */
   size_t ids_count;
   size_t runs;
   size_t emitted_bytes, messages; /**< of the last run */

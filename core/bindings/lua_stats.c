@@ -1,5 +1,5 @@
 /* moonwatch.stats for Lua: the cached numbers of a container, see scripts/meta/stats.lua. */
-#include "moonwatch/stats.h"
+#include "bindings/lua_stats.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "bindings/lua_sample.h"
 #include "bindings/lua_util.h"
 
-static int64_t check_age_ms(lua_State *L, int arg)
+int64_t mw_lua_check_age_ms(lua_State *L, int arg)
 {
   lua_Number age_ms = luaL_checknumber(L, arg);
 
@@ -25,54 +25,68 @@ static int64_t check_age_ms(lua_State *L, int arg)
 
 static const char figures_key; /* its address marks a set */
 
-struct figures_box {
-  const char *mark;
-  mw_figure_set wanted;
-};
-
-static mw_figure_set figure_named(lua_State *L, const char *name)
+/* The place of a name in the order of a set. */
+static uint8_t figure_named(lua_State *L, const char *name)
 {
   for (int i = 0; i < MW_FIGURE_COUNT; i++)
     if (strcmp(mw_figure_info((enum mw_figure)i)->name, name) == 0)
-      return UINT64_C(1) << i;
+      return (uint8_t)i;
   if (strcmp(name, "cpu_limit_percent") == 0)
-    return MW_FIGURE_SET_CPU_LIMIT;
+    return MW_LUA_CPU_LIMIT_PERCENT;
+  if (strcmp(name, "cpu_limit_defaulted") == 0)
+    return MW_LUA_CPU_LIMIT_DEFAULTED;
   luaL_argerror(L, 1,
                 lua_pushfstring(L, "there is no figure %s; see moonwatch.cgroup.figures()", name));
   return 0;
+}
+
+static mw_figure_set set_of(uint8_t figure)
+{
+  return figure < MW_FIGURE_COUNT ? mw_figure_set_of((enum mw_figure)figure)
+                                  : MW_FIGURE_SET_CPU_LIMIT;
 }
 
 static int stats_figures(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_objlen(L, 1);
-  struct figures_box *box = lua_newuserdata(L, sizeof *box);
+  struct mw_lua_figures *figures = lua_newuserdata(L, sizeof *figures);
 
-  *box = (struct figures_box){.mark = &figures_key};
+  *figures = (struct mw_lua_figures){.mark = &figures_key};
+  luaL_argcheck(L, count <= MW_LUA_FIGURES_MAX, 1, "more names than there are figures");
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, (int)i);
     if (lua_type(L, -1) != LUA_TSTRING)
       return luaL_argerror(
           L, 1, lua_pushfstring(L, "name %d is a %s, not a string", (int)i, luaL_typename(L, -1)));
-    box->wanted |= figure_named(L, lua_tostring(L, -1));
+    uint8_t figure = figure_named(L, lua_tostring(L, -1));
+    figures->order[figures->count++] = figure;
+    figures->wanted |= set_of(figure);
     lua_pop(L, 1);
   }
   return 1;
 }
 
-static mw_figure_set check_figures(lua_State *L, int arg)
+const struct mw_lua_figures *mw_lua_check_figures(lua_State *L, int arg)
 {
-  if (lua_isnil(L, arg))
-    return MW_FIGURE_SET_ALL;
-  const struct figures_box *box = lua_touserdata(L, arg);
+  const struct mw_lua_figures *figures = lua_touserdata(L, arg);
+
   luaL_argcheck(L,
-                box && lua_type(L, arg) == LUA_TUSERDATA && lua_objlen(L, arg) == sizeof *box &&
-                    box->mark == &figures_key,
+                figures && lua_type(L, arg) == LUA_TUSERDATA &&
+                    lua_objlen(L, arg) == sizeof *figures && figures->mark == &figures_key,
                 arg, "not a set that stats.figures() gave");
-  return box->wanted;
+  return figures;
 }
 
 /* ---- Readings ---- */
+
+void mw_lua_check_ref(lua_State *L, int arg, struct mw_container_ref *out)
+{
+  *out = (struct mw_container_ref){.id = mw_lua_text_field(L, arg, "id"),
+                                   .runtime = mw_lua_text_field(L, arg, "runtime"),
+                                   .namespace_ = mw_lua_text_field(L, arg, "namespace")};
+  luaL_argcheck(L, out->id, arg, "id is a nil, not a string");
+}
 
 /* What every reader begins with: everything that may raise comes before the core is called. */
 struct reading {
@@ -87,11 +101,8 @@ static bool begin(lua_State *L, struct reading *out, struct mw_error *err)
   struct mw_context *context = mw_lua_context(L);
 
   luaL_checktype(L, 1, LUA_TTABLE);
-  out->max_age_ms = check_age_ms(L, 2);
-  out->ref = (struct mw_container_ref){.id = mw_lua_text_field(L, 1, "id"),
-                                       .runtime = mw_lua_text_field(L, 1, "runtime"),
-                                       .namespace_ = mw_lua_text_field(L, 1, "namespace")};
-  luaL_argcheck(L, out->ref.id, 1, "id is a nil, not a string");
+  out->max_age_ms = mw_lua_check_age_ms(L, 2);
+  mw_lua_check_ref(L, 1, &out->ref);
   out->scratch = mw_lua_scratch(L);
   out->stats = mw_context_stats(context, err);
   return out->stats;
@@ -110,7 +121,7 @@ static int stats_container(lua_State *L)
 
   lua_settop(L, 4);
   check_into(L, 3);
-  mw_figure_set wanted = check_figures(L, 4);
+  mw_figure_set wanted = lua_isnil(L, 4) ? MW_FIGURE_SET_ALL : mw_lua_check_figures(L, 4)->wanted;
   if (!begin(L, &reading, &err))
     return mw_lua_fail(L, &err);
   struct mw_cgroup_sample *sample = &reading.scratch->container;
@@ -269,13 +280,17 @@ static int stats_usage(lua_State *L)
 const luaL_Reg mw_lua_stats_functions[] = {
     {"container", stats_container},
     {"figures", stats_figures},
+    {"follow", mw_lua_stats_follow},
     {"id_of_inode", stats_id_of_inode},
     {"id_of_pid", stats_id_of_pid},
     {"interfaces", stats_interfaces},
     {"io_devices", stats_io_devices},
     {"network", stats_network},
+    {"network_namespace", mw_lua_stats_network_namespace},
+    {"network_values", mw_lua_stats_network_values},
     {"own_id", stats_own_id},
     {"processes", stats_processes},
     {"usage", stats_usage},
+    {"values", mw_lua_stats_values},
     {NULL, NULL},
 };

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/place.h"
 #include "moonwatch/proc.h"
 
 #define MW_NET_DEV_MAX_BYTES                                                                       \
@@ -63,6 +64,7 @@ struct mw_proc {
 
   pthread_mutex_t mutex; /* guards what follows */
   struct mw_witness *witnesses, *by_age;
+  uint64_t witnesses_version; /* another one after each that was removed; see place.h */
   struct mw_namespace *namespaces;
   int epoll_fd; /* of all pidfds; -1: none are made */
   int64_t deaths_noticed_ns, swept_ns;

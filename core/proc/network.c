@@ -330,13 +330,23 @@ static bool is_confirmed(struct mw_proc *proc, struct mw_witness *witness)
   return true;
 }
 
+static struct mw_witness *find_witness(struct mw_proc *proc, struct mw_place *place, const char *id)
+{
+  struct mw_witness *witness = mw_place_get(place, proc->witnesses_version);
+
+  if (!witness && (witness = mw_witness_find(proc, id)))
+    mw_place_set(place, witness, proc->witnesses_version);
+  return witness;
+}
+
 /* The witness of container @p id, with a reading; NULL when it has to be looked up. */
-static struct mw_witness *current_witness(struct mw_proc *proc, const char *id, int64_t max_age_ns)
+static struct mw_witness *current_witness(struct mw_proc *proc, struct mw_place *place,
+                                          const char *id, int64_t max_age_ns)
 {
   int64_t deaths_max_age_ns = max_age_ns < DEATHS_MAX_AGE_NS ? max_age_ns : DEATHS_MAX_AGE_NS;
 
   mw_witness_notice_deaths(proc, deaths_max_age_ns);
-  struct mw_witness *witness = mw_witness_find(proc, id);
+  struct mw_witness *witness = find_witness(proc, place, id);
   if (!witness || !is_confirmed(proc, witness))
     return NULL;
   if (refresh(proc, witness, max_age_ns, NULL) < 0) {
@@ -360,12 +370,19 @@ int mw_proc_network(struct mw_proc *proc, const char *container_id, int64_t max_
                     mw_proc_find_pids *find, void *find_data, struct mw_network_sample *out,
                     struct mw_error *err)
 {
+  return mw_proc_network_at(proc, NULL, container_id, max_age_ns, find, find_data, out, err);
+}
+
+int mw_proc_network_at(struct mw_proc *proc, struct mw_place *place, const char *container_id,
+                       int64_t max_age_ns, mw_proc_find_pids *find, void *find_data,
+                       struct mw_network_sample *out, struct mw_error *err)
+{
   int rc = check_id(container_id, err);
 
   if (rc < 0)
     return rc;
   pthread_mutex_lock(&proc->mutex);
-  struct mw_witness *witness = current_witness(proc, container_id, max_age_ns);
+  struct mw_witness *witness = current_witness(proc, place, container_id, max_age_ns);
   if (!witness) {
     rc = look_up(proc, container_id, max_age_ns, find, find_data, err);
     witness = rc == 0 ? mw_witness_find(proc, container_id) : NULL;

@@ -45,6 +45,7 @@ void mw_proc_release(struct mw_proc *proc, int fd)
 
 void mw_witness_init(struct mw_proc *proc)
 {
+  proc->witnesses_version = mw_place_new_version();
   if (proc->is_kernels && proc->has_own_pids)
     proc->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 }
@@ -240,6 +241,7 @@ void mw_witness_remove(struct mw_proc *proc, struct mw_witness *witness)
   leave(proc, witness);
   free(witness);
   proc->usage.witnesses--;
+  proc->witnesses_version = mw_place_new_version();
 }
 
 void mw_witness_touch(struct mw_proc *proc, struct mw_witness *witness, int64_t now_ns)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "base/place.h"
 #include "stats/deadline.h"
 #include "stats/kinds.h"
 
@@ -35,6 +36,7 @@ struct mw_stats_cache {
   pthread_cond_t stored; /* a reading is complete, of whatever container */
   pthread_mutex_t mutex; /* guards all below; never held during a fetch */
   struct entry *by_key;
+  uint64_t version;     /* another one after each entry that was removed; see place.h */
   struct entry *by_age; /* oldest first; entries before their first store are not in it */
   struct mw_stats_usage usage;
 };
@@ -89,6 +91,7 @@ static void remove_entry(struct mw_stats_cache *cache, struct entry *entry)
   mw_stats_kinds[entry->kind].deinit(entry->sample);
   free(entry->failure_text);
   free(entry);
+  cache->version = mw_place_new_version();
 }
 
 static bool is_pinned(const struct entry *entry)
@@ -149,12 +152,27 @@ static struct entry *add_entry(struct mw_stats_cache *cache, enum mw_stats_kind 
 }
 
 static struct entry *find_or_add(struct mw_stats_cache *cache, enum mw_stats_kind kind,
-                                 const struct key *key, struct mw_error *err)
+                                 const struct mw_container_ref *ref, struct mw_error *err)
 {
+  struct key key;
   struct entry *entry;
 
-  HASH_FIND(hh, cache->by_key, key->bytes, key->len_bytes, entry);
-  return entry ? entry : add_entry(cache, kind, key, err);
+  if (key_init(&key, kind, ref, err) < 0)
+    return NULL;
+  HASH_FIND(hh, cache->by_key, key.bytes, key.len_bytes, entry);
+  return entry ? entry : add_entry(cache, kind, &key, err);
+}
+
+/* NULL with the reason in @p err. */
+static struct entry *find_at_place(struct mw_stats_cache *cache, enum mw_stats_kind kind,
+                                   const struct mw_container_ref *ref, struct mw_error *err)
+{
+  struct mw_place *place = ref->places ? &ref->places->readings[kind] : NULL;
+  struct entry *entry = mw_place_get(place, cache->version);
+
+  if (!entry && (entry = find_or_add(cache, kind, ref, err)))
+    mw_place_set(place, entry, cache->version);
+  return entry;
 }
 
 /* The age as it is compared: in whole milliseconds, any part of one counts, so that no bound is
@@ -320,6 +338,7 @@ struct mw_stats_cache *mw_stats_cache_new(const struct mw_stats_cache_config *co
     return NULL;
   }
   cache->config = *config;
+  cache->version = mw_place_new_version();
   pthread_mutex_init(&cache->mutex, NULL);
   init_condition(&cache->stored);
   return cache;
@@ -343,15 +362,13 @@ void mw_stats_cache_free(struct mw_stats_cache *cache)
 int mw_stats_cache_get(struct mw_stats_cache *cache, enum mw_stats_kind kind,
                        const struct mw_stats_request *request, void *out, struct mw_error *err)
 {
-  struct key key;
-  int rc = key_init(&key, kind, &request->container, err);
+  struct mw_error own, *why = err ? err : &own;
+  int rc;
 
-  if (rc < 0)
-    return rc;
   pthread_mutex_lock(&cache->mutex);
-  struct entry *entry = find_or_add(cache, kind, &key, err);
+  struct entry *entry = find_at_place(cache, kind, &request->container, why);
   if (!entry) {
-    rc = -ENOMEM;
+    rc = -why->code;
   } else if (is_fresh(cache, entry, request->max_age_ms) && covers(entry, request->wanted)) {
     cache->usage.hits_total++;
     rc = give(entry, out, err);

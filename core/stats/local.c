@@ -184,8 +184,11 @@ static int read_network(void *data, const struct mw_stats_request *request,
   struct mw_stats_cgroup_source *source = data;
   struct witness_search search = {.source = source, .id = request->container.id};
 
-  return mw_proc_network(source->config.proc, request->container.id, age_ns(request->max_age_ms),
-                         find_witnesses, &search, out, err);
+  struct mw_container_places *places = request->container.places;
+
+  return mw_proc_network_at(source->config.proc, places ? &places->network : NULL,
+                            request->container.id, age_ns(request->max_age_ms), find_witnesses,
+                            &search, out, err);
 }
 
 /* ---- The others ---- */
@@ -195,8 +198,11 @@ static int read_container(void *data, const struct mw_stats_request *request,
 {
   const struct mw_stats_cgroup_source *source = data;
 
-  return mw_cgroups_read(source->config.cgroups, request->container.id,
-                         mw_host_cpu_count(source->config.host), request->wanted, out, err);
+  struct mw_container_places *places = request->container.places;
+
+  return mw_cgroups_read_at(source->config.cgroups, places ? &places->cgroup : NULL,
+                            request->container.id, mw_host_cpu_count(source->config.host),
+                            request->wanted, out, err);
 }
 
 static int read_id_of_pid(void *data, int32_t pid, char id[static MW_CGROUP_ID_BYTES],

@@ -24,6 +24,7 @@
 #include "moonwatch/export.h"
 #include "moonwatch/origin.h"
 #include "moonwatch/pids.h"
+#include "moonwatch/place.h"
 
 struct mw_proc;
 
@@ -182,6 +183,11 @@ typedef int mw_proc_find_pids(void *data, struct mw_pids *out, struct mw_error *
 MW_API int mw_proc_network(struct mw_proc *proc, const char *container_id, int64_t max_age_ns,
                            mw_proc_find_pids *find, void *find_data, struct mw_network_sample *out,
                            struct mw_error *err);
+
+/** As mw_proc_network; @p place is where the container was found last, and may be NULL. */
+MW_API int mw_proc_network_at(struct mw_proc *proc, struct mw_place *place,
+                              const char *container_id, int64_t max_age_ns, mw_proc_find_pids *find,
+                              void *find_data, struct mw_network_sample *out, struct mw_error *err);
 
 /** An id may have this many bytes. */
 #define MW_PROC_ID_BYTES 255

@@ -43,15 +43,19 @@
 #include "moonwatch/host.h"
 #include "moonwatch/origin.h"
 #include "moonwatch/pids.h"
+#include "moonwatch/place.h"
 #include "moonwatch/proc.h"
 
 struct mw_stats;
+
+struct mw_container_places;
 
 /** Which container; NULL stands for "". */
 struct mw_container_ref {
   const char *id;
   const char *runtime;
   const char *namespace_;
+  struct mw_container_places *places; /**< of this reference alone; NULL: look everywhere */
 };
 
 /** All three texts of a reference together may have this many bytes. */
@@ -78,6 +82,14 @@ enum mw_stats_kind {
   MW_STATS_NETWORK,   /**< struct mw_network_sample */
   MW_STATS_PROCESSES, /**< struct mw_process_sample */
   MW_STATS_KIND_COUNT
+};
+
+/** Where a container was found last, see place.h: in the cache, and by the collector of this host.
+ */
+struct mw_container_places {
+  struct mw_place readings[MW_STATS_KIND_COUNT];
+  struct mw_place cgroup;
+  struct mw_place network;
 };
 
 /** What a collector can say about containers of one runtime, and how good it is at it. */

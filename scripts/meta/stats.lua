@@ -35,6 +35,8 @@
 
 ---@class StatsFigures  A set of figures: who asks for few has few files read.
 
+---@class StatsFollowed  A container that is read again and again.
+
 ---@class NetworkStats  Of the network namespace that the container is in, all interfaces but lo.
 ---@field network_read_s number  monotonic seconds, when the reading was complete
 ---@field network_identity string  counters of readings with the same one may be compared
@@ -73,9 +75,37 @@
 local M = {}
 
 --- Raises when a name is none of a figure.
----@param names string[]  as in moonwatch.cgroup.figures(), and "cpu_limit_percent"
+---@param names string[]  as in moonwatch.cgroup.figures(), "cpu_limit_percent" and "cpu_limit_defaulted"
 ---@return StatsFigures
 function M.figures(names) end
+
+--- For a check that reads each container in every run: values(), without a table for each reading,
+--- costs a third of container().
+---@param ref ContainerRef  is copied
+---@param before? StatsFollowed  of the same id, of which something else has changed: its epochs go on
+---@return StatsFollowed
+function M.follow(ref, before) end
+
+--- The figures in the order in which they were named to figures(); nil is absent. Counters of two
+--- readings may be compared when both are of one epoch, as with ContainerStats.identity.
+---@param followed StatsFollowed
+---@param max_age_ms number  as in container()
+---@param figures StatsFigures
+---@return integer? epoch, number|string read_s, any ...  or nil, message, errno
+function M.values(followed, max_age_ms, figures) end
+
+--- As network(): received bytes and packets, sent bytes and packets, and whether it is the host's own.
+---@param followed StatsFollowed
+---@param max_age_ms number
+---@return integer? epoch, number|string read_s
+---@return number? rcvd_bytes, number? rcvd_packets, number? sent_bytes, number? sent_packets
+---@return boolean? host_network
+function M.network_values(followed, max_age_ms) end
+
+--- Of the last network_values(); it stays the same within an epoch.
+---@param followed StatsFollowed
+---@return string? network_namespace  as in NetworkStats
+function M.network_namespace(followed) end
 
 --- Raises on a wrong argument; returns nil, message, errno on anything else.
 ---@param ref ContainerRef

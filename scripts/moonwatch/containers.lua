@@ -88,11 +88,8 @@ end
 
 --- What the inventory's table says of a container.
 local function identify(self, numbered, container)
-  local stat, pod = numbered.stat, container.pod
-  numbered.container = container
-  numbered.cpu_request_percent = container.cpu_request_percent
-  numbered.memory_request_bytes = container.memory_request_bytes
-  numbered.host_network = pod and pod.host_network or nil
+  local stat = numbered.stat
+  numbers.identify(numbered, container)
   stat.id = container.id
   stat.state = STATES[container.state]
   stat.health = HEALTHS[container.health]

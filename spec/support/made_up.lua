@@ -46,11 +46,42 @@ function M.numbered(count)
   return world
 end
 
-local function fill(into, row)
-  for key in pairs(into) do
-    into[key] = nil
+-- Counters of one epoch may be compared.
+local function epoch_of(followed, kind, identity)
+  local last = followed[kind]
+  if not last or last.identity ~= identity then
+    followed.epochs_total = followed.epochs_total + 1
+    followed[kind] = { identity = identity, number = followed.epochs_total }
   end
-  return with(into, row)
+  return followed[kind].number
+end
+
+local function values_of(world)
+  return function(followed, max_age_ms, figures)
+    table.insert(world.asked, { ref = followed.ref, max_age_ms = max_age_ms, figures = figures })
+    local row = world.rows[followed.ref.id]
+    if not row then
+      return nil, "no such container", 2
+    end
+    local values = {}
+    for i, name in ipairs(figures) do
+      values[i] = row[name]
+    end
+    return epoch_of(followed, "usage", row.identity), row.read_s, unpack(values, 1, #figures)
+  end
+end
+
+local function network_values_of(world)
+  return function(followed, max_age_ms)
+    table.insert(world.network_asked, { ref = followed.ref, max_age_ms = max_age_ms })
+    local row = world.networks and world.networks[followed.ref.id]
+    if not row then
+      return nil, "no process", 2
+    end
+    followed.namespace = row.network_namespace
+    return epoch_of(followed, "network", row.network_namespace), row.network_read_s, row.network_rcvd_bytes,
+      row.network_rcvd_packets_total, row.network_sent_bytes, row.network_sent_packets_total, row.host_network
+  end
 end
 
 local function stats_of(world)
@@ -59,24 +90,12 @@ local function stats_of(world)
       world.figures = names
       return names
     end,
-    container = function(ref, max_age_ms, into, figures)
-      table.insert(world.asked, { ref = ref, max_age_ms = max_age_ms, figures = figures })
-      local row = world.rows[ref.id]
-      if not row then
-        return nil, "no such container", 2
-      end
-      return fill(into, row)
+    follow = function(ref, before)
+      return with({ epochs_total = 0 }, with(with({}, before), { ref = ref }))
     end,
-    network = function(ref, max_age_ms, into)
-      table.insert(world.network_asked, { ref = ref, max_age_ms = max_age_ms })
-      local row = world.networks and world.networks[ref.id]
-      if not row then
-        return nil, "no process", 2
-      end
-      fill(into, row)
-      into.network_identity = row.network_namespace or "0000000000000000"
-      return into
-    end,
+    values = values_of(world),
+    network_values = network_values_of(world),
+    network_namespace = function(followed) return followed.namespace end,
   }
 end
 

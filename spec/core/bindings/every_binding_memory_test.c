@@ -60,14 +60,18 @@ static const struct call {
      "return v, e"},
     {"stats", "container", "return M.container({ id = ID }, 0, {}, M.figures { 'cpu_total_ns' })"},
     {"stats", "figures", "return M.figures { 'cpu_total_ns', 'memory_usage_bytes' }"},
+    {"stats", "follow", "return M.follow({ id = ID, runtime = 'docker' }, M.follow { id = ID })"},
     {"stats", "id_of_inode", "return M.id_of_inode 'ffffffffffff' or 'none'"},
     {"stats", "id_of_pid", "return M.id_of_pid(PID)"},
     {"stats", "interfaces", "return M.interfaces({ id = ID }, 0)"},
     {"stats", "io_devices", "return M.io_devices({ id = ID }, 0)"},
     {"stats", "network", "return M.network({ id = ID }, 0, {})"},
+    {"stats", "network_namespace", "return M.network_namespace(M.follow { id = ID }) or 'none'"},
+    {"stats", "network_values", "return M.network_values(M.follow { id = ID }, 0)"},
     {"stats", "own_id", "return M.own_id() or 'none'"},
     {"stats", "processes", "return M.processes({ id = ID }, 0)"},
     {"stats", "usage", "return M.usage()"},
+    {"stats", "values", "return M.values(M.follow { id = ID }, 0, M.figures { 'cpu_total_ns' })"},
 };
 #define CALLS_COUNT (sizeof calls / sizeof calls[0])
 

@@ -272,9 +272,9 @@ describe("checks/container_rt", function()
     check_over(world):run()
     assert.equal(world.figures, world.asked[1].figures)
     table.sort(world.figures)
-    assert.equal("cpu_limit_percent cpu_system_ns cpu_total_ns cpu_user_ns io_read_bytes io_write_bytes "
-      .. "memory_cache_bytes memory_limit_bytes memory_rss_bytes memory_usage_bytes memory_working_set_bytes "
-      .. "pids_current pids_limit",
+    assert.equal("cpu_limit_defaulted cpu_limit_percent cpu_system_ns cpu_total_ns cpu_user_ns io_read_bytes "
+      .. "io_write_bytes memory_cache_bytes memory_limit_bytes memory_rss_bytes memory_usage_bytes "
+      .. "memory_working_set_bytes pids_current pids_limit",
       table.concat(world.figures, " "))
   end)
 

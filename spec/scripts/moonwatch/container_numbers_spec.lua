@@ -11,7 +11,8 @@ local function measured(world, ids)
   world.rows = world.rows or {}
   for i, id in ipairs(ids) do
     list[i] = script.table.start()
-    list[i].container, by_id[id] = container(id), list[i].stat
+    script.table.identify(list[i], container(id))
+    by_id[id] = list[i].stat
     list[i].stat.id = id
     world.rows[id] = world.rows[id] or sample()
   end
@@ -181,7 +182,8 @@ describe("moonwatch.container_numbers", function()
 
     it("has no gap when a container starts that comes before all others", function()
       local early = script.table.start()
-      early.container, early.stat.id = container "aa", "aa"
+      script.table.identify(early, container "aa")
+      early.stat.id = "aa"
       table.insert(list, 1, early)
       world.rows.aa, world.networks.aa = sample(), world.networks.b
       local by_id = measure()
