@@ -32,9 +32,7 @@ static const char context_key; /* its address is the key in the registry */
 
 static void keep_box(lua_State *L)
 {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&context_key);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  mw_lua_register(L, &context_key);
 }
 
 void mw_lua_set_context(lua_State *L, struct mw_context *context)
@@ -47,8 +45,7 @@ void mw_lua_set_context(lua_State *L, struct mw_context *context)
 /* Push the box of this state; plain luajit has none at first: make one for this host. */
 static void push_own_context(lua_State *L)
 {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&context_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  mw_lua_push_registered(L, &context_key);
   if (!lua_isnil(L, -1))
     return;
   lua_pop(L, 1);

@@ -1,4 +1,4 @@
-/* moonwatch.json for Lua: decode, list and null here; encode is in lua_json_encode.c. */
+/* moonwatch.json for Lua: all but encode, which is in lua_json_encode.c. */
 #include "bindings/lua_json.h"
 
 #include <stdint.h>
@@ -180,6 +180,58 @@ static int json_decode(lua_State *L)
   return rc < 0 ? mw_lua_fail(L, &err) : 1;
 }
 
+/* ---- Types of tables ---- */
+
+/* Their addresses are keys in the registry. */
+static const char list_type_key, constant_type_key, texts_key;
+
+/* Push the table that is registered under @p key, which at first is one with a single field. */
+static void push_table(lua_State *L, const char *key, const char *field, const char *value)
+{
+  mw_lua_push_registered(L, key);
+  if (!lua_isnil(L, -1))
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, field);
+  mw_lua_register(L, key);
+}
+
+void mw_lua_json_push_list_type(lua_State *L)
+{
+  push_table(L, &list_type_key, "__metatable", "moonwatch.json.list");
+}
+
+void mw_lua_json_push_constant_type(lua_State *L)
+{
+  push_table(L, &constant_type_key, "__metatable", "moonwatch.json.constant");
+}
+
+/* It is its own metatable. */
+void mw_lua_json_push_texts(lua_State *L)
+{
+  push_table(L, &texts_key, "__mode", "k");
+  lua_pushvalue(L, -1);
+  lua_setmetatable(L, -2);
+}
+
+/* Does the table at index 1 have the metatable that @p push_type pushes? */
+static bool is_of_type(lua_State *L, void (*push_type)(lua_State *L))
+{
+  if (!lua_getmetatable(L, 1))
+    return false;
+  push_type(L);
+  bool is_equal = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is_equal;
+}
+
+static void check_no_metatable(lua_State *L)
+{
+  luaL_argcheck(L, !lua_getmetatable(L, 1), 1, "has a metatable of its own");
+}
+
 /* ---- list ---- */
 
 /* list(t): from now on t is a list, also when it is empty. */
@@ -187,16 +239,42 @@ static int json_list(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  if (is_of_type(L, mw_lua_json_push_list_type))
+    return 1;
+  check_no_metatable(L);
   mw_lua_json_push_list_type(L);
-  if (lua_getmetatable(L, 1)) {
-    luaL_argcheck(L, lua_rawequal(L, -1, -2), 1, "has a metatable of its own");
-    lua_pop(L, 1);
-  }
   lua_setmetatable(L, 1);
   return 1;
 }
 
+/* ---- constant ---- */
+
+/* constant(t): the text of t is made now, and not again. */
+static int json_constant(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (is_of_type(L, mw_lua_json_push_constant_type))
+    return 1;
+  if (!is_of_type(L, mw_lua_json_push_list_type))
+    check_no_metatable(L);
+  mw_lua_json_push_texts(L);
+  lua_pushvalue(L, 1);
+  lua_pushcfunction(L, mw_lua_json_encode_function);
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 3);
+  if (lua_isnil(L, -3))
+    return 3;
+  lua_pop(L, 2);
+  lua_rawset(L, 2);
+  mw_lua_json_push_constant_type(L);
+  lua_setmetatable(L, 1);
+  lua_settop(L, 1);
+  return 1;
+}
+
 const luaL_Reg mw_lua_json_functions[] = {
+    {"constant", json_constant},
     {"decode", json_decode},
     {"encode", mw_lua_json_encode_function},
     {"list", json_list},

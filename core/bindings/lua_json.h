@@ -29,4 +29,8 @@ int mw_lua_json_encode_function(lua_State *L);
 /** Push the metatable of lists, which tells an empty list from an empty object. */
 void mw_lua_json_push_list_type(lua_State *L);
 
+/** Push the metatable of what json.constant gave; and the texts of such tables, by themselves. */
+void mw_lua_json_push_constant_type(lua_State *L);
+void mw_lua_json_push_texts(lua_State *L);
+
 #endif

@@ -21,34 +21,7 @@
 #include "bindings/lua_util.h"
 #include "json/writer.h"
 
-/* Their addresses are keys in the registry. */
-static const char encoder_key, list_type_key;
-
-static void push_registered(lua_State *L, const char *key)
-{
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
-}
-
-/* Register the value on top of the stack, and leave it there. */
-static void register_value(lua_State *L, const char *key)
-{
-  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
-}
-
-void mw_lua_json_push_list_type(lua_State *L)
-{
-  push_registered(L, &list_type_key);
-  if (!lua_isnil(L, -1))
-    return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_pushliteral(L, "moonwatch.json.list");
-  lua_setfield(L, -2, "__metatable");
-  register_value(L, &list_type_key);
-}
+static const char encoder_key; /* its address is the key in the registry */
 
 /* ---- Encoder ---- */
 
@@ -94,8 +67,8 @@ struct encoder {
   /* During one call: */
   struct mw_json_writer writer;
   struct mw_error *err;
-  int children_index, anchors_index; /* on the stack */
-  const void *list_type;
+  int children_index, anchors_index, texts_index; /* on the stack */
+  const void *list_type, *constant_type;
   struct step path[MW_JSON_DEPTH_MAX + 1];
   unsigned depth; /* steps in path */
 };
@@ -136,7 +109,7 @@ static void renew(lua_State *L, int place)
 
 static struct encoder *push_encoder(lua_State *L)
 {
-  push_registered(L, &encoder_key);
+  mw_lua_push_registered(L, &encoder_key);
   struct encoder *e = lua_touserdata(L, -1);
   if (e && !e->text_leaves)
     return e;
@@ -148,7 +121,7 @@ static struct encoder *push_encoder(lua_State *L)
   lua_setfenv(L, -2);
   renew(L, ENV_CHILDREN);
   renew(L, ENV_ANCHORS);
-  register_value(L, &encoder_key);
+  mw_lua_register(L, &encoder_key);
   return e;
 }
 
@@ -278,13 +251,14 @@ static int write_top(struct encoder *e, lua_State *L)
 
 /* ---- Objects ---- */
 
-static bool is_marked_list(struct encoder *e, lua_State *L, int index)
+/* What a table is marked as, by its metatable; NULL: it has none. */
+static const void *type_of(lua_State *L, int index)
 {
   if (!lua_getmetatable(L, index))
-    return false;
-  bool marked = lua_topointer(L, -1) == e->list_type;
+    return NULL;
+  const void *type = lua_topointer(L, -1);
   lua_pop(L, 1);
-  return marked;
+  return type;
 }
 
 static struct mw_slice key_of(lua_State *L, int index)
@@ -445,14 +419,14 @@ static int find_shape(struct encoder *e, lua_State *L, size_t first, uint64_t ha
 }
 
 /* The table, a key and its value are on the stack; the table stays. */
-static int write_object(struct encoder *e, lua_State *L)
+static int write_object(struct encoder *e, lua_State *L, const void *type)
 {
   size_t first = e->members_count;
   int children_base = e->children_count;
   struct mw_json_shape *shape = NULL;
   uint64_t hash = 0;
 
-  if (is_marked_list(e, L, -3))
+  if (type == e->list_type)
     return refuse(e, "a list whose keys are not 1, 2, 3, ...");
   int rc = collect_members(e, L, &hash);
   if (rc == 0)
@@ -504,16 +478,34 @@ static int write_list(struct encoder *e, lua_State *L)
   return e->writer.rc;
 }
 
+/* @return false when the table on top of the stack is no constant after all: nobody has its text.
+ */
+static bool write_constant(struct encoder *e, lua_State *L)
+{
+  struct mw_slice text;
+
+  lua_pushvalue(L, -1);
+  lua_rawget(L, e->texts_index);
+  text.data = lua_tolstring(L, -1, &text.len_bytes);
+  if (text.data)
+    mw_json_write_encoded(&e->writer, text);
+  lua_pop(L, 1);
+  return text.data;
+}
+
 /* Write the table on top of the stack. After a failure the stack may have more on it. */
 static int write_table(struct encoder *e, lua_State *L)
 {
   if (e->depth >= MW_JSON_DEPTH_MAX)
     return refuse(e, "a table nested too deep, or inside itself");
+  const void *type = type_of(L, -1);
+  if (type && type == e->constant_type && write_constant(e, L))
+    return e->writer.rc;
   lua_pushnil(L);
   if (lua_next(L, -2))
-    return lua_type(L, -2) == LUA_TNUMBER ? write_list(e, L) : write_object(e, L);
+    return lua_type(L, -2) == LUA_TNUMBER ? write_list(e, L) : write_object(e, L, type);
 
-  if (is_marked_list(e, L, -1)) {
+  if (type == e->list_type) {
     mw_json_begin_array(&e->writer);
     mw_json_end_array(&e->writer);
   } else {
@@ -542,10 +534,14 @@ static struct encoder *begin(lua_State *L)
 {
   /* A level takes the table, a key and a value, and a little more to look at them. */
   luaL_checkstack(L, 3 * MW_JSON_DEPTH_MAX + LUA_MINSTACK, "for json");
+  mw_lua_json_push_texts(L);
+  mw_lua_json_push_constant_type(L);
   mw_lua_json_push_list_type(L);
   struct encoder *e = push_encoder(L);
   reset_encoder(L, e);
   e->list_type = lua_topointer(L, -2);
+  e->constant_type = lua_topointer(L, -3);
+  e->texts_index = lua_gettop(L) - 3;
   lua_getfenv(L, -1);
   lua_rawgeti(L, -1, ENV_CHILDREN);
   lua_rawgeti(L, -2, ENV_ANCHORS);

@@ -45,15 +45,12 @@ static void make_keys(lua_State *L)
                                                : other_names[i - MW_FIGURE_COUNT]);
     lua_rawseti(L, -2, i + 1);
   }
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&keys_key);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  mw_lua_register(L, &keys_key);
 }
 
 static void push_keys(lua_State *L)
 {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&keys_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  mw_lua_push_registered(L, &keys_key);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     make_keys(L);
@@ -76,16 +73,13 @@ static struct mw_lua_scratch *make_scratch(lua_State *L)
 {
   struct mw_lua_scratch *scratch = mw_lua_push_box(L, sizeof *scratch, scratch_gc);
 
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&scratch_key);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, LUA_REGISTRYINDEX);
+  mw_lua_register(L, &scratch_key);
   return scratch;
 }
 
 struct mw_lua_scratch *mw_lua_scratch(lua_State *L)
 {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&scratch_key);
-  lua_rawget(L, LUA_REGISTRYINDEX);
+  mw_lua_push_registered(L, &scratch_key);
   struct mw_lua_scratch *scratch = lua_touserdata(L, -1);
   if (!scratch)
     scratch = make_scratch(L);

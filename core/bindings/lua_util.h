@@ -83,6 +83,21 @@ static inline void *mw_lua_push_box(lua_State *L, size_t bytes, lua_CFunction gc
   return box;
 }
 
+/** Push what is registered under the address @p key; nil: nothing. */
+static inline void mw_lua_push_registered(lua_State *L, const char *key)
+{
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+/** Register the value on top of the stack under the address @p key, and leave it there. */
+static inline void mw_lua_register(lua_State *L, const char *key)
+{
+  lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
 /* Set field @p key of the table on top of the stack. */
 
 static inline void mw_lua_set_number(lua_State *L, const char *key, double value)

@@ -181,6 +181,11 @@ void mw_json_write_double(struct mw_json_writer *w, double value)
   }
 }
 
+void mw_json_write_encoded(struct mw_json_writer *w, struct mw_slice value)
+{
+  put_word(w, value.data, value.len_bytes);
+}
+
 void mw_json_write_slice(struct mw_json_writer *w, struct mw_slice text)
 {
   if (value_fits(w))

@@ -60,8 +60,10 @@ void mw_json_end_array(struct mw_json_writer *w);
 void mw_json_write_key(struct mw_json_writer *w, const char *key);
 void mw_json_write_key_slice(struct mw_json_writer *w, struct mw_slice key);
 
-/** A key that was encoded before, by this writer: with its quotes and the colon behind them. */
+/* What was encoded before, by this writer: a key with its quotes and the colon behind them; a
+ * value. */
 void mw_json_write_encoded_key(struct mw_json_writer *w, struct mw_slice key);
+void mw_json_write_encoded(struct mw_json_writer *w, struct mw_slice value);
 
 /** Bytes that are no UTF-8 become U+FFFD, one by one. */
 void mw_json_write_text(struct mw_json_writer *w, const char *text);

@@ -4,6 +4,7 @@ local batch = require "moonwatch.batch"
 local containers = require "moonwatch.containers"
 local facts = require "moonwatch.host_facts"
 local host = require "moonwatch.host"
+local json = require "moonwatch.json"
 local log = require "moonwatch.log"
 local tags = require "moonwatch.tags"
 
@@ -53,8 +54,9 @@ function M.init(options)
       stat.type = TYPES[container.runtime] or container.runtime
       stat.created = containers.unix_s(container.created_s)
       stat.repoDigest = container.repo_digest
-      stat.addresses = addresses.wire(addresses.of(container))
-      stat.tags = its_tags[1] and its_tags or nil
+      local its_addresses = addresses.wire(addresses.of(container))
+      stat.addresses = its_addresses and json.constant(its_addresses)
+      stat.tags = its_tags[1] and json.constant(its_tags) or nil
     end,
   }
 end

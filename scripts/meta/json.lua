@@ -21,6 +21,14 @@ M.null = nil
 ---@return string?, string?, integer?
 function M.encode(value) end
 
+--- For a table that is sent many times and stays as it is, such as tags: its text is made now, and
+--- encode takes that. What is changed in it, or inside of it, afterwards is not sent. It counts as one
+--- level. Raises as encode does, and when t has a metatable of its own.
+---@generic T: table
+---@param t T
+---@return T? t, string? message, integer? errno  the same table
+function M.constant(t) end
+
 --- Value of a text of at most 16 MiB: one document and nothing behind it.
 ---
 --- Lists are marked, so that [] stays [] when it is encoded again. Whole numbers over 2^53 become

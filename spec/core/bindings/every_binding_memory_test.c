@@ -45,6 +45,7 @@ static const struct call {
      "return M.replace('s', { { id = 'a', labels = { k = 'v' }, pod_uid = 'p' } }, "
      "{ pods = { { uid = 'p', name = 'n' } }, priority = 3 })"},
     {"inventory", "sources", "return M.sources()"},
+    {"json", "constant", "return M.encode(M.constant { a = { 1, 'b' } })"},
     {"json", "decode", "return M.decode '{\"a\": [1, \"b\", null, {\"c\": 1e3}]}'"},
     {"json", "encode", "return M.encode { a = { 1, 'b', { c = 1.5 } } }"},
     {"json", "list", "return M.list {}"},

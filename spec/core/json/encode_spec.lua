@@ -132,6 +132,43 @@ describe("moonwatch.json", function()
       assert.equal("{" .. table.concat(expected, ",") .. "}", json.encode(object))
     end)
 
+    describe("of a constant", function()
+      it("writes the text that it had when it was made", function()
+        local tags = { "a:1", "b:2" }
+        assert.equal(tags, json.constant(tags))
+        assert.equal('{"id":1,"tags":["a:1","b:2"]}', json.encode { tags = tags, id = 1 })
+        tags[3] = "c:3"
+        assert.equal('{"tags":["a:1","b:2"]}', json.encode { tags = tags })
+        assert.equal('[["a:1","b:2"],["a:1","b:2"]]', json.encode { tags, tags })
+        assert.equal('["a:1","b:2"]', json.encode(tags))
+        assert.equal('["a:1","b:2"]', json.encode(json.constant(tags)))
+      end)
+
+      it("takes objects, empty lists, and constants inside of each other", function()
+        local inner = json.constant { b = 1, a = json.constant(json.list {}) }
+        assert.equal('[{"a":[],"b":1}]', json.encode(json.constant { inner }))
+        assert.equal("{}", json.encode(json.constant {}))
+      end)
+
+      it("lets go of the text with the table", function()
+        for i = 1, 1000 do
+          json.constant { ("x"):rep(10000) .. i }
+        end
+        collectgarbage()
+        collectgarbage()
+        assert.is_true(collectgarbage "count" < 20000)
+      end)
+
+      it("raises for what has no JSON, and for other metatables", function()
+        assert.error_matches(function() json.constant { a = print } end, "cannot encode a: a function")
+        assert.error_matches(function() json.constant(setmetatable({}, {})) end, "metatable of its own")
+        assert.error_matches(function() json.constant "text" end, "table expected")
+        local kept = { print }
+        pcall(json.constant, kept)
+        assert.is_nil(getmetatable(kept))
+      end)
+    end)
+
     it("reads tables as they are, without their metatables", function()
       local object = setmetatable({ a = 1 }, { __index = { b = 2 }, __len = error, __tostring = error })
       assert.equal('{"a":1}', json.encode(object))
