@@ -84,7 +84,7 @@ static bool applies(const struct goal *goal, const struct bench_result *result)
 static const char *const work_texts[BENCH_WORK_COUNT] = {
     [BENCH_GATHER] = "gather in C (refresh, read, parse)",
     [BENCH_CACHED] = "  through the cache of stats",
-    [BENCH_ROWS] = "  with sources and rows in Lua",
+    [BENCH_ROWS] = "  with sources and values in Lua",
     [BENCH_UNSENT] = "  with rates and batches",
 };
 
@@ -135,7 +135,7 @@ static void print_parts(FILE *out, const struct bench_check_result *result)
 {
   static const char *const texts[BENCH_WORK_COUNT] = {
       [BENCH_CACHED] = "cache of stats",
-      [BENCH_ROWS] = "sources, and rows to Lua",
+      [BENCH_ROWS] = "sources, and values to Lua",
       [BENCH_UNSENT] = "rates and batches",
       [BENCH_WHOLE] = "JSON",
   };
