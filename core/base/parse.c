@@ -1,16 +1,43 @@
 #include "base/parse.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define SAFE_DIGITS 19 /* however large they are, so many fit */
 
+/*
+ * Eight digits at a time: neighbours are joined to pairs, pairs to fours, fours to eight. In each
+ * step the digit in front, which is the lower byte, counts ten (100, 10000) times as much.
+ * @return false when one is no digit.
+ */
+static bool parse_eight(const char *text, uint64_t *out)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  uint64_t word;
+
+  memcpy(&word, text, sizeof word);
+  word = le64toh(word) ^ ones * '0';
+  if (((word + ones * 0x76) | word) & ones * 0x80) /* 10 and more reach the highest bit */
+    return false;
+  word = (word * 10 + (word >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+  word = (word * 100 + (word >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+  *out = (word * 10000 + (word >> 32)) & UINT64_C(0xFFFFFFFF);
+  return true;
+}
+
 bool mw_parse_u64(struct mw_slice text, uint64_t *out)
 {
-  uint64_t value = 0;
+  uint64_t value = 0, eight;
+  size_t i = 0;
 
   if (text.len_bytes == 0)
     return false;
-  for (size_t i = 0; i < text.len_bytes; i++) {
+  for (; text.len_bytes - i >= 8 && i + 8 <= SAFE_DIGITS; i += 8) {
+    if (!parse_eight(text.data + i, &eight))
+      return false;
+    value = value * 100000000 + eight;
+  }
+  for (; i < text.len_bytes; i++) {
     unsigned digit = (unsigned)(unsigned char)text.data[i] - '0';
     if (digit > 9 || (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10))
       return false;

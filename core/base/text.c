@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +36,34 @@ size_t mw_utf8_sequence_bytes(struct mw_slice text)
     if (is_form(&utf8_forms[i], bytes, text.len_bytes))
       return utf8_forms[i].extra + 1U;
   return 0;
+}
+
+static size_t ascii_bytes(struct mw_slice text)
+{
+  size_t i = 0;
+
+  for (uint64_t word; i + sizeof word <= text.len_bytes; i += sizeof word) {
+    memcpy(&word, text.data + i, sizeof word);
+    if (word & UINT64_C(0x8080808080808080))
+      break;
+  }
+  while (i < text.len_bytes && (unsigned char)text.data[i] < 0x80)
+    i++;
+  return i;
+}
+
+bool mw_utf8_is_valid(struct mw_slice text)
+{
+  while (text.len_bytes > 0) {
+    size_t sequence = ascii_bytes(text);
+    if (sequence == 0)
+      sequence = mw_utf8_sequence_bytes(text);
+    if (sequence == 0)
+      return false;
+    text.data += sequence;
+    text.len_bytes -= sequence;
+  }
+  return true;
 }
 
 static bool is_plain(unsigned char byte)

@@ -8,6 +8,7 @@
 #ifndef MW_TEXT_H
 #define MW_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -18,6 +19,9 @@
  * is none: a stray or cut sequence, an overlong form, a surrogate, a code point over U+10FFFF.
  */
 size_t mw_utf8_sequence_bytes(struct mw_slice text);
+
+/** Is all of @p text such sequences? */
+bool mw_utf8_is_valid(struct mw_slice text);
 
 /**
  * Append @p text as a JSON string in quotes. What is not UTF-8 becomes U+FFFD, a byte at a time.

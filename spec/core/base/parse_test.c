@@ -47,6 +47,38 @@ static void u64_takes_digits_that_fit_and_nothing_else(void **state)
   }
 }
 
+/* They are read eight at a time. */
+static void u64_takes_a_byte_that_is_no_digit_nowhere(void **state)
+{
+  (void)state;
+  for (size_t len_bytes = 1; len_bytes <= 19; len_bytes++)
+    for (size_t at = 0; at < len_bytes; at++)
+      for (unsigned byte = 0; byte < 256; byte++) {
+        char text[] = "1234567890123456789";
+        uint64_t value = 4711;
+        text[at] = (char)byte;
+        bool ok = mw_parse_u64((struct mw_slice){text, len_bytes}, &value);
+        if (ok != (byte >= '0' && byte <= '9'))
+          fail_msg("byte %u at %zu of %zu", byte, at, len_bytes);
+      }
+}
+
+static void u64_knows_what_a_digit_is_worth_anywhere(void **state)
+{
+  (void)state;
+  for (size_t zeros = 0; zeros < 19; zeros++) {
+    char text[] = "0000000000000000000";
+    uint64_t value = 4711, expected = 7;
+    text[18 - zeros] = '7';
+    for (size_t i = 0; i < zeros; i++)
+      expected *= 10;
+    assert_true(mw_parse_u64(slice_of(text), &value));
+    assert_int_equal(value, expected);
+    assert_true(mw_parse_u64(slice_of(text + 18 - zeros), &value));
+    assert_int_equal(value, expected);
+  }
+}
+
 static void i64_takes_a_minus_too(void **state)
 {
   static const struct {
@@ -146,6 +178,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(u64_takes_digits_that_fit_and_nothing_else),
+      cmocka_unit_test(u64_takes_a_byte_that_is_no_digit_nowhere),
+      cmocka_unit_test(u64_knows_what_a_digit_is_worth_anywhere),
       cmocka_unit_test(i64_takes_a_minus_too),
       cmocka_unit_test(lines_end_with_lf_or_cr_lf_or_the_text),
       cmocka_unit_test(words_stand_between_blanks_and_tabs),

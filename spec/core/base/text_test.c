@@ -51,6 +51,26 @@ static void utf8_sequences_are_those_of_the_rfc(void **state)
   }
 }
 
+static void text_is_valid_when_all_of_its_sequences_are(void **state)
+{
+  static const struct {
+    const char *text;
+    bool valid;
+  } examples[] = {{"", true},
+                  {"plain text of many words", true},
+                  {"\xC3\xA9t\xC3\xA9 and \xF0\x9F\x98\x80", true},
+                  {"seventeen bytes, \xC3", false},
+                  {"\xFFsixteen bytes behind", false},
+                  {"\xC0\x80", false},
+                  {"\xED\xA0\x80", false}};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+    assert_int_equal(
+        mw_utf8_is_valid((struct mw_slice){examples[i].text, strlen(examples[i].text)}),
+        examples[i].valid);
+}
+
 static void json_strings_are_escaped_and_valid(void **state)
 {
   static const struct {
@@ -140,6 +160,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(utf8_sequences_are_those_of_the_rfc),
+      cmocka_unit_test(text_is_valid_when_all_of_its_sequences_are),
       cmocka_unit_test(json_strings_are_escaped_and_valid),
       cmocka_unit_test(delete_is_a_control_character_too),
       cmocka_unit_test(so_are_those_of_two_bytes),
