@@ -7,6 +7,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "base/cold.h"
 #include "base/text.h"
 
 /* yajl gets a piece in parts of this size, so that a look between them can end an endless string.
@@ -22,8 +23,11 @@
 struct mw_json_reader {
   struct mw_json_reader_config config;
   yajl_handle yajl;
-  locale_t c_locale; /* a script may have changed that of the process */
+  yajl_callbacks callbacks; /* what yajl calls now: those that tell, or those that skip */
+  locale_t c_locale;        /* a script may have changed that of the process */
   unsigned depth;
+  unsigned skip_depth; /* the depth at which skipping ends */
+  bool opening;        /* in the event of a beginning object or array */
   size_t read_bytes;   /* of the parts that are done */
   size_t silent_bytes; /* since the last event, in whole parts */
   char tail[TAIL_BYTES];
@@ -57,118 +61,122 @@ static int on_boolean(void *context, int value)
       reader, events->boolean ? events->boolean(reader->config.data, value != 0, &reader->err) : 0);
 }
 
-static int parse_number(struct mw_json_reader *reader, struct mw_slice text,
-                        struct mw_json_number *out)
+/* Not an integer of 64 bits. */
+static MW_COLD int parse_double(struct mw_json_reader *reader, struct mw_json_number *out)
 {
   char copy[NUMBER_MAX_BYTES + 1];
   char quoted[MW_TEXT_QUOTED_BYTES];
 
-  out->text = text;
-  out->kind = MW_JSON_I64;
-  if (mw_parse_i64(text, &out->value.i64))
-    return 0;
-  out->kind = MW_JSON_U64;
-  if (mw_parse_u64(text, &out->value.u64))
-    return 0;
-
-  if (text.len_bytes > NUMBER_MAX_BYTES)
-    return mw_error_set(&reader->err, EMSGSIZE, "a number of more than %d bytes: %s",
-                        NUMBER_MAX_BYTES, mw_text_quote(text, quoted));
-  memcpy(copy, text.data, text.len_bytes);
-  copy[text.len_bytes] = '\0';
   out->kind = MW_JSON_DOUBLE;
+  out->value.f64 = HUGE_VAL;
+  if (out->text.len_bytes > NUMBER_MAX_BYTES && reader->config.unchecked)
+    return 0;
+  if (out->text.len_bytes > NUMBER_MAX_BYTES)
+    return mw_error_set(&reader->err, EMSGSIZE, "a number of more than %d bytes: %s",
+                        NUMBER_MAX_BYTES, mw_text_quote(out->text, quoted));
+  memcpy(copy, out->text.data, out->text.len_bytes);
+  copy[out->text.len_bytes] = '\0';
   out->value.f64 = strtod_l(copy, NULL, reader->c_locale);
-  if (!isfinite(out->value.f64))
+  if (!isfinite(out->value.f64) && !reader->config.unchecked)
     return mw_error_set(&reader->err, ERANGE, "a number out of range: %s",
-                        mw_text_quote(text, quoted));
+                        mw_text_quote(out->text, quoted));
   return 0;
+}
+
+static int parse_number(struct mw_json_reader *reader, struct mw_json_number *out)
+{
+  uint64_t value;
+
+  out->kind = MW_JSON_I64;
+  if (mw_parse_u64(out->text, &value)) {
+    if (value <= INT64_MAX) {
+      out->value.i64 = (int64_t)value;
+    } else {
+      out->kind = MW_JSON_U64;
+      out->value.u64 = value;
+    }
+    return 0;
+  }
+  return mw_parse_i64(out->text, &out->value.i64) ? 0 : parse_double(reader, out);
 }
 
 static int on_number(void *context, const char *data, size_t len_bytes)
 {
   struct mw_json_reader *reader = context;
   const struct mw_json_events *events = reader->config.events;
-  struct mw_json_number number;
+  struct mw_json_number number = {.text = {data, len_bytes}};
 
-  int rc = parse_number(reader, (struct mw_slice){data, len_bytes}, &number);
+  int rc = parse_number(reader, &number);
   if (rc == 0 && events->number)
     rc = events->number(reader->config.data, &number, &reader->err);
   return heard(reader, rc);
 }
 
-static size_t ascii_bytes(struct mw_slice text)
+static MW_COLD int refuse_length(struct mw_json_reader *reader)
 {
-  size_t i = 0;
-
-  for (uint64_t word; i + sizeof word <= text.len_bytes; i += sizeof word) {
-    memcpy(&word, text.data + i, sizeof word);
-    if (word & UINT64_C(0x8080808080808080))
-      break;
-  }
-  while (i < text.len_bytes && (unsigned char)text.data[i] < 0x80)
-    i++;
-  return i;
+  return mw_error_set(&reader->err, EMSGSIZE, "a string longer than the limit of %zu bytes",
+                      reader->config.string_max_bytes);
 }
 
-static bool is_utf8(struct mw_slice text)
-{
-  while (text.len_bytes > 0) {
-    size_t sequence = ascii_bytes(text);
-    if (sequence == 0)
-      sequence = mw_utf8_sequence_bytes(text);
-    if (sequence == 0)
-      return false;
-    text.data += sequence;
-    text.len_bytes -= sequence;
-  }
-  return true;
-}
-
-/* yajl lets overlong forms, surrogates and code points over U+10FFFF pass. */
-static int check_string(struct mw_json_reader *reader, struct mw_slice text)
+static MW_COLD int refuse_bytes(struct mw_json_reader *reader, struct mw_slice text)
 {
   char quoted[MW_TEXT_QUOTED_BYTES];
 
-  if (text.len_bytes > reader->config.string_max_bytes)
-    return mw_error_set(&reader->err, EMSGSIZE, "a string longer than the limit of %zu bytes",
-                        reader->config.string_max_bytes);
-  if (!is_utf8(text))
-    return mw_error_set(&reader->err, EILSEQ, "a string that is not valid UTF-8: %s",
-                        mw_text_quote(text, quoted));
-  return 0;
+  return mw_error_set(&reader->err, EILSEQ, "a string that is not valid UTF-8: %s",
+                      mw_text_quote(text, quoted));
 }
 
-static int on_text(struct mw_json_reader *reader,
-                   int (*event)(void *data, struct mw_slice text, struct mw_error *err),
-                   const unsigned char *data, size_t len_bytes)
+/* yajl lets overlong forms, surrogates and code points over U+10FFFF pass. */
+static inline int check_string(struct mw_json_reader *reader, struct mw_slice text)
 {
-  struct mw_slice text = {(const char *)data, len_bytes};
-
-  int rc = check_string(reader, text);
-  if (rc == 0 && event)
-    rc = event(reader->config.data, text, &reader->err);
-  return heard(reader, rc);
+  if (text.len_bytes > reader->config.string_max_bytes)
+    return refuse_length(reader);
+  return reader->config.unchecked || mw_utf8_is_valid(text) ? 0 : refuse_bytes(reader, text);
 }
 
 static int on_string(void *context, const unsigned char *data, size_t len_bytes)
 {
   struct mw_json_reader *reader = context;
-  return on_text(reader, reader->config.events->string, data, len_bytes);
+  const struct mw_json_events *events = reader->config.events;
+  struct mw_slice text = {(const char *)data, len_bytes};
+
+  int rc = check_string(reader, text);
+  if (rc == 0 && events->string)
+    rc = events->string(reader->config.data, text, &reader->err);
+  return heard(reader, rc);
 }
 
 static int on_key(void *context, const unsigned char *data, size_t len_bytes)
 {
   struct mw_json_reader *reader = context;
-  return on_text(reader, reader->config.events->key, data, len_bytes);
+  const struct mw_json_events *events = reader->config.events;
+  struct mw_slice text = {(const char *)data, len_bytes};
+
+  int rc = check_string(reader, text);
+  if (rc == 0 && events->key)
+    rc = events->key(reader->config.data, text, &reader->err);
+  return heard(reader, rc);
+}
+
+static int go_deeper(struct mw_json_reader *reader)
+{
+  if (reader->depth == reader->config.depth_max)
+    return mw_error_set(&reader->err, EMSGSIZE, "nested deeper than %u levels",
+                        reader->config.depth_max);
+  reader->depth++;
+  return 0;
 }
 
 static int on_begin(struct mw_json_reader *reader, int (*event)(void *data, struct mw_error *err))
 {
-  if (reader->depth == reader->config.depth_max)
-    return heard(reader, mw_error_set(&reader->err, EMSGSIZE, "nested deeper than %u levels",
-                                      reader->config.depth_max));
-  reader->depth++;
-  return heard(reader, event ? event(reader->config.data, &reader->err) : 0);
+  int rc = go_deeper(reader);
+
+  if (rc < 0 || !event)
+    return heard(reader, rc);
+  reader->opening = true;
+  rc = event(reader->config.data, &reader->err);
+  reader->opening = false;
+  return heard(reader, rc);
 }
 
 static int on_end(struct mw_json_reader *reader, int (*event)(void *data, struct mw_error *err))
@@ -201,7 +209,7 @@ static int on_end_array(void *context)
   return on_end(reader, reader->config.events->end_array);
 }
 
-static const yajl_callbacks callbacks = {
+static const yajl_callbacks telling = {
     .yajl_null = on_null,
     .yajl_boolean = on_boolean,
     .yajl_number = on_number, /* takes all numbers, so there is no _integer and no _double */
@@ -212,6 +220,84 @@ static const yajl_callbacks callbacks = {
     .yajl_start_array = on_begin_array,
     .yajl_end_array = on_end_array,
 };
+
+/* ---- Events that are skipped ---- */
+
+/* A value was passed over: is it the last? */
+static int passed(struct mw_json_reader *reader)
+{
+  reader->silent_bytes = 0;
+  if (reader->depth == reader->skip_depth)
+    reader->callbacks = telling;
+  return 1;
+}
+
+static int skip_null(void *context)
+{
+  return passed(context);
+}
+
+static int skip_boolean(void *context, int value)
+{
+  (void)value;
+  return passed(context);
+}
+
+static int skip_number(void *context, const char *data, size_t len_bytes)
+{
+  (void)data;
+  (void)len_bytes;
+  return passed(context);
+}
+
+static int skip_text(struct mw_json_reader *reader, size_t len_bytes)
+{
+  return heard(reader, len_bytes > reader->config.string_max_bytes ? refuse_length(reader) : 0);
+}
+
+static int skip_string(void *context, const unsigned char *data, size_t len_bytes)
+{
+  (void)data;
+  return skip_text(context, len_bytes) && passed(context);
+}
+
+static int skip_key(void *context, const unsigned char *data, size_t len_bytes)
+{
+  (void)data;
+  return skip_text(context, len_bytes);
+}
+
+static int skip_begin(void *context)
+{
+  struct mw_json_reader *reader = context;
+  return heard(reader, go_deeper(reader));
+}
+
+static int skip_end(void *context)
+{
+  struct mw_json_reader *reader = context;
+
+  reader->depth--;
+  return passed(reader);
+}
+
+static const yajl_callbacks skipping = {
+    .yajl_null = skip_null,
+    .yajl_boolean = skip_boolean,
+    .yajl_number = skip_number,
+    .yajl_string = skip_string,
+    .yajl_start_map = skip_begin,
+    .yajl_map_key = skip_key,
+    .yajl_end_map = skip_end,
+    .yajl_start_array = skip_begin,
+    .yajl_end_array = skip_end,
+};
+
+void mw_json_reader_skip(struct mw_json_reader *reader)
+{
+  reader->callbacks = skipping;
+  reader->skip_depth = reader->opening ? reader->depth - 1 : reader->depth;
+}
 
 /* ---- Life cycle ---- */
 
@@ -232,7 +318,8 @@ struct mw_json_reader *mw_json_reader_new(const struct mw_json_reader_config *co
   reader->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   if (!reader->c_locale)
     goto fail;
-  reader->yajl = yajl_alloc(&callbacks, NULL, reader);
+  reader->callbacks = telling;
+  reader->yajl = yajl_alloc(&reader->callbacks, NULL, reader);
   if (!reader->yajl)
     goto fail;
   yajl_config(reader->yajl, yajl_dont_validate_strings, 1); /* check_string does, and better */

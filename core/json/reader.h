@@ -4,8 +4,9 @@
  * does not grow with the document, only with its longest string.
  *
  * Stricter than most: one document and nothing behind it, valid UTF-8 in every string, no comments,
- * no number that a double cannot hold. Keys may repeat; the caller hears of each. Of a surrogate
- * pair that is cut in half the second half is refused; the first becomes "?", as yajl has it.
+ * no number that a double cannot hold. (A caller may see to strings and numbers itself, and pass
+ * over what it does not need.) Keys may repeat; the caller hears of each. Of a surrogate pair that
+ * is cut in half the second half is refused; the first becomes "?", as yajl has it.
  *
  * Source: RFC 8259; the grammar is that of yajl, which does not check for memory exhaustion.
  * Thread-safety: none; a reader belongs to one thread at a time.
@@ -33,7 +34,7 @@ struct mw_json_number {
   union {
     int64_t i64;
     uint64_t u64;
-    double f64; /**< finite */
+    double f64; /**< finite, unless unchecked */
   } value;
   struct mw_slice text; /**< as it stood in the document */
 };
@@ -64,6 +65,8 @@ struct mw_json_events {
 struct mw_json_reader_config {
   const struct mw_json_events *events; /**< borrowed as long as the reader */
   void *data;                          /**< for the events */
+  bool
+      unchecked; /**< strings and keys may be no UTF-8, doubles infinite: who keeps one checks it */
   /* Ceilings; 0 is the default above. */
   unsigned depth_max;        /**< objects and arrays inside each other */
   size_t document_max_bytes; /**< of all pieces together */
@@ -83,6 +86,13 @@ void mw_json_reader_free(struct mw_json_reader *reader); /**< accepts NULL; not 
  * or what an event returned.
  */
 int mw_json_reader_feed(struct mw_json_reader *reader, struct mw_slice piece, struct mw_error *err);
+
+/**
+ * To be called inside an event: inside key, the value of the key is passed over without events;
+ * inside begin_object or begin_array, all that is in it, and its end. What is passed over has to be
+ * JSON and within the ceilings, but its strings need not be UTF-8, nor its numbers fit a double.
+ */
+void mw_json_reader_skip(struct mw_json_reader *reader);
 
 /** No more pieces. @return as mw_json_reader_feed; -EBADMSG when the document ends early. */
 int mw_json_reader_finish(struct mw_json_reader *reader, struct mw_error *err);

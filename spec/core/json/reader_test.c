@@ -16,11 +16,16 @@
 struct log {
   struct mw_buf text;
   int events_left; /* until one stops the reader; 0: none does */
+  struct mw_json_reader *reader;
+  const char *skipped; /* the event that asks for skipping; NULL: none does */
 };
 
 static int add(struct log *log, struct mw_error *err, const char *name, struct mw_slice text)
 {
   mw_buf_printf(&log->text, NULL, "%s%.*s ", name, (int)text.len_bytes, text.data ? text.data : "");
+  if (log->skipped && strncmp(log->skipped, name, 1) == 0 &&
+      (name[0] != 'k' || mw_slice_equal(text, log->skipped + 1)))
+    mw_json_reader_skip(log->reader);
   if (log->events_left > 0 && --log->events_left == 0)
     return mw_error_set(err, ECANCELED, "enough");
   return 0;
@@ -114,7 +119,7 @@ static int tear_down(void **state)
 static int read_text(struct mw_json_reader_config config, const char *text, size_t piece_bytes)
 {
   config.data = &the_log;
-  struct mw_json_reader *reader = mw_json_reader_new(&config, &the_err);
+  struct mw_json_reader *reader = the_log.reader = mw_json_reader_new(&config, &the_err);
   size_t len_bytes = strlen(text);
   int rc = 0;
 
@@ -238,6 +243,60 @@ static void says_where_and_why_it_is_not_json(void **state)
   assert_int_equal(-EBADMSG, read_text(with_events, "", 1));
 }
 
+static void what_is_skipped_makes_no_events(void **state)
+{
+  static const struct {
+    const char *skipped, *text, *expected;
+  } examples[] = {
+      {"kx", "{\"a\":1,\"x\":2,\"b\":3}", "{ ka i1:1 kx kb i3:3 } "},
+      {"kx", "{\"x\":null,\"b\":3}", "{ kx kb i3:3 } "},
+      {"kx", "{\"x\":true,\"x\":\"s\",\"b\":3}", "{ kx kx kb i3:3 } "},
+      {"kx", "{\"x\":{\"a\":[1,{\"x\":[]}],\"b\":\"s\"},\"b\":3}", "{ kx kb i3:3 } "},
+      {"kx", "[{\"x\":[[],[1,[2]]]},4]", "[ { kx } i4:4 ] "},
+      {"kx", "{\"x\":{}}", "{ kx } "},
+      {"[", "{\"a\":[1,[2],{\"b\":[]}],\"c\":5}", "{ ka [ kc i5:5 } "},
+      {"[", "[[1],2]", "[ "},
+      {"{", "[{\"a\":{}},{},3]", "[ { { i3:3 ] "},
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+    for (size_t piece_bytes = 1; piece_bytes < 40; piece_bytes++) {
+      the_log.skipped = examples[i].skipped;
+      mw_buf_clear(&the_log.text);
+      assert_int_equal(0, read_text(with_events, examples[i].text, piece_bytes));
+      assert_string_equal(examples[i].expected, the_log.text.data);
+    }
+}
+
+static void what_is_skipped_is_json_within_the_ceilings(void **state)
+{
+  struct mw_json_reader_config config = {
+      .events = &all_events, .string_max_bytes = 4, .depth_max = 3};
+
+  (void)state;
+  the_log.skipped = "kx";
+  assert_int_equal(0, read_text(config, "{\"x\":[[\"\xFF\",1e999]]}", 1));
+  assert_int_equal(-EBADMSG, read_text(config, "{\"x\":[1,}", 1));
+  assert_int_equal(-EBADMSG, read_text(config, "{\"x\":[1", 1));
+  assert_int_equal(-EMSGSIZE, read_text(config, "{\"x\":[[[]]]}", 1));
+  assert_int_equal(-EMSGSIZE, read_text(config, "{\"x\":[\"abcde\"]}", 1));
+  assert_int_equal(-EMSGSIZE, read_text(config, "{\"x\":{\"abcde\":1}}", 1));
+}
+
+static void who_checks_by_itself_gets_everything(void **state)
+{
+  struct mw_json_reader_config config = {.events = &all_events, .unchecked = true};
+  char digits[2000];
+
+  (void)state;
+  assert_int_equal(0, read_text(config, "{\"\xFF\":\"\xC0\x80\",\"n\":[1e400,-1e400]}", 1));
+  assert_string_equal("{ k\xFF s\xC0\x80 kn [ dinf:1e400 d-inf:-1e400 ] } ", the_log.text.data);
+  memset(digits, '1', sizeof digits - 1);
+  digits[sizeof digits - 1] = '\0';
+  assert_int_equal(0, read_text(config, digits, 100));
+}
+
 static void depth_has_a_ceiling(void **state)
 {
   struct mw_json_reader_config config = {.events = &all_events, .depth_max = 3};
@@ -326,6 +385,9 @@ int main(void)
       TEST(events_that_nobody_wants_are_left_out),
       TEST(invalid_strings_are_refused_though_nobody_listens),
       TEST(says_where_and_why_it_is_not_json),
+      TEST(what_is_skipped_makes_no_events),
+      TEST(what_is_skipped_is_json_within_the_ceilings),
+      TEST(who_checks_by_itself_gets_everything),
       TEST(depth_has_a_ceiling),
       TEST(the_document_has_a_ceiling),
       TEST(strings_have_a_ceiling),
