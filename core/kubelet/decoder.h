@@ -57,8 +57,8 @@ struct mw_member {
 /** One kind of object. */
 struct mw_shape {
   size_t size_bytes; /**< of its struct; 0: its members are in the struct of the object around it */
-  const struct mw_member *members;
-  size_t members_count; /**< at most 64 */
+  const struct mw_member *members; /**< never NULL */
+  size_t members_count;            /**< at most 64 */
 
   /**
    * Its end was reached. @p owner is the struct of the object around it (of the list that it is

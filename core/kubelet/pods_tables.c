@@ -42,7 +42,8 @@ static int finish_reference(struct mw_decoder *decoder, void *owner, void *recor
   return 0;
 }
 
-static const struct mw_shape reference_shape = {.finish = finish_reference};
+static const struct mw_member no_members[1]; /* what is inside is skipped */
+static const struct mw_shape reference_shape = {.members = no_members, .finish = finish_reference};
 
 static int finish_variable(struct mw_decoder *decoder, void *owner, void *record,
                            struct mw_error *err)
