@@ -205,11 +205,13 @@ static const struct mw_member security_members[] = {
 };
 static const struct mw_shape security_shape = MW_SHAPE(0, security_members, .finish = NULL);
 
-/* One more than a pod may have tells that it has too many. */
+/* One more than a pod may have tells that it has too many. The arguments are names of members,
+ * which no parentheses may enclose. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define CONTAINERS_OF(name, field, kind, shape_)                                                   \
   MW_MEMBER_LIST_OF(name, struct mw_kubelet_pod, field[kind], shape_,                              \
                     .count_offset = offsetof(struct mw_kubelet_pod, field##_count[kind]),          \
                     .max = MW_KUBELET_POD_CONTAINERS_MAX + 1)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct mw_member spec_members[] = {
     MW_MEMBER_LIST_OF("volumes", struct mw_kubelet_pod, volumes, volume_shape, .max = 0),

@@ -37,19 +37,22 @@
       n                                                                                            \
       "3") ",\"rootfs\":{" FILESYSTEM(n "4") "},\"logs\":{" FILESYSTEM(n "5") "}," SWAP(n "6") "}"
 
+/* The formatter takes strings beside macros for calls. */
+/* clang-format off */
 static const char full_summary[] =
-    "{\"node\":{\"nodeName\":\"n1\",\"systemContainers\":[" CONTAINER("pods", "1") //
-    "],\"startTime\":" T("08") "," CPU("2") "," MEMORY("3") "," IO(
-        "4") "," NETWORK("5") ",\"fs\":"
-                              "{" FILESYSTEM("6") "},\"runtime\":{\"imageFs\":{" FILESYSTEM("71") "},\"containerFs\":{" FILESYSTEM("72") "}},\"rlimit\":{\"time\":" T("09") ",\"maxpid\":81,\"curproc\":82}," SWAP(
-                                  "9") "},\"pods\":[{\"podRef\":{\"name\":\"p1\","
-                                       "\"namespace\":\"shop\",\"uid\":\"u1\"},\"startTime\":" T(
-                                           "1"
-                                           "0") ",\"containers\":[" CONTAINER("c1",
-                                                                              "10") "," CONTAINER("c2",
-                                                                                                  "11") "]," CPU("12") "," MEMORY("13") "," IO("14") "," NETWORK("15") ",\"volume\":[{" FILESYSTEM("16") ",\"name\":\"v1\",\"pvcRef\":{\"name\":\"claim\",\"namespace\":\"store\"}}],"
-                                                                                                                                                                                                         "\"ephemeral-storage\":{" FILESYSTEM("17") "},\"process_stats\":{\"process_count\":18}," SWAP(
-                                                                                                                                                                                                             "19") "},{\"podRef\":{\"uid\":\"second\"}}]}";
+    "{\"node\":{\"nodeName\":\"n1\",\"systemContainers\":[" CONTAINER("pods", "1") "],"
+    "\"startTime\":" T("08") "," CPU("2") "," MEMORY("3") "," IO("4") "," NETWORK("5") ","
+    "\"fs\":{" FILESYSTEM("6") "},\"runtime\":{\"imageFs\":{" FILESYSTEM("71") "},"
+    "\"containerFs\":{" FILESYSTEM("72") "}},"
+    "\"rlimit\":{\"time\":" T("09") ",\"maxpid\":81,\"curproc\":82}," SWAP("9") "},"
+    "\"pods\":[{\"podRef\":{\"name\":\"p1\",\"namespace\":\"shop\",\"uid\":\"u1\"},"
+    "\"startTime\":" T("10") ",\"containers\":[" CONTAINER("c1", "10") ","
+    CONTAINER("c2", "11") "]," CPU("12") "," MEMORY("13") "," IO("14") "," NETWORK("15") ","
+    "\"volume\":[{" FILESYSTEM("16") ",\"name\":\"v1\","
+    "\"pvcRef\":{\"name\":\"claim\",\"namespace\":\"store\"}}],"
+    "\"ephemeral-storage\":{" FILESYSTEM("17") "},\"process_stats\":{\"process_count\":18},"
+    SWAP("19") "},{\"podRef\":{\"uid\":\"second\"}}]}";
+/* clang-format on */
 
 #define STATUS(name, state)                                                                        \
   "{\"name\":\"" name "\",\"state\":{" state "},\"lastState\":{\"terminated\":{\"exitCode\":137,"  \
@@ -65,96 +68,32 @@ static const char full_summary[] =
   "\"500m\",\"memory\":\"64Mi\"},\"requests\":{\"cpu\":\"0.25\",\"memory\":\"1e3\"}},"             \
   "\"restartPolicy\":\"Always\"}"
 
+/* clang-format off */
 static const char full_pods[] =
-    "{\"kind\":\"PodList\",\"items\":[{\"metadata\":{\"name\":\"p1\",\"namespace\":\"shop\","
-    "\"uid\":\"u1\",\"creationTimestamp\":" T(
-        "01") ",\"deletionTimestamp\":" T("02") ",\"labels\":{\"app\":\"web\",\"tier\":"
-                                                "\"front\"},\"annotations\":{\"note\":\"n\"},"
-                                                "\"ownerReferences\":[{\"kind\":\"ReplicaSet\","
-                                                "\"name\":\"rs\",\"uid\":\"u9\","
-                                                "\"controller\":true}]},\"spec\":{\"volumes\":["
-                                                "{\"name\":\"v\",\"persistentVolumeClaim\":{"
-                                                "\"claimName\":\"c\"}}],\"initContainers\":"
-                                                "[" SPEC("i1") "],\"containers\":[" SPEC("c1") "," SPEC("c2") "],\"ephemeralContainers\":[" SPEC(
-                                                    "e1") "],\"serviceAccountName\":\"sa\","
-                                                          "\"nodeName\":\"n1\",\"hostNetwork\":"
-                                                          "true,\"securityContext\":{"
-                                                          "\"runAsUser\":3000000000,"
-                                                          "\"runAsGroup\":-1,\"fsGroup\":7},"
-                                                          "\"priorityClassName\":\"high\","
-                                                          "\"runtimeClassName\":\"kata\"},"
-                                                          "\"status\":{\"phase\":\"Running\","
-                                                          "\"conditions\":[{\"type\":\"Ready\","
-                                                          "\"status\":\"True\"}],"
-                                                          "\"reason\":\"r\",\"hostIP\":\"192.0."
-                                                          "2.2\",\"podIP\":\"10.0.0.1\","
-                                                          "\"podIPs\":[{\"ip\":"
-                                                          "\"10.0.0.1\"},{\"ip\":\"fd00::1\"}],"
-                                                          "\"startTime\":" T(
-                                                              "03") ",\"initCont"
-                                                                    "ainerStatus"
-                                                                    "es\":"
-                                                                    "[" STATUS(
-                                                                        "i1",
-                                                                        "\"terminated"
-                                                                        "\":{"
-                                                                        "\"exitCode\":"
-                                                                        "0,"
-                                                                        "\"finishedAt"
-                                                                        "\":" T(
-                                                                            "04") "}") "],"
-                                                                                       "\"container"
-                                                                                       "Statuses\":"
-                                                                                       "[" STATUS("c1",
-                                                                                                  "\"running\":{"
-                                                                                                  "\"startedAt\":" T(
-                                                                                                      "05") "}") "," STATUS("c2",
-                                                                                                                            "\"waiti"
-                                                                                                                            "ng\":{"
-                                                                                                                            "\"reaso"
-                                                                                                                            "n\":"
-                                                                                                                            "\"Crash"
-                                                                                                                            "LoopBac"
-                                                                                                                            "kOff\","
-                                                                                                                            "\"messa"
-                                                                                                                            "ge\":"
-                                                                                                                            "\"m2\""
-                                                                                                                            "}") "],"
-                                                                                                                                 "\""
-                                                                                                                                 "qo"
-                                                                                                                                 "sC"
-                                                                                                                                 "la"
-                                                                                                                                 "ss"
-                                                                                                                                 "\""
-                                                                                                                                 ":"
-                                                                                                                                 "\""
-                                                                                                                                 "Bu"
-                                                                                                                                 "rs"
-                                                                                                                                 "ta"
-                                                                                                                                 "bl"
-                                                                                                                                 "e"
-                                                                                                                                 "\""
-                                                                                                                                 ","
-                                                                                                                                 "\""
-                                                                                                                                 "ep"
-                                                                                                                                 "he"
-                                                                                                                                 "me"
-                                                                                                                                 "ra"
-                                                                                                                                 "lC"
-                                                                                                                                 "on"
-                                                                                                                                 "ta"
-                                                                                                                                 "in"
-                                                                                                                                 "er"
-                                                                                                                                 "St"
-                                                                                                                                 "at"
-                                                                                                                                 "us"
-                                                                                                                                 "es"
-                                                                                                                                 "\""
-                                                                                                                                 ":"
-                                                                                                                                 "[" STATUS(
-                                                                                                                                     "e1",
-                                                                                                                                     "\"running\":{\"startedAt\":" T(
-                                                                                                                                         "06") "}") "]}},{\"metadata\":{\"uid\":"
-                                                                                                                                                    "\"second\"},\"status\":{\"phase\":\"Pending\"}}]}";
+    "{\"kind\":\"PodList\",\"items\":[{"
+    "\"metadata\":{\"name\":\"p1\",\"namespace\":\"shop\",\"uid\":\"u1\","
+    "\"creationTimestamp\":" T("01") ",\"deletionTimestamp\":" T("02") ","
+    "\"labels\":{\"app\":\"web\",\"tier\":\"front\"},\"annotations\":{\"note\":\"n\"},"
+    "\"ownerReferences\":[{\"kind\":\"ReplicaSet\",\"name\":\"rs\",\"uid\":\"u9\","
+    "\"controller\":true}]},"
+    "\"spec\":{\"volumes\":[{\"name\":\"v\",\"persistentVolumeClaim\":{\"claimName\":\"c\"}}],"
+    "\"initContainers\":[" SPEC("i1") "],\"containers\":[" SPEC("c1") "," SPEC("c2") "],"
+    "\"ephemeralContainers\":[" SPEC("e1") "],\"serviceAccountName\":\"sa\",\"nodeName\":\"n1\","
+    "\"hostNetwork\":true,"
+    "\"securityContext\":{\"runAsUser\":3000000000,\"runAsGroup\":-1,\"fsGroup\":7},"
+    "\"priorityClassName\":\"high\",\"runtimeClassName\":\"kata\"},"
+    "\"status\":{\"phase\":\"Running\","
+    "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],\"reason\":\"r\","
+    "\"hostIP\":\"192.0.2.2\",\"podIP\":\"10.0.0.1\","
+    "\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}],\"startTime\":" T("03") ","
+    "\"initContainerStatuses\":["
+    STATUS("i1", "\"terminated\":{\"exitCode\":0,\"finishedAt\":" T("04") "}") "],"
+    "\"containerStatuses\":["
+    STATUS("c1", "\"running\":{\"startedAt\":" T("05") "}") ","
+    STATUS("c2", "\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"m2\"}") "],"
+    "\"qosClass\":\"Burstable\",\"ephemeralContainerStatuses\":["
+    STATUS("e1", "\"running\":{\"startedAt\":" T("06") "}") "]}},"
+    "{\"metadata\":{\"uid\":\"second\"},\"status\":{\"phase\":\"Pending\"}}]}";
+/* clang-format on */
 
 #endif
