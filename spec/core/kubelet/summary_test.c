@@ -202,6 +202,7 @@ static void numbers_are_whole_and_in_range_or_absent(void **state)
                   {"18446744073709551616", false, 0},
                   {"-1", false, 0},
                   {"1e3", true, 1000},
+                  {"-1e3", false, 0},
                   {"1.0", true, 1},
                   {"1.5", false, 0},
                   {"9007199254740993e0", true, 9007199254740992}, /* exact as far as a double is */
