@@ -1,6 +1,6 @@
 /*
- * Where a container is in the hierarchies other than the one in which it was found: what
- * /proc/PID/cgroup of one of its processes says, else the same path, else nowhere.
+ * Where a container is in the hierarchies other than the one in which it was found: where
+ * /proc/PID/cgroup of one of its processes has its id, else the same path, else nowhere.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,23 +78,12 @@ static bool cut_behind_id(char *path, const char *id)
   return true;
 }
 
-/* Cut @p more off the end of @p path. @return false when it does not end so. */
-static bool cut_end(char *path, struct mw_slice more)
-{
-  size_t path_bytes = strlen(path);
-
-  if (path_bytes < more.len_bytes ||
-      memcmp(path + path_bytes - more.len_bytes, more.data, more.len_bytes) != 0)
-    return false;
-  path[path_bytes - more.len_bytes] = '\0';
-  return true;
-}
-
 /*
  * The process may be in a sub-cgroup of the container, here or elsewhere: what is below the
- * container's id is cut off, else what its path has more than the entry's. Where that does not fit
- * (another pid or cgroup namespace) nothing that the file says can be trusted. And neither the
- * root, which is no container, nor what is outside of the hierarchy is meant.
+ * container's id is cut off. A path without the id is a cgroup that the container shares with
+ * others, whose figures are not its own. Where the entry's own line does not fit (another pid or
+ * cgroup namespace) nothing that the file says can be trusted; what is outside of the hierarchy is
+ * not meant.
  */
 static char *path_by_process(const struct mw_cgroup_entry *entry, struct mw_slice found_at,
                              struct mw_slice elsewhere)
@@ -105,11 +94,9 @@ static char *path_by_process(const struct mw_cgroup_entry *entry, struct mw_slic
       /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): no path is empty */
       memcmp(found_at.data, entry->path, entry_bytes) != 0)
     return NULL;
-  struct mw_slice more = {found_at.data + entry_bytes, found_at.len_bytes - entry_bytes};
+  bool is_inside = found_at.len_bytes == entry_bytes || found_at.data[entry_bytes] == '/';
   char *path = strndup(elsewhere.data, elsewhere.len_bytes);
-  if (!path || (more.len_bytes > 0 && more.data[0] != '/') ||
-      !(cut_behind_id(path, entry->found.id) || cut_end(path, more)) || strlen(path) < 2 ||
-      strstr(path, "/..")) {
+  if (!path || !is_inside || !cut_behind_id(path, entry->found.id) || strstr(path, "/..")) {
     free(path);
     return NULL;
   }

@@ -211,12 +211,24 @@ describe("moonwatch.cgroup", function()
       assert.matches("/cpu.stat cannot be read: Too many levels of symbolic links", cgroup.problems()[1], 1, true)
     end)
 
+    it("has no figures of a cgroup that the container shares with others", function()
+      root:write {
+        ["proc/mounts"] = "cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+        ["proc/7/cgroup"] = "1:pids:/user.slice\n0::/docker/" .. ID .. "\n",
+        ["sys/fs/cgroup/pids/user.slice/pids.current"] = "900\n",
+        [folder_of(2, "cgroup.procs") .. "cgroup.procs"] = "7\n",
+      }
+      local row = open()
+      assert.is_nil(row.pids_current)
+      assert.is_number(row.cpu_total_ns)
+    end)
+
     it("does not read a million processes to find one", function()
       -- Only where there are two hierarchies a process is asked where it is.
       root:write {
         ["proc/mounts"] = "cgroup /sys/fs/cgroup/pids cgroup rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
-        ["proc/1234567/cgroup"] = "1:pids:/elsewhere\n0::/docker/" .. ID .. "\n",
-        ["sys/fs/cgroup/pids/elsewhere/pids.current"] = "9\n",
+        ["proc/1234567/cgroup"] = "1:pids:/elsewhere/" .. ID .. "\n0::/docker/" .. ID .. "\n",
+        ["sys/fs/cgroup/pids/elsewhere/" .. ID .. "/pids.current"] = "9\n",
         [folder_of(2, "cgroup.procs") .. "cgroup.procs"] = ("1234567\n"):rep(1000000),
       }
       collectgarbage()
