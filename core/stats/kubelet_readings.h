@@ -14,16 +14,7 @@
 #include "moonwatch/cgroup.h"
 #include "moonwatch/kubelet_summary.h"
 #include "moonwatch/proc.h"
-
-/** The summary names pods and containers; who they are is known elsewhere. */
-struct mw_kubelet_lookup {
-  void *data;
-  /** The id of container @p name in the pod @p pod_uid; false: unknown. */
-  bool (*container_id)(void *data, const char *pod_uid, const char *name,
-                       char id[static MW_CGROUP_ID_BYTES]);
-  /** NULL: nobody knows. */
-  enum mw_host_network (*host_network)(void *data, const char *pod_uid);
-};
+#include "moonwatch/stats.h"
 
 /** When an answer was complete, by both clocks. */
 struct mw_kubelet_moment {

@@ -41,6 +41,7 @@
 #include "moonwatch/error.h"
 #include "moonwatch/export.h"
 #include "moonwatch/host.h"
+#include "moonwatch/kubelet_summary.h"
 #include "moonwatch/origin.h"
 #include "moonwatch/pids.h"
 #include "moonwatch/place.h"
@@ -275,5 +276,62 @@ MW_API void mw_stats_cgroup_source_free(struct mw_stats_cgroup_source *source); 
 
 /** To be given to mw_stats_add_collector; @p source outlives that struct mw_stats. */
 MW_API struct mw_stats_collector mw_stats_cgroup_collector(struct mw_stats_cgroup_source *source);
+
+/* ---- The collector of the kubelet -------------------------------------------------------- */
+
+/** The summary names pods and containers; who they are is known elsewhere. */
+struct mw_kubelet_lookup {
+  void *data;
+  /** The id of container @p name in the pod @p pod_uid; false: unknown. */
+  bool (*container_id)(void *data, const char *pod_uid, const char *name,
+                       char id[static MW_CGROUP_ID_BYTES]);
+  /** NULL: nobody knows. */
+  enum mw_host_network (*host_network)(void *data, const char *pod_uid);
+};
+
+/**
+ * Has the numbers of a kubelet's stats summary: name "kubelet", runtimes containerd, cri-o, docker
+ * and those that are unknown, priority 2, figures and network.
+ *
+ * One request brings the numbers of all containers. It is made when somebody asks for a container
+ * whose numbers are older than he accepts, unless the last request is not older than that: then its
+ * failure is his, or the container is unknown. One request is under way at a time, on a thread of
+ * its own, and all wait for it: for the first one until their deadline, for each later one
+ * refresh_wait_ms at most, all callers together, and then get the last numbers, whose read_ns tells
+ * their age.
+ *
+ * Numbers leave when no summary has had them for the retention time. A reading has no inode: a
+ * container that starts anew has another id in Kubernetes.
+ */
+struct mw_stats_kubelet_source;
+
+struct mw_stats_kubelet_config {
+  void *data; /**< of the functions below; outlives the source */
+  /**
+   * Ask for the summary, for timeout_ms at most; called by one thread at a time.
+   * @return NULL with @p err filled.
+   */
+  struct mw_kubelet_summary *(*fetch)(void *data, int64_t timeout_ms, struct mw_error *err);
+  /** End the fetch that is under way, soon, and every later one; from any thread. NULL: wait. */
+  void (*cancel)(void *data);
+  /** Who the containers are, for one summary; looks until look_end. @return 0 or -errno. */
+  int (*look)(void *data, struct mw_kubelet_lookup *out, struct mw_error *err);
+  void (*look_end)(void *data, struct mw_kubelet_lookup *lookup); /**< may be NULL */
+
+  const struct mw_clock *clock; /**< NULL: the system's */
+  int64_t timeout_ms;           /**< of a request; 0: 10,000 */
+  int64_t refresh_wait_ms;      /**< for a request but the first; 0: 1,000 */
+  int64_t retention_ms;         /**< 0: 30,000 */
+  bool without_thread;          /**< whoever asks fetches, and waits for timeout_ms at most */
+};
+
+/** @return NULL with @p err filled: -EINVAL: no fetch, or no look; -ENOMEM. */
+MW_API struct mw_stats_kubelet_source *
+mw_stats_kubelet_source_new(const struct mw_stats_kubelet_config *config, struct mw_error *err);
+/** Accepts NULL. Cancels what is under way and waits for its end. */
+MW_API void mw_stats_kubelet_source_free(struct mw_stats_kubelet_source *source);
+
+/** To be given to mw_stats_add_collector; @p source outlives that struct mw_stats. */
+MW_API struct mw_stats_collector mw_stats_kubelet_collector(struct mw_stats_kubelet_source *source);
 
 #endif
