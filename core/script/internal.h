@@ -21,7 +21,8 @@ struct mw_script {
   const struct mw_script_module *modules;
   const char *const *module_dirs;
   const char *stack_base; /**< a place in the frame of mw_script_call; NULL: no call is going on */
-  struct mw_buf source;   /**< of the file being loaded: here a Lua error cannot leak it */
+  size_t collect_above_bytes; /**< what a call leaves beyond this is collected, see script.c */
+  struct mw_buf source;       /**< of the file being loaded: here a Lua error cannot leak it */
 };
 
 /** The script that @p L (the state or one of its coroutines) belongs to. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <luajit.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "script/internal.h"
 
 #define RESERVE_BYTES 4096
+#define LEFTOVERS_MIN_BYTES ((size_t)64 << 10)
+#define TRIM_MIN_BYTES ((size_t)1 << 20)
 #define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
 
 /* ---- Life cycle ---- */
@@ -148,6 +151,25 @@ static int add_traceback(lua_State *L)
   return 1;
 }
 
+/*
+ * Lua's collector goes on only while a script allocates. One that builds large tables once, and
+ * then has little to do, would keep its garbage for ever; so much of it is collected when a call
+ * ends. What became free in large amounts goes back to the system.
+ */
+static void collect_leftovers(lua_State *L)
+{
+  struct mw_script *script = mw_script_of(L);
+  size_t before_bytes = script->alloc.used_bytes;
+
+  if (before_bytes <= script->collect_above_bytes)
+    return;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  size_t live_bytes = script->alloc.used_bytes;
+  script->collect_above_bytes = live_bytes + live_bytes / 4 + LEFTOVERS_MIN_BYTES;
+  if (before_bytes > live_bytes && before_bytes - live_bytes >= TRIM_MIN_BYTES)
+    malloc_trim(0);
+}
+
 /* Pushing functions allocates, so even that is done under protection. */
 static int call_with_traceback(lua_State *L)
 {
@@ -159,6 +181,8 @@ static int call_with_traceback(lua_State *L)
   call->status = lua_pcall(L, 1, 0, 2);
   if (call->status != 0)
     copy_text(call, L);
+  else
+    collect_leftovers(L);
   return 0;
 }
 
