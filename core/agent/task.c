@@ -17,6 +17,7 @@
 #include "bindings/lua_json.h"
 #include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 #define API_VERSION 1
@@ -199,7 +200,7 @@ static void add_method(lua_State *L, struct mw_task *task, const char *name, lua
 {
   lua_pushlightuserdata(L, task);
   lua_pushstring(L, name);
-  lua_pushcclosure(L, function, 2);
+  mw_push_binding(L, "context", name, function, 2);
   lua_setfield(L, -2, name);
 }
 

@@ -227,7 +227,7 @@ static void push_class(lua_State *L)
   /* filled each time: memory may have run out half-way through the first time */
   luaL_newmetatable(L, SCRIPT_TYPE);
   lua_newtable(L);
-  luaL_register(L, NULL, methods);
+  mw_lua_add_functions(L, "script", methods);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, script_close);
   lua_setfield(L, -2, "__gc");

@@ -19,18 +19,6 @@
  * variable of a thread may allocate, which a handler must not; initial-exec does not. */
 static _Thread_local struct mw_deadline *volatile armed __attribute__((tls_model("initial-exec")));
 
-/* A thread's id comes again when it has ended, but a timer made for it stays with the dead: so this
- * numbers threads. Alone it would not do either, for it is the same in a child after fork(2). */
-static uint64_t own_mark(void)
-{
-  static atomic_uint_fast64_t marks_total;
-  static _Thread_local uint64_t mark;
-
-  if (mark == 0)
-    mark = atomic_fetch_add(&marks_total, 1) + 1;
-  return mark;
-}
-
 static int64_t now_ns(void)
 {
   struct timespec now;
@@ -147,7 +135,7 @@ static int make_timer(struct mw_deadline *deadline, pid_t thread_id, struct mw_e
   if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
     return mw_error_set(err, errno, "cannot make the timer of a script: %s", strerror(errno));
   deadline->thread_id = thread_id;
-  deadline->thread_mark = own_mark();
+  deadline->thread_mark = mw_thread_mark();
   return 0;
 }
 
@@ -170,8 +158,10 @@ int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_
   if (timeout_ms > TIMEOUT_MAX_MS)
     timeout_ms = TIMEOUT_MAX_MS;
 
+  /* An id comes again when its thread has ended, and the timer stays with the dead; a mark is the
+   * same in a child after fork(2), which has no timers. */
   pid_t thread_id = gettid();
-  bool has_timer = thread_id == deadline->thread_id && deadline->thread_mark == own_mark();
+  bool has_timer = thread_id == deadline->thread_id && deadline->thread_mark == mw_thread_mark();
   int rc = has_timer ? 0 : make_timer(deadline, thread_id, err);
   if (rc < 0)
     return rc;

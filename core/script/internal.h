@@ -11,12 +11,14 @@
 #include "base/buf.h"
 #include "script/alloc.h"
 #include "script/deadline.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 struct mw_script {
   struct mw_alloc alloc; /**< first: Lua hands its address back, see mw_script_of */
   struct mw_deadline deadline;
   lua_State *L;
+  struct mw_owner owner;
   char *name;
   const struct mw_script_module *modules;
   const char *const *module_dirs;

@@ -25,6 +25,7 @@ static int set_up(lua_State *L)
 
   /* Compiled loops never look at hooks, so nothing would stop them. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  mw_owner_register(L, &mw_script_of(L)->owner);
   mw_sandbox_open(L);
   if (config->prepare)
     config->prepare(L, config->prepare_data);
@@ -59,6 +60,7 @@ struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw
   script->alloc.reserve_bytes = RESERVE_BYTES;
   script->modules = config->modules;
   script->module_dirs = config->module_dirs;
+  mw_owner_take(&script->owner);
   mw_buf_init(&script->source, MW_SCRIPT_SOURCE_MAX_BYTES);
   if (open_state(script, config, err) < 0)
     goto fail;
@@ -79,6 +81,11 @@ void mw_script_free(struct mw_script *script)
   mw_buf_deinit(&script->source);
   free(script->name);
   free(script);
+}
+
+void mw_script_own(struct mw_script *script)
+{
+  mw_owner_take(&script->owner);
 }
 
 size_t mw_script_memory_bytes(const struct mw_script *script)
@@ -233,6 +240,7 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
 {
   struct call call; /* not zeroed whole: the text is long, and calls are many */
 
+  mw_owner_check(&script->owner, NULL, "mw_script_call");
   if (script->stack_base)
     return mw_error_set(err, EBUSY, "script %s is running: calls do not nest", script->name);
   int rc = mw_deadline_arm(&script->deadline, timeout_ms, err);

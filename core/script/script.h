@@ -12,7 +12,9 @@
  * SA_RESTART; it is unblocked in each thread that runs a script.
  *
  * Thread-safety: none; a script belongs to one thread at a time, and every call on it is made by
- * the thread that runs it (the deadline's signal goes there). Different scripts share nothing.
+ * the thread that runs it (the deadline's signal goes there): the one that made it, or the last one
+ * that called mw_script_own. Builds for development abort when another thread calls. Different
+ * scripts share nothing.
  */
 #ifndef MW_SCRIPT_H
 #define MW_SCRIPT_H
@@ -53,6 +55,12 @@ struct mw_script_config {
 /** @return NULL with @p err filled (-ENOMEM, or what prepare raised). */
 struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
 void mw_script_free(struct mw_script *script); /**< accepts NULL */
+
+/**
+ * The calling thread runs @p script from now on. The thread that ran it before has nothing more to
+ * do with it, and both agree on that by other means (a mutex, pthread_create).
+ */
+void mw_script_own(struct mw_script *script);
 
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
