@@ -65,7 +65,10 @@ static void emit(lua_State *L, int index, const char *kind)
   struct mw_error err;
 
   mw_buf_clear(&task->body);
-  if (mw_lua_json_encode(L, index, &task->body, &err) < 0)
+  int rc = mw_lua_json_encode(L, index, &task->body, &err);
+  if (rc == -ETIME)
+    mw_script_stop(L);
+  if (rc < 0)
     luaL_error(L, "cannot emit a message of kind %s: %s", kind, err.text);
   struct mw_message message = {
       .task = task->name,

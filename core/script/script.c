@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "moonwatch/clock.h"
 #include "script/internal.h"
 
 #define RESERVE_BYTES 4096
 #define LEFTOVERS_MIN_BYTES ((size_t)64 << 10)
 #define TRIM_MIN_BYTES ((size_t)1 << 20)
+#define TIDY_AFTER_DEADLINE_NS (20 * MW_NS_PER_MS)
 #define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
 
 /* ---- Life cycle ---- */
@@ -193,9 +195,28 @@ static int call_with_traceback(lua_State *L)
   return 0;
 }
 
+static bool is_half_full(const struct mw_script *script)
+{
+  return script->alloc.used_bytes > script->alloc.max_bytes / 2;
+}
+
 static int collect_garbage(lua_State *L)
 {
   lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
+/* A collection of all takes a tenth of a second for some ten megabytes, and the host has waited for
+ * the script long enough. What is left is collected while the next call allocates. */
+static int collect_for_a_while(lua_State *L)
+{
+  const struct mw_script *script = mw_script_of(L);
+  const struct mw_clock *clock = mw_clock_system();
+  int64_t end_ns = mw_clock_monotonic_ns(clock) + TIDY_AFTER_DEADLINE_NS;
+
+  while (is_half_full(script) && mw_clock_monotonic_ns(clock) < end_ns)
+    for (int i = 0; i < 64; i++) /* some microseconds each */
+      lua_gc(L, LUA_GCSTEP, 0);
   return 0;
 }
 
@@ -225,12 +246,12 @@ static int describe(const struct mw_script *script, const struct call *call, boo
 
 /* What a script that failed has let go would stand in the way of its next call. The call that
  * protects the collector needs a little memory itself. */
-static void tidy_up(struct mw_script *script)
+static void tidy_up(struct mw_script *script, bool deadline_raised)
 {
-  if (script->alloc.used_bytes <= script->alloc.max_bytes / 2)
+  if (!is_half_full(script))
     return;
   script->alloc.reserve_bytes = 0;
-  if (lua_cpcall(script->L, collect_garbage, NULL) != 0)
+  if (lua_cpcall(script->L, deadline_raised ? collect_for_a_while : collect_garbage, NULL) != 0)
     lua_pop(script->L, 1);
   script->alloc.reserve_bytes = RESERVE_BYTES;
 }
@@ -263,7 +284,7 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
   lua_settop(script->L, top);
   rc = describe(script, &call, deadline_raised, err);
   if (rc < 0)
-    tidy_up(script);
+    tidy_up(script, deadline_raised);
   script->stack_base = NULL;
   return rc;
 }
@@ -279,6 +300,23 @@ void mw_script_check_stack(lua_State *L, int level)
     lua_concat(L, 2);
     lua_error(L);
   }
+}
+
+/* ---- The deadline, for functions of the host ---- */
+
+const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L)
+{
+  static const volatile sig_atomic_t never;
+  void *alloc;
+
+  if (lua_getallocf(L, &alloc) != mw_alloc_resize)
+    return &never;
+  return &mw_script_of(L)->deadline.expired;
+}
+
+int mw_script_stop(lua_State *L)
+{
+  return mw_deadline_raise(&mw_script_of(L)->deadline, L);
 }
 
 /* ---- Loading ---- */

@@ -20,6 +20,7 @@
 #define MW_SCRIPT_H
 
 #include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,6 +93,16 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
 /** mw_script_load_text of a file of at most MW_SCRIPT_SOURCE_MAX_BYTES. */
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err);
+
+/**
+ * For functions in C that may go on for long: a flag that is set when the deadline of the script
+ * that runs in @p L has passed. Of a state that is no script's, as in plain luajit, it never is.
+ */
+const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L);
+
+/** For who has found that flag set, and holds nothing: raise the deadline's error. Never returns.
+ */
+int mw_script_stop(lua_State *L);
 
 /** Push the table that the last load returned (nil when there was none). Inside mw_script_call. */
 void mw_script_push_table(struct mw_script *script);
