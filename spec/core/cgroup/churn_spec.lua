@@ -24,8 +24,11 @@ local function now_s()
   return tonumber(now.s) + tonumber(now.ns) / 1e9
 end
 
+-- Of this process alone: the same spec may run elsewhere on this machine.
+local PROCESS = tonumber(lfs.symlinkattributes("/proc/self", "target")) or 0
+
 local function id_of(number)
-  return ("%064x"):format(number % IDS + 1)
+  return ("%08x%056x"):format(PROCESS, number % IDS + 1)
 end
 
 local function path_of(number)
