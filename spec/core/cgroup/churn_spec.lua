@@ -55,7 +55,7 @@ end
 
 for name, new_place in pairs(cgroup_places) do
   describe("moonwatch, while containers come and go in " .. name .. ",", function()
-    local place, why, modules, cgroup
+    local place, why, modules, cgroup, most_seen
 
     before_each(function()
       place, why = new_place()
@@ -124,6 +124,7 @@ for name, new_place in pairs(cgroup_places) do
         check_cached(number)
         if number % 10 == 0 then
           assert(cgroup.refresh())
+          most_seen = math.max(most_seen, cgroup.usage().containers)
           modules.stats.processes({ id = id_of(number) }, 0)
         end
         while SECONDS > 10 and now_s() < from_s + (number - first + 1) / RATE_PER_S do
@@ -152,6 +153,7 @@ for name, new_place in pairs(cgroup_places) do
 
     it_where_possible("gives each its own figures and keeps nothing of the dead", function()
       local count = RATE_PER_S * SECONDS
+      most_seen = 0
       churn(0, ALIVE * 2)
       remove_last(ALIVE * 2)
       local before, before_kib = what_is_held(), rss_anon_kib()
@@ -168,7 +170,9 @@ for name, new_place in pairs(cgroup_places) do
         before.containers, before.directories, before.inotify_watches = nil, nil, nil
       end
       assert.same(before, after)
-      assert.is_true(rss_anon_kib() - before_kib < 2048, "memory grew from " .. before_kib .. " KiB")
+      -- others may have made containers, which are kept while they are there
+      local growth_max_kib = 2048 + 4 * most_seen
+      assert.is_true(rss_anon_kib() - before_kib < growth_max_kib, "memory grew from " .. before_kib .. " KiB")
       assert.is_true(cgroup.usage().inotify_trusted)
     end)
 
