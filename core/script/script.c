@@ -15,6 +15,8 @@
 
 #define RESERVE_BYTES 4096
 #define LEFTOVERS_MIN_BYTES ((size_t)64 << 10)
+#define WHOLE_CYCLES 2 /* the first one may have begun before */
+#define STEP_KIB 256   /* some milliseconds, at most */
 #define TRIM_MIN_BYTES ((size_t)1 << 20)
 #define TIDY_AFTER_DEADLINE_NS (20 * MW_NS_PER_MS)
 #define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
@@ -163,7 +165,8 @@ static int add_traceback(lua_State *L)
 /*
  * Lua's collector goes on only while a script allocates. One that builds large tables once, and
  * then has little to do, would keep its garbage for ever; so much of it is collected when a call
- * ends. What became free in large amounts goes back to the system.
+ * ends, for as long as the call may go on. What became free in large amounts goes back to the
+ * system.
  */
 static void collect_leftovers(lua_State *L)
 {
@@ -172,7 +175,8 @@ static void collect_leftovers(lua_State *L)
 
   if (before_bytes <= script->collect_above_bytes)
     return;
-  lua_gc(L, LUA_GCCOLLECT, 0);
+  for (int cycles = 0; cycles < WHOLE_CYCLES && !script->deadline.expired;)
+    cycles += lua_gc(L, LUA_GCSTEP, STEP_KIB);
   size_t live_bytes = script->alloc.used_bytes;
   script->collect_above_bytes = live_bytes + live_bytes / 4 + LEFTOVERS_MIN_BYTES;
   if (before_bytes > live_bytes && before_bytes - live_bytes >= TRIM_MIN_BYTES)
