@@ -17,7 +17,8 @@ static int month_of(const char *name)
   return -1;
 }
 
-/* A year of two digits is at most 50 years ahead. */
+/* Of the years that end with these two digits, the one that is at most 50 years ahead, and less
+ * than 50 behind. */
 static int full_year(int two_digits, int64_t now_wall_ns)
 {
   time_t now = (time_t)(now_wall_ns / MW_NS_PER_S);
@@ -26,7 +27,9 @@ static int full_year(int two_digits, int64_t now_wall_ns)
   gmtime_r(&now, &broken_down);
   int year = broken_down.tm_year + 1900;
   int candidate = year - year % 100 + two_digits;
-  return candidate > year + 50 ? candidate - 100 : candidate;
+  if (candidate > year + 50)
+    return candidate - 100;
+  return candidate <= year - 50 ? candidate + 100 : candidate;
 }
 
 /* The three forms that a recipient has to understand; -1: none of them. */

@@ -43,7 +43,7 @@ static inline const char *in_folder(const char *name)
   return path;
 }
 
-/** Write it anew, as another file; long ago, so that its times have settled. */
+/** Write it anew, as another file. */
 static inline const char *put_bytes(const char *name, const void *bytes, size_t len_bytes)
 {
   const char *path = in_folder(name);
