@@ -97,6 +97,13 @@ struct mw_host *mw_context_host(struct mw_context *context)
   return context->host;
 }
 
+const struct mw_http_access *mw_context_http_access(struct mw_context *context)
+{
+  static const struct mw_http_access nothing;
+
+  return context->config.http ? context->config.http : &nothing;
+}
+
 struct mw_inventory *mw_context_inventory(struct mw_context *context)
 {
   return context->inventory;

@@ -30,8 +30,8 @@ static void print_help(void)
        "Options:\n"
        "  --set KEY=VALUE      an option of the filter; may be repeated:\n"
        "                       container_exclude=\"name:^test- image:/pause\"\n"
-       "  --format table|json  for eyes, or one object a container (default: table)\n"
-       "  --help               show this\n"
+       "  --format table|json  for eyes, or one object a container (default: "
+       "table)\n" MW_SESSION_HTTP_HELP "  --help               show this\n"
        "\n"
        "Exit codes: 0 fine, 1 a rule does not compile (the others hold), 2 wrong usage,\n"
        "3 explain: no container runs.");

@@ -199,6 +199,13 @@ int mw_script_command_take(struct mw_script_command *command, int option, char *
                                                     : 0;
   case MW_OPTION_SOURCE:
     return mw_session_take_source(&command->session, command->name, optarg);
+  case MW_OPTION_CREDENTIALS:
+    return mw_session_take_credentials(&command->session, command->name, optarg);
+  case MW_OPTION_UNIX_SOCKET:
+    return mw_session_take_unix_socket(&command->session, command->name, optarg);
+  case MW_OPTION_HTTP_ANSWERS:
+    command->session.http.recorded_dir = optarg;
+    return 0;
   default:
     return mw_cli_bad_option(command->name, option, argv, options);
   }

@@ -35,16 +35,22 @@ struct mw_script_command {
 /** Codes of the options that these commands share; their own begin at MW_OPTION_OWN. */
 enum mw_shared_option {
   MW_OPTION_FORMAT = 256,
+  MW_OPTION_CREDENTIALS,
+  MW_OPTION_HTTP_ANSWERS,
   MW_OPTION_HOST_ROOT,
   MW_OPTION_SOURCE,
+  MW_OPTION_UNIX_SOCKET,
   MW_OPTION_HELP,
   MW_OPTION_OWN,
 };
 
 #define MW_SHARED_OPTIONS                                                                          \
   {"format", required_argument, NULL, MW_OPTION_FORMAT},                                           \
+      {"credentials", required_argument, NULL, MW_OPTION_CREDENTIALS},                             \
+      {"http-answers", required_argument, NULL, MW_OPTION_HTTP_ANSWERS},                           \
       {"host-root", required_argument, NULL, MW_OPTION_HOST_ROOT},                                 \
       {"source", required_argument, NULL, MW_OPTION_SOURCE},                                       \
+      {"unix-socket", required_argument, NULL, MW_OPTION_UNIX_SOCKET},                             \
   {                                                                                                \
     "help", no_argument, NULL, MW_OPTION_HELP                                                      \
   }

@@ -195,3 +195,16 @@ bool mw_deadline_disarm(struct mw_deadline *deadline)
   deadline->raised = 0;
   return raised;
 }
+
+int64_t mw_deadline_left_ms(void)
+{
+  int64_t first_ns = INT64_MAX;
+
+  for (const struct mw_deadline *deadline = armed; deadline; deadline = deadline->outer)
+    if (deadline->expires_ns < first_ns)
+      first_ns = deadline->expires_ns;
+  if (first_ns == INT64_MAX)
+    return INT64_MAX;
+  int64_t left_ns = first_ns - now_ns();
+  return left_ns > 0 ? left_ns / MW_NS_PER_MS : 0;
+}

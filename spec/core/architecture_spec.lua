@@ -16,8 +16,8 @@ local ALLOWED = {
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
-  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
 
