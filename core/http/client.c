@@ -142,6 +142,7 @@ static int judge(const struct mw_http_call *call, struct mw_receiver *receiver, 
   if (rc == -ECANCELED || rc == -ENOMEM)
     return rc;
   if (receiver->answer.phase == MW_HTTP_PHASE_BODY && !mw_http_is_success(status)) {
+    mw_receiver_end_said(receiver);
     receiver->answer.phase = MW_HTTP_PHASE_STATUS;
     return mw_explain_status(call, receiver, err);
   }

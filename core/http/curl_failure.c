@@ -7,12 +7,15 @@
 
 /* Results of OpenSSL's verification, from <openssl/x509_vfy.h>; libcurl hands them on. */
 enum {
+  UNSPECIFIED = 1, /* libcurl compares names before it asks for the result */
   NOT_YET_VALID = 9,
   EXPIRED = 10,
   SELF_SIGNED = 18,
   SELF_SIGNED_IN_CHAIN = 19,
   NO_LOCAL_ISSUER = 20,
   UNVERIFIED_LEAF = 21,
+  HOSTNAME_MISMATCH = 62,
+  IP_ADDRESS_MISMATCH = 64,
 };
 
 /* ---- How far it came ---- */
@@ -103,7 +106,10 @@ static int explain_certificate(const struct mw_curl_failure *failure,
   case NO_LOCAL_ISSUER:
   case UNVERIFIED_LEAF:
     return explain_untrusted(call, "the certificate of the server", err);
-  case 0: /* the chain is good: libcurl itself compares names */
+  case 0:
+  case UNSPECIFIED:
+  case HOSTNAME_MISMATCH:
+  case IP_ADDRESS_MISMATCH:
     return mw_error_set(err, EACCES, "the certificate of the server is not for %.*s (%s)",
                         (int)call->url.host.len_bytes, call->url.host.data, failure->text);
   default:
@@ -185,6 +191,21 @@ static int explain_early_end(const struct mw_curl_failure *failure,
   return mw_error_set(err, ECONNRESET, "the connection ended before the answer: %s", failure->text);
 }
 
+/* One code of libcurl for many things: its text tells them apart. */
+static int explain_broken(const struct mw_curl_failure *failure, const struct mw_http_call *call,
+                          struct mw_receiver *receiver, struct mw_error *err)
+{
+  if (strstr(failure->text, "chunked-encoding"))
+    return mw_error_set(err, EPROTO, "the answer is no HTTP: %s", failure->text);
+  if (strstr(failure->text, "Too large response headers"))
+    return mw_error_set(err, EMSGSIZE, "the header of the answer is larger than libcurl takes: %s",
+                        failure->text);
+  if (!is_alert(failure))
+    return explain_early_end(failure, receiver, err);
+  receiver->answer.phase = MW_HTTP_PHASE_TLS;
+  return explain_alert(failure, call, err);
+}
+
 /* In libcurl a line of a header that is too long looks like memory that has run out; only memory
  * that has run out says so in errno. */
 static int explain_memory(const struct mw_curl_failure *failure, const struct mw_receiver *receiver,
@@ -229,10 +250,7 @@ int mw_curl_explain(const struct mw_curl_failure *failure, const struct mw_http_
                                             failure->text);
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
-    if (!is_alert(failure))
-      return explain_early_end(failure, receiver, err);
-    *phase = MW_HTTP_PHASE_TLS;
-    return explain_alert(failure, call, err);
+    return explain_broken(failure, call, receiver, err);
   case CURLE_GOT_NOTHING:
   case CURLE_PARTIAL_FILE:
     return explain_early_end(failure, receiver, err);

@@ -122,9 +122,9 @@ static int append_given(const struct mw_curl *curl, struct curl_slist **list, co
   const char *colon = strchr(line, ':');
   MW_AUTO_BUF copy;
 
+  mw_buf_init(&copy, strlen(line) + 1);
   if (colon[1 + strspn(colon + 1, " \t")] != '\0')
     return append_header(curl, list, line, err);
-  mw_buf_init(&copy, strlen(line) + 1);
   int rc = mw_buf_printf(&copy, err, "%.*s;", (int)(colon - line), line);
   return rc < 0 ? rc : append_header(curl, list, copy.data, err);
 }

@@ -123,13 +123,13 @@ bool mw_http_split_field(struct mw_slice line, struct mw_slice *name, struct mw_
   return true;
 }
 
-bool mw_receive_status(struct mw_receiver *receiver, int status, int version)
+bool mw_receive_status(struct mw_receiver *receiver, int status, int version, size_t line_bytes)
 {
   receiver->answer.phase = MW_HTTP_PHASE_SEND;
   receiver->answer.status = status;
   receiver->answer.version = version;
   receiver->in_header = true;
-  return goes_on(receiver);
+  return count_header(receiver, line_bytes) && goes_on(receiver);
 }
 
 /* Name and value as two texts behind each other; NULL: out of memory. */
@@ -204,6 +204,15 @@ static void keep_said(struct mw_http_answer *answer, struct mw_slice piece)
       answer->said[used++] = byte >= ' ' && byte <= '~' ? byte : '?';
   }
   answer->said[used] = '\0';
+}
+
+void mw_receiver_end_said(struct mw_receiver *receiver)
+{
+  char *said = receiver->answer.said;
+  size_t used = strlen(said);
+
+  if (used > 0 && said[used - 1] == ' ')
+    said[used - 1] = '\0';
 }
 
 bool mw_receive_body(struct mw_receiver *receiver, struct mw_slice piece)

@@ -41,13 +41,17 @@ void mw_receiver_restart(struct mw_receiver *receiver);
 
 /* What a transport tells. false: it has to end the request; rc or enough says why. */
 
+/* line_bytes: what it takes on the wire, for the ceiling of the header. */
+
 /** A status line; again after an interim answer (1xx), which nobody hears of. */
-bool mw_receive_status(struct mw_receiver *receiver, int status, int version);
-/** @p line_bytes: what it takes on the wire, for the ceiling. */
+bool mw_receive_status(struct mw_receiver *receiver, int status, int version, size_t line_bytes);
 bool mw_receive_field(struct mw_receiver *receiver, struct mw_slice name, struct mw_slice value,
                       size_t line_bytes);
 void mw_receive_header_end(struct mw_receiver *receiver);
 bool mw_receive_body(struct mw_receiver *receiver, struct mw_slice piece);
+
+/** Nothing more is said. */
+void mw_receiver_end_said(struct mw_receiver *receiver);
 
 /** End it from within a transport. @return false. */
 bool mw_receiver_fail(struct mw_receiver *receiver, int code, const char *fmt, ...)

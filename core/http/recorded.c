@@ -135,7 +135,7 @@ static int tell(const struct recorded *recorded, const struct mw_http_call *call
 {
   bool half = answer->fails == MW_RECORDED_RESET;
 
-  if (!mw_receive_status(receiver, answer->status, answer->version) ||
+  if (!mw_receive_status(receiver, answer->status, answer->version, 0) ||
       !tell_headers(answer, receiver))
     return receiver->rc;
   if (strcmp(call->request->method, "HEAD") == 0)

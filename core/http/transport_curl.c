@@ -43,7 +43,7 @@ static bool receive_status_line(struct mw_receiver *receiver, struct mw_slice li
     return mw_receiver_fail(receiver, EPROTO,
                             "what it answers is not HTTP: a status line without "
                             "a status");
-  return mw_receive_status(receiver, status, version);
+  return mw_receive_status(receiver, status, version, line.len_bytes);
 }
 
 static size_t on_header(char *bytes, size_t one, size_t len_bytes, void *data)
@@ -95,8 +95,12 @@ static int finish(struct curl_transport *transport, int os_errno, const struct m
   if (!message)
     return mw_error_set(err, EPROTO, "libcurl does not say how the request ended");
   CURLcode code = message->data.result;
-  if (code == CURLE_OK || receiver->enough || receiver->rc < 0)
+  if (receiver->enough || receiver->rc < 0)
     return receiver->rc;
+  if (code == CURLE_OK && receiver->answer.phase == MW_HTTP_PHASE_BODY)
+    return 0;
+  if (code == CURLE_OK) /* which libcurl takes for an answer without a body */
+    return mw_error_set(err, ECONNRESET, "the connection ended within the header of the answer");
   struct mw_curl_failure failure = {
       .curl = transport->curl,
       .easy = transport->easy,

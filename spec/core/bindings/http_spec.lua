@@ -31,8 +31,8 @@ describe("moonwatch.http", function()
       local answer, message, failure = http.get(URL .. "missing")
 
       assert.is_nil(answer)
-      assert.equal("GET " .. URL .. "missing: 404: there is no such thing; it says: no such thing ", message)
-      assert.same({ errno = 2, phase = "status", status = 404, said = "no such thing " }, failure)
+      assert.equal("GET " .. URL .. "missing: 404: there is no such thing; it says: no such thing", message)
+      assert.same({ errno = 2, phase = "status", status = 404, said = "no such thing" }, failure)
     end)
 
     it("tells how long to wait", function()
