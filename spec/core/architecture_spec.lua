@@ -12,7 +12,7 @@ local ALLOWED = {
   cgroup = { "base" },
   proc = { "base" },
   http = { "json", "base" },
-  kubelet = { "json", "base" },
+  kubelet = { "http", "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
@@ -25,7 +25,7 @@ local ALLOWED = {
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
   host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats",
-  kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
+  kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
 -- Libraries that only some folders may see, by their headers.
