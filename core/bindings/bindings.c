@@ -5,6 +5,7 @@
 
 #include "bindings/context.h"
 #include "bindings/lua_util.h"
+#include "kubelet/settings.h"
 
 struct context_box {
   struct mw_context *context;
@@ -101,6 +102,7 @@ static const struct host_module {
     {"host", mw_lua_host_functions, NULL},
     {"http", mw_lua_http_functions, NULL},
     {"inventory", mw_lua_inventory_functions, mw_lua_inventory_owner_functions},
+    {"kubelet", mw_lua_kubelet_functions, NULL},
     {"stats", mw_lua_stats_functions, NULL},
 };
 
@@ -173,6 +175,11 @@ static int open_sandbox_inventory(lua_State *L)
   return open_host_module(L, "inventory", mw_lua_inventory_functions);
 }
 
+int luaopen_moonwatch_kubelet(lua_State *L)
+{
+  return open_host_module(L, "kubelet", mw_lua_kubelet_functions);
+}
+
 int luaopen_moonwatch_stats(lua_State *L)
 {
   return open_host_module(L, "stats", mw_lua_stats_functions);
@@ -208,6 +215,7 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
     {"moonwatch.http", luaopen_moonwatch_http},
     {"moonwatch.inventory", open_sandbox_inventory},
     {"moonwatch.json", luaopen_moonwatch_json},
+    {"moonwatch.kubelet", luaopen_moonwatch_kubelet},
     {"moonwatch.log", luaopen_moonwatch_log},
     {"moonwatch.regex", luaopen_moonwatch_regex},
     {"moonwatch.stats", luaopen_moonwatch_stats},
@@ -220,8 +228,8 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
 /* A misspelt root would show this host instead. */
 static void check_keys(lua_State *L)
 {
-  static const char *const keys[] = {"host_root", "proc_root", "credentials", "unix_sockets",
-                                     "http_answers"};
+  static const char *const keys[] = {"host_root",    "proc_root",    "credentials",
+                                     "unix_sockets", "http_answers", "kubelet"};
 
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a list";
@@ -231,9 +239,40 @@ static void check_keys(lua_State *L)
     if (!known)
       luaL_argerror(L, 1,
                     lua_pushfstring(L,
-                                    "it has host_root, proc_root, credentials, unix_sockets and "
-                                    "http_answers, not %s",
+                                    "it has host_root, proc_root, credentials, unix_sockets, "
+                                    "http_answers and kubelet, not %s",
                                     key));
+  }
+}
+
+/* The settings in field kubelet of the table at 1. Texts stay on the stack, borrowed. */
+static void check_kubelet(lua_State *L, struct mw_kubelet_config *config)
+{
+  struct mw_error err;
+
+  lua_pushliteral(L, "kubelet");
+  lua_rawget(L, 1);
+  int settings = lua_gettop(L);
+  if (lua_isnil(L, settings))
+    return;
+  luaL_argcheck(L, lua_istable(L, settings), 1, "kubelet is not a table");
+  luaL_checkstack(L, 64, "settings of the kubelet");
+  for (lua_pushnil(L); lua_next(L, settings);) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      luaL_argerror(L, 1, "kubelet has a setting without a name");
+    if (lua_isboolean(L, -1))
+      lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
+    else
+      lua_pushvalue(L, -1);
+    const char *text = lua_tostring(L, -1);
+    if (!text)
+      luaL_argerror(
+          L, 1,
+          lua_pushfstring(L, "kubelet.%s is a %s", lua_tostring(L, -3), luaL_typename(L, -1)));
+    if (mw_kubelet_set(config, lua_tostring(L, -3), text, &err) < 0)
+      luaL_argerror(L, 1, lua_pushfstring(L, "%s", err.text));
+    lua_insert(L, settings + 1); /* below the key: it stays there */
+    lua_pop(L, 1);
   }
 }
 
@@ -243,8 +282,11 @@ static int moonwatch_open(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   check_keys(L);
+  struct mw_kubelet_config kubelet = {0};
   struct mw_context_config config = {.host_root = mw_lua_text_field(L, 1, "host_root"),
-                                     .proc_root = mw_lua_text_field(L, 1, "proc_root")};
+                                     .proc_root = mw_lua_text_field(L, 1, "proc_root"),
+                                     .kubelet = &kubelet};
+  check_kubelet(L, &kubelet);
   struct context_box *box = push_box(L);
   int box_index = lua_gettop(L);
   struct mw_error err;

@@ -19,6 +19,7 @@ extern const luaL_Reg mw_lua_host_functions[];
 extern const luaL_Reg mw_lua_http_functions[];
 extern const luaL_Reg mw_lua_inventory_functions[];
 extern const luaL_Reg mw_lua_inventory_owner_functions[]; /* plain luajit has these, too */
+extern const luaL_Reg mw_lua_kubelet_functions[];
 extern const luaL_Reg mw_lua_stats_functions[];
 
 extern const luaL_Reg mw_lua_json_functions[];
@@ -43,6 +44,7 @@ MW_API int luaopen_moonwatch_host(lua_State *L);
 MW_API int luaopen_moonwatch_http(lua_State *L);
 MW_API int luaopen_moonwatch_inventory(lua_State *L);
 MW_API int luaopen_moonwatch_json(lua_State *L);
+MW_API int luaopen_moonwatch_kubelet(lua_State *L);
 MW_API int luaopen_moonwatch_log(lua_State *L);
 MW_API int luaopen_moonwatch_regex(lua_State *L);
 MW_API int luaopen_moonwatch_script(lua_State *L);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "bindings/http_access.h"
+#include "bindings/kubelet_access.h"
 #include "inventory/inventory.h"
 #include "moonwatch/cgroup.h"
 #include "moonwatch/clock.h"
@@ -31,6 +32,7 @@ struct mw_context_config {
   const struct mw_clock *clock;                  /**< NULL: the system's */
   uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
   const struct mw_http_access *http;             /**< NULL: nothing has a name; borrowed */
+  const struct mw_kubelet_config *kubelet;       /**< NULL: nothing is configured; copied */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
   void *on_read_data;
 };
@@ -42,6 +44,7 @@ void mw_context_free(struct mw_context *context); /**< accepts NULL; no state ma
 const struct mw_clock *mw_context_clock(struct mw_context *context);
 const char *mw_context_host_root(struct mw_context *context);
 struct mw_host *mw_context_host(struct mw_context *context);
+struct mw_kubelet_access *mw_context_kubelet(struct mw_context *context);
 struct mw_inventory *mw_context_inventory(struct mw_context *context);
 
 /** To tell a check that has no container to look at from one that looks at something else. */

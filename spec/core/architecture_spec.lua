@@ -16,7 +16,7 @@ local ALLOWED = {
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
   agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }

@@ -55,6 +55,7 @@ static const struct call {
     {"json", "decode", "return M.decode '{\"a\": [1, \"b\", null, {\"c\": 1e3}]}'"},
     {"json", "encode", "return M.encode { a = { 1, 'b', { c = 1.5 } } }"},
     {"json", "list", "return M.list {}"},
+    {"kubelet", "pods", "return M.pods()"},
     {"log", "debug", "return M.debug('%s', 'text')"},
     {"log", "error", "return M.error('%s', 'text')"},
     {"log", "info", "return M.info('%s', 'text')"},
@@ -88,9 +89,9 @@ static const struct module {
 } modules[] = {
     {"cgroup", luaopen_moonwatch_cgroup}, {"host", luaopen_moonwatch_host},
     {"http", luaopen_moonwatch_http},     {"inventory", luaopen_moonwatch_inventory},
-    {"json", luaopen_moonwatch_json},     {"log", luaopen_moonwatch_log},
-    {"regex", luaopen_moonwatch_regex},   {"script", luaopen_moonwatch_script},
-    {"stats", luaopen_moonwatch_stats},
+    {"json", luaopen_moonwatch_json},     {"kubelet", luaopen_moonwatch_kubelet},
+    {"log", luaopen_moonwatch_log},       {"regex", luaopen_moonwatch_regex},
+    {"script", luaopen_moonwatch_script}, {"stats", luaopen_moonwatch_stats},
 };
 #define MODULES_COUNT (sizeof modules / sizeof modules[0])
 
@@ -147,7 +148,9 @@ static void open_fixture(struct fixture *fixture)
       .sockets_count = 1,
       .recorded_dir = "spec/fixtures/http-answers",
   };
-  struct mw_context_config config = {.host_root = HOST_ROOT, .http = &access};
+  static const struct mw_kubelet_config kubelet = {
+      .url = "https://127.0.0.1:10250", .recorded_dir = "spec/fixtures/kubelet-1.20-answers"};
+  struct mw_context_config config = {.host_root = HOST_ROOT, .http = &access, .kubelet = &kubelet};
   struct mw_error err;
 
   fixture->context = mw_context_new(&config, &err);

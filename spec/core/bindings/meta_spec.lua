@@ -3,7 +3,7 @@ local lfs = require "lfs"
 
 local C_MODULES = {
   "moonwatch", "moonwatch.cgroup", "moonwatch.host", "moonwatch.http", "moonwatch.inventory",
-  "moonwatch.json", "moonwatch.log", "moonwatch.regex", "moonwatch.script", "moonwatch.stats",
+  "moonwatch.json", "moonwatch.kubelet", "moonwatch.log", "moonwatch.regex", "moonwatch.script", "moonwatch.stats",
 }
 
 local function meta_path(module)
