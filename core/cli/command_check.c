@@ -55,7 +55,8 @@ static void print_help(void)
        "  --interval S         seconds between runs, fractions allowed\n"
        "                       (default: the check's own)\n"
        "  --format table|json  a table for eyes, or one message a line (default: table)\n"
-       "  --set KEY=VALUE      an option of the check; may be repeated\n"
+       "  --set KEY=VALUE      an option of the check, or kubelet.KEY=VALUE, see\n"
+       "                       moonwatch inventory --help; may be repeated\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
        "                       in .lua; may be repeated (default: cgroup)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
@@ -84,6 +85,8 @@ static int parse_set(char *text, struct arguments *out)
 {
   char *equals = strchr(text, '=');
 
+  if (mw_cli_is_setting(text))
+    return mw_cli_take_setting("check", text, &out->session.kubelet);
   if (!equals || equals == text)
     return mw_cli_usage("check", "--set %s is not of the form KEY=VALUE", text);
   if (out->options_count == OPTIONS_MAX)

@@ -61,12 +61,16 @@ int mw_session_take_unix_socket(struct mw_session_config *config, const char *co
 
 int mw_session_open(struct mw_session *session, const struct mw_session_config *config)
 {
+  struct mw_kubelet_config kubelet = config->kubelet;
   struct mw_context_config context_config = {.host_root = config->host_root,
                                              .http = &config->http,
+                                             .kubelet = &kubelet,
                                              .on_read = config->on_read,
                                              .on_read_data = config->on_read_data};
   struct mw_error err;
 
+  mw_cli_take_environment(&kubelet);
+  mw_cli_warn_of_settings(&kubelet, config->host_root);
   mw_buf_init(&session->failures, FAILURES_MAX_BYTES);
   session->scripts_dir = mw_cli_scripts_dir(&err);
   if (session->scripts_dir)

@@ -10,6 +10,7 @@
 #include "agent/task.h"
 #include "base/buf.h"
 #include "bindings/context.h"
+#include "cli/settings.h"
 #include "moonwatch/error.h"
 
 #define MW_SESSION_SOURCES_MAX 16
@@ -20,6 +21,7 @@ struct mw_session_config {
   const char *sources[MW_SESSION_SOURCES_MAX];
   size_t sources_count;                          /**< 0: the source cgroup alone */
   struct mw_http_access http;                    /**< what scripts may name over HTTP */
+  struct mw_kubelet_config kubelet;              /**< without what the environment says */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_context_config */
   void *on_read_data;
 };
