@@ -117,7 +117,9 @@ struct mw_http_sink {
  * believed, or it refuses ours; -ENOENT: 404; -EAGAIN: 429 or 503; -EPROTO: any other status, or no
  * HTTP; -ETIMEDOUT: a deadline; -EMSGSIZE: a ceiling; -ECANCELED; -ECONNREFUSED, -EHOSTUNREACH and
  * others of connect(2); -ECONNRESET: the connection ended early; -ENOMEM; -ENOTSUP: libcurl is not
- * there; what the sink returned, with its text; as open(2) where credentials cannot be read.
+ * there; what the sink returned, with its text; as open(2) where credentials cannot be read, and
+ * -EBADMSG where something else is in their files. A code of a file and one of an answer may be the
+ * same: without an answer status is 0.
  */
 MW_API int mw_http_ask(struct mw_http *http, const struct mw_http_request *request,
                        const struct mw_http_sink *sink, struct mw_http_answer *answer,

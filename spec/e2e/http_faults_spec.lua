@@ -43,6 +43,15 @@ describe("a server that is faulty", function()
     end)
   end
 
+  it("may close while it is sent to, which costs a request and not the process", function()
+    local url, stop = faulty_server.start "closes_at_once"
+    finally(stop)
+    local answer, message, failure = http.post(url, ("x"):rep(2 ^ 24), { timeout_s = 30 })
+    assert.is_nil(answer)
+    assert.matches("the connection ended before the answer", message)
+    assert.same({ errno = ECONNRESET, phase = "send" }, failure)
+  end)
+
   it("gets no more than it has promised", function()
     assert.equal("half", assert(get("too_short", { timeout_s = 30 })).body)
   end)

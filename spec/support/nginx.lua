@@ -16,7 +16,10 @@ local SERVERS = { "https", "expired", "self_signed", "wrong_host", "unknown_ca",
 local CERTIFICATES = [[
 set -e
 cd {dir}
-ca() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout $1.key -out $1.crt; }
+ca() { # NAME
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+    -keyout $1.key -out $1.crt
+}
 signed() { # NAME CA SAN DAYS
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout $1.key -out $1.csr
   echo "subjectAltName=$3" > $1.ext
@@ -87,6 +90,8 @@ local LOCATIONS = [[
     location = /method { return 200 "$request_method <$content_type> <$content_length> <$http_expect>"; }
 ]]
 
+local LONG_HEADER = ('add_header X-Long "%s"; '):format(("x"):rep(3000))
+
 local function fill(text, values)
   return (text:gsub("{([%l_]+)}", values))
 end
@@ -119,7 +124,7 @@ local function configuration(nginx)
   local servers = {}
   for _, name in ipairs(SERVERS) do
     local values = { dir = nginx.dir.path, name = name, port = nginx.ports[name], more = "", token = "{token}" }
-    values.locations = fill(LOCATIONS, { token = "right-token", long = ('add_header X-Long "%s"; '):format(("x"):rep(3000)):rep(30) })
+    values.locations = fill(LOCATIONS, { token = "right-token", long = LONG_HEADER:rep(30) })
     if name == "client_cert" then
       values.more = fill("    ssl_client_certificate {dir}/ca.crt;\n    ssl_verify_client on;", values)
     end
