@@ -11,7 +11,9 @@ local START_ATTEMPTS = 20
 local WAIT_ROUNDS = 500 -- of 20 ms each
 
 --- Each has a port of its own, in this order behind the first one.
-local SERVERS = { "https", "expired", "self_signed", "wrong_host", "unknown_ca", "client_cert", "http", "alert" }
+local SERVERS = {
+  "https", "http11", "expired", "self_signed", "wrong_host", "unknown_ca", "client_cert", "http", "alert",
+}
 
 local CERTIFICATES = [[
 set -e
@@ -35,8 +37,10 @@ signed client ca DNS:client 2
 signed other_client other_ca DNS:client 2
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout self_signed.key -out self_signed.crt
-cp https.crt client_cert.crt
-cp https.key client_cert.key
+for name in client_cert http11; do
+  cp https.crt $name.crt
+  cp https.key $name.key
+done
 ]]
 
 local CONFIGURATION = [[
@@ -55,7 +59,7 @@ http {
   scgi_temp_path {dir}/temp_scgi;
   default_type text/plain;
   root {dir}/www;
-  gzip_types text/plain;
+  gzip_types text/plain application/json;
   gzip_min_length 1;
   large_client_header_buffers 4 32k;
 {servers}
@@ -64,7 +68,7 @@ http {
 
 local TLS = [[
   server {
-    listen 127.0.0.1:{port} ssl http2;
+    listen 127.0.0.1:{port} ssl{protocol};
     ssl_certificate {dir}/{name}.crt;
     ssl_certificate_key {dir}/{name}.key;
 {more}
@@ -87,10 +91,17 @@ local LOCATIONS = [[
     location = /same { return 302 /; }
     location = /other { return 302 https://127.0.0.1:1/elsewhere; }
     location = /headers { {long} return 200 "x"; }
+    location = /pods { {allowed} gzip on; alias {dir}/www/pods.json; }
+    location = /stats/summary { {allowed} gzip on; alias {dir}/www/stats_summary.json; }
+    location = /metrics/cadvisor { return 403 "Forbidden"; }
     location = /method { return 200 "$request_method <$content_type> <$content_length> <$http_expect>"; }
 ]]
 
 local LONG_HEADER = ('add_header X-Long "%s"; '):format(("x"):rep(3000))
+
+-- As a kubelet does: 401 for who is not known, whatever he asks for.
+local ALLOWED = [[default_type application/json;
+      if ($http_authorization != "Bearer right-token") { return 401 "Unauthorized"; }]]
 
 local function fill(text, values)
   return (text:gsub("{([%l_]+)}", values))
@@ -123,8 +134,12 @@ Nginx.__index = Nginx
 local function configuration(nginx)
   local servers = {}
   for _, name in ipairs(SERVERS) do
-    local values = { dir = nginx.dir.path, name = name, port = nginx.ports[name], more = "", token = "{token}" }
-    values.locations = fill(LOCATIONS, { token = "right-token", long = LONG_HEADER:rep(30) })
+    local values = {
+      dir = nginx.dir.path, name = name, port = nginx.ports[name], more = "", token = "{token}",
+      protocol = name == "http11" and "" or " http2",
+    }
+    values.locations = fill(LOCATIONS,
+      { dir = nginx.dir.path, token = "right-token", long = LONG_HEADER:rep(30), allowed = ALLOWED })
     if name == "client_cert" then
       values.more = fill("    ssl_client_certificate {dir}/ca.crt;\n    ssl_verify_client on;", values)
     end
