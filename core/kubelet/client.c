@@ -266,7 +266,7 @@ static void note_miss(const struct exchange *exchange, const struct mw_error *mi
     err->code = miss->code;
     *farthest = exchange->answer->phase;
   }
-  snprintf(err->text + used, sizeof err->text - used, "%s%s",
+  snprintf(err->text + used, sizeof err->text - used, "%s%.1000s",
            used == 0 ? "no kubelet is found: " : "; ", miss->text);
 }
 
