@@ -63,7 +63,7 @@ struct mw_http_request {
   size_t body_bytes;
   int64_t connect_timeout_ms; /**< to the end of TLS; 0: 5,000, at most timeout_ms */
   int64_t timeout_ms;         /**< in all; 0: 30,000 */
-  size_t headers_max_bytes;   /**< of the answer, all together; 0: 64 KiB */
+  size_t headers_max_bytes;   /**< of the answer, all together; 0: 64 KiB; at most 16 MiB */
   size_t body_max_bytes;      /**< of the answer, unpacked; 0: 64 MiB */
   unsigned redirects_max;     /**< of GET and HEAD, on the same host; 0: none is followed */
   bool environment_proxy;     /**< use HTTP_PROXY, HTTPS_PROXY and NO_PROXY */
