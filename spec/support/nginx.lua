@@ -207,10 +207,7 @@ local function start_alert(nginx)
   error("openssl s_server does not start: " .. (files.read_if_there(nginx.dir.path .. "/alert.log") or ""))
 end
 
----@param content table<string, string>  files below its root
----@return Nginx
-function M.start(content)
-  local nginx = setmetatable({ dir = tmpdir.new { ["www/x"] = "" }, ports = {} }, Nginx)
+local function prepare_and_start(nginx, content)
   nginx.socket = nginx.dir.path .. "/nginx.sock"
   for name, text in pairs(content) do
     nginx.dir:write { ["www/" .. name] = text }
@@ -220,6 +217,17 @@ function M.start(content)
   math.randomseed(tonumber(tostring({}):match "0x(%x+)", 16) % 2 ^ 31 + os.time())
   start(nginx)
   start_alert(nginx)
+end
+
+---@param content table<string, string>  files below its root
+---@return Nginx
+function M.start(content)
+  local nginx = setmetatable({ dir = tmpdir.new { ["www/x"] = "" }, ports = {} }, Nginx)
+  local ok, message = pcall(prepare_and_start, nginx, content)
+  if not ok then
+    nginx:stop()
+    error(message, 0)
+  end
   return nginx
 end
 
@@ -231,9 +239,13 @@ function Nginx:file(name)
   return self.dir.path .. "/" .. name
 end
 
---- What it has served under this path: connection, protocol, method and X-Test of each request.
----@return { connection: string, protocol: string, method: string, test: string }[]
-function Nginx:served(path)
+---@class ServedRequest
+---@field connection string  its number
+---@field protocol string
+---@field method string
+---@field test string  its header X-Test
+
+local function served(self, path)
   local requests = {}
   for connection, protocol, method, uri, test in
     files.read(self:file "access.log"):gmatch "(%d+) (%S+) (%S+) (%S+) (%S+)\n" do
@@ -244,9 +256,26 @@ function Nginx:served(path)
   return requests
 end
 
+--- What it has served under this path, up to the request whose X-Test this was: nginx answers first
+--- and writes its log afterwards.
+---@return ServedRequest[]
+function Nginx:served(path, last_test)
+  for _ = 1, WAIT_ROUNDS do
+    local requests = served(self, path)
+    if requests[1] and requests[#requests].test == last_test then
+      return requests
+    end
+    os.execute "sleep 0.02"
+  end
+  error(("nginx has not served %s with X-Test: %s"):format(path, last_test))
+end
+
 function Nginx:stop()
-  self.alert:close()
-  self.holder:close()
+  for _, holder in ipairs { "alert", "holder" } do
+    if self[holder] and io.type(self[holder]) == "file" then
+      self[holder]:close()
+    end
+  end
   self.dir:remove()
 end
 
