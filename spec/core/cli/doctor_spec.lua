@@ -238,7 +238,8 @@ describe("moonwatch doctor", function()
           rm $scope/cpuset.* $scope/cpu.max $scope/cpu.weight $scope/memory.[!p]* $scope/memory.peak
         done]]
       local found = doctor { "--host-root", root }
-      for controller, figure in pairs { cpuset = "cpu_set_cpus", cpu = "cpu_quota_ns", memory = "memory_oom_kills_total" } do
+      local lacking = { cpuset = "cpu_set_cpus", cpu = "cpu_quota_ns", memory = "memory_oom_kills_total" }
+      for controller, figure in pairs(lacking) do
         local finding = assert(found["files of " .. controller], controller)
         assert.matches("^not enabled in cgroup.subtree_control of .*/kubepods%-burstable%-pod[^/]*%.slice, so 2 of 10 ",
           finding.found)
