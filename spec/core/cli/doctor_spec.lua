@@ -7,6 +7,7 @@ local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
 local V1, V2, HYBRID = "spec/fixtures/kubelet-1.20-v1", "spec/fixtures/v2/t0", "spec/fixtures/hybrid"
+local NESTED = "spec/fixtures/nested"
 local UNIFIED = "/sys/fs/cgroup"
 local STATUSES = { ok = true, info = true, warn = true, fail = true }
 
@@ -57,7 +58,7 @@ describe("moonwatch doctor", function()
     assert(os.execute(("cd %s && %s"):format(root, command)) == 0)
   end
 
-  for name, host in pairs { ["version 1"] = V1, ["version 2"] = V2, hybrid = HYBRID } do
+  for name, host in pairs { ["version 1"] = V1, ["version 2"] = V2, nested = NESTED, hybrid = HYBRID } do
     it("finds nothing to cure on a recorded host: " .. name, function()
       local found, outcome = doctor { "--host-root", host }
       assert.equal(0, outcome.code, outcome.out)
