@@ -346,10 +346,12 @@ static void write_check(struct mw_json_writer *w, const struct bench_pace *pace,
   mw_json_begin_object(w);
   write_number(w, "interval_s", (double)pace->interval_s);
   write_number(w, "rounds", (double)result->rounds);
-  write_number(w, "kept_files", (double)result->kept_files);
   write_number(w, "files_per_container", result->files);
-  write_number(w, "message_bytes_per_container", result->message_bytes);
-  write_cost(w, "floor", &(struct bench_cost){result->floor_us, 1});
+  if (result->rounds > 0) {
+    write_number(w, "kept_files", (double)result->kept_files);
+    write_number(w, "message_bytes_per_container", result->message_bytes);
+    write_cost(w, "floor", &(struct bench_cost){result->floor_us, 1});
+  }
   for (int i = 0; i < BENCH_WORK_COUNT; i++)
     if (result->works[i].ratio > 0)
       write_cost(w, keys[i], &result->works[i]);
@@ -370,8 +372,10 @@ static void write_result(struct mw_json_writer *w, const struct bench_result *re
     write_text(w, "network_namespaces_error", result->networks_error);
   for (int i = 0; i < BENCH_CHECK_COUNT; i++)
     write_check(w, &bench_paces[i], &result->checks[i]);
-  write_cost(w, "discovery_unchanged", &result->unchanged);
-  write_cost(w, "discovery_walk", &result->walk);
+  if (result->checks[BENCH_CONTAINER_RT].rounds > 0) {
+    write_cost(w, "discovery_unchanged", &result->unchanged);
+    write_cost(w, "discovery_walk", &result->walk);
+  }
   if (result->default_gather.ratio > 0) {
     write_cost(w, "gather_default_budget", &result->default_gather);
     write_cost(w, "whole_default_budget", &result->default_whole);
