@@ -256,18 +256,32 @@ local function served(self, path)
   return requests
 end
 
---- What it has served under this path, up to the request whose X-Test this was: nginx answers first
---- and writes its log afterwards.
+--- What it has served under this path once it `is_complete`: nginx answers first and writes its log
+--- afterwards.
+---@param is_complete fun(requests: ServedRequest[]): boolean
 ---@return ServedRequest[]
-function Nginx:served(path, last_test)
+function Nginx:served_once(path, is_complete)
   for _ = 1, WAIT_ROUNDS do
     local requests = served(self, path)
-    if requests[1] and requests[#requests].test == last_test then
+    if is_complete(requests) then
       return requests
     end
     os.execute "sleep 0.02"
   end
-  error(("nginx has not served %s with X-Test: %s"):format(path, last_test))
+  error(("nginx has not served what was waited for at %s"):format(path))
+end
+
+--- What it has served under this path, up to the request whose X-Test this was.
+---@return ServedRequest[]
+function Nginx:served(path, last_test)
+  return self:served_once(path, function(requests)
+    return requests[1] and requests[#requests].test == last_test
+  end)
+end
+
+--- How many requests for this path it has served by now.
+function Nginx:count(path)
+  return #served(self, path)
 end
 
 function Nginx:stop()

@@ -52,7 +52,7 @@ static const struct attempt {
      "local m = setmetatable({}, { __index = function(t, k) c:emit('demo', { k }) return t[k] .. "
      "'' "
      "end }) return m.x",
-     ECANCELED},
+     -1}, /* the stack overflows, or on a busy host the time is over before */
     {"a metric that is not a number", "while true do c:gauge('m', 0 / 0) end", -1},
     {"a metric of infinite value", "while true do pcall(c.gauge, c, 'm', 1 / 0, { 'a:b' }) end",
      ETIME},
