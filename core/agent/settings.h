@@ -50,6 +50,30 @@ struct mw_script_settings {
   double stale_s; /**< of a source; 0: the default */
 };
 
+/** Who the agent is to a far end, and whom it believes: paths of files, NULL where there is none.
+ */
+struct mw_credentials_settings {
+  const char *name; /**< as scripts call them; NULL: the kubelet's own */
+  const char *ca_file;
+  const char *cert_file; /**< of the client; both or none */
+  const char *key_file;
+  const char *token_file;
+  bool insecure_skip_verify;
+};
+
+struct mw_kubelet_settings {
+  const char *url; /**< NULL: none is configured */
+  struct mw_credentials_settings credentials;
+  double timeout_s;
+  bool allow_http;
+};
+
+/** A socket that scripts may talk to by its name. */
+struct mw_unix_socket_settings {
+  const char *name;
+  const char *path;
+};
+
 struct mw_settings {
   const char *host_root;
   const char *state_dir;                             /**< "/var/lib/moonwatch" */
@@ -60,6 +84,11 @@ struct mw_settings {
   size_t buffer_bytes;    /**< of messages that wait for sinks */
   struct mw_script_settings *scripts;
   size_t scripts_count;
+  struct mw_kubelet_settings kubelet;
+  struct mw_credentials_settings *credentials;
+  size_t credentials_count;
+  struct mw_unix_socket_settings *unix_sockets;
+  size_t unix_sockets_count;
 };
 
 #endif
