@@ -128,6 +128,8 @@ static int begin(struct walk *walk, const char *path, struct mw_error *err)
   char folder[PATH_MAX] = "";
 
   *walk = (struct walk){.fd = -1};
+  if (!*path)
+    return mw_error_set(err, ENOENT, "cannot open \"\": %s", strerror(ENOENT));
   if (*path != '/' && !getcwd(folder, sizeof folder))
     return mw_error_set(err, errno, "cannot tell the working directory: %s", strerror(errno));
   if ((size_t)snprintf(walk->rest, sizeof walk->rest, "%s%s%s", folder, *path == '/' ? "" : "/",
