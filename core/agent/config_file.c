@@ -47,11 +47,14 @@ static int env(lua_State *L)
   return 1;
 }
 
-static void add_env(lua_State *L, void *data)
+/* env comes, require goes: what a configuration says stands in it alone. */
+static void set_globals(lua_State *L, void *data)
 {
   lua_pushlightuserdata(L, data);
   lua_pushcclosure(L, env, 1);
   lua_setglobal(L, "env");
+  lua_pushnil(L);
+  lua_setglobal(L, "require");
 }
 
 /* ---- Values ---- */
@@ -231,7 +234,10 @@ static void take_entry(struct reading *reading, lua_State *L, const char *path)
   bool is_table;
   const struct mw_config_key *key = mw_config_key_find(path, &is_table);
 
-  if (key)
+  if (!*reading->prefix && strcmp(path, "scripts") == 0)
+    mw_config_mistake(reading->config, &place, path, NULL,
+                      "is not for this file: conf.d/NAME.lua has the keys of a script");
+  else if (key)
     take_value(reading, L, key, path);
   else if (!is_table)
     unknown_key(reading, path);
@@ -299,30 +305,30 @@ static int look_through(lua_State *L)
 
 /* ---- The file ---- */
 
-/* Tell what Lua says, without its traceback; "moonwatch.lua:12: " in front is the line. */
-static void tell(struct reading *reading, struct mw_error *err)
+void mw_config_tell_lua(struct mw_config *config, const struct mw_config_place *place,
+                        const char *chunk_name, struct mw_error *err)
 {
-  struct mw_config_place place = reading->place;
-  size_t name_bytes = strlen(reading->chunk_name);
+  struct mw_config_place here = *place;
+  size_t name_bytes = strlen(chunk_name);
   const char *text = err->text;
   char *end;
 
   err->text[strcspn(err->text, "\n")] = '\0';
-  if (strncmp(text, reading->chunk_name, name_bytes) == 0 && text[name_bytes] == ':') {
+  if (strncmp(text, chunk_name, name_bytes) == 0 && text[name_bytes] == ':') {
     unsigned long line = strtoul(text + name_bytes + 1, &end, 10);
     bool has_line = end > text + name_bytes + 1 && *end == ':';
-    place.line = has_line ? (unsigned)line : 0;
+    here.line = has_line ? (unsigned)line : 0;
     text = has_line ? end + 1 : text + name_bytes + 1;
     text += strspn(text, " ");
   }
-  mw_config_mistake(reading->config, &place, NULL, NULL, "%s", text);
+  mw_config_mistake(config, &here, NULL, NULL, "%s", text);
 }
 
 static void evaluate(struct reading *reading, const struct mw_buf *source)
 {
   struct mw_script_config script_config = {.name = reading->chunk_name,
                                            .memory_max_bytes = MW_CONFIG_MEMORY_MAX_BYTES,
-                                           .prepare = add_env,
+                                           .prepare = set_globals,
                                            .prepare_data = reading};
   struct mw_error err;
 
@@ -331,7 +337,7 @@ static void evaluate(struct reading *reading, const struct mw_buf *source)
       mw_script_load_text(reading->script, reading->chunk_name, source->data, source->len_bytes,
                           reading->config->timeout_ms, &err) < 0 ||
       mw_script_call(reading->script, look_through, reading, reading->config->timeout_ms, &err) < 0)
-    tell(reading, &err);
+    mw_config_tell_lua(reading->config, &reading->place, reading->chunk_name, &err);
   mw_script_free(reading->script);
 }
 

@@ -84,6 +84,10 @@ void mw_config_put_checked(struct mw_config *config, struct mw_config_value *val
 void mw_config_read_file(struct mw_config *config, const char *path, const char *prefix,
                          const char *const *environment);
 
+/** Tell what Lua says of a chunk, without its traceback; "CHUNK:12: " in front gives the line. */
+void mw_config_tell_lua(struct mw_config *config, const struct mw_config_place *place,
+                        const char *chunk_name, struct mw_error *err);
+
 /* ---- config_environment.c ---- */
 
 /** Take what variables say of keys without names in them; or of the others, whose names the files

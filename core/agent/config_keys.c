@@ -179,13 +179,17 @@ const struct mw_config_key *mw_config_key(size_t index)
   return index < KEYS ? &keys[index] : NULL;
 }
 
+static bool is_name(const char *text, size_t bytes)
+{
+  for (size_t i = 0; i < bytes; i++)
+    if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
+      return false;
+  return bytes > 0 && bytes <= MW_CONFIG_NAME_MAX_BYTES && *text != '-';
+}
+
 bool mw_config_is_name(const char *text)
 {
-  size_t bytes = 0;
-
-  while (isalnum((unsigned char)text[bytes]) || text[bytes] == '_' || text[bytes] == '-')
-    bytes++;
-  return bytes > 0 && bytes <= MW_CONFIG_NAME_MAX_BYTES && text[bytes] == '\0' && *text != '-';
+  return is_name(text, strlen(text));
 }
 
 /* ---- Paths ---- */
@@ -196,7 +200,7 @@ static enum match match(const char *pattern, const char *path)
 {
   while (*path && *pattern) {
     size_t part = strcspn(path, "."), pattern_part = strcspn(pattern, ".");
-    bool is_any = pattern_part == 1 && *pattern == '*' && part > 0;
+    bool is_any = pattern_part == 1 && *pattern == '*' && is_name(path, part);
     if (!is_any && (part != pattern_part || memcmp(path, pattern, part) != 0))
       return MATCH_NONE;
     path += part + (path[part] == '.');
@@ -210,8 +214,11 @@ static enum match match(const char *pattern, const char *path)
 const struct mw_config_key *mw_config_key_find(const char *path, bool *is_table)
 {
   bool beginning = false;
+  size_t bytes = strlen(path);
 
   *is_table = false;
+  if (bytes == 0 || path[bytes - 1] == '.')
+    return NULL;
   for (size_t i = 0; i < KEYS; i++) {
     enum match found = match(keys[i].path, path);
     if (found == MATCH_WHOLE)

@@ -91,7 +91,8 @@ void mw_config_put(struct mw_config *config, const struct mw_config_value *value
     return;
   }
   if (config->values_count == MW_CONFIG_VALUES_MAX) {
-    const struct mw_config_place place = mw_config_place_of(value);
+    struct mw_config_place place = mw_config_place_of(value);
+    place.name = place.name ? place.name : config->file; /* a default is nowhere */
     mw_config_mistake(config, &place, value->path, NULL, "there are more than %d values",
                       MW_CONFIG_VALUES_MAX);
     return;

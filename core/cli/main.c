@@ -18,6 +18,7 @@ static const struct command {
   const char *text;
 } commands[] = {
     {"check", mw_command_check, "run one check in the foreground"},
+    {"config", mw_command_config, "check the configuration, or show what is in effect"},
     {"doctor", mw_command_doctor, "tell what this host permits, and how to get the rest"},
     {"filter", mw_command_filter, "tell which containers the rules leave out, and why"},
     {"host", mw_command_host, "show what is known about this host"},
@@ -129,6 +130,8 @@ static void print_help(void)
        "  MOONWATCH_SCRIPTS  the folder with checks/, commands/, sources/ and\n"
        "                     moonwatch/, instead of the one that was installed with\n"
        "                     the program\n"
+       "  MOONWATCH_CONFIG   the configuration file, instead of\n"
+       "                     /etc/moonwatch/moonwatch.lua\n"
        "  COLUMNS            how wide tables may be (default: as wide as the terminal)\n"
        "\n"
        "Exit codes: 0 fine, 1 something failed, 2 wrong usage, 3 nothing to do.");
