@@ -19,22 +19,23 @@ return {
   },
 
   options = {
-    -- Tags up to this cardinality: low, orchestrator or high.
+    -- Tags up to this cardinality: "low", "orchestrator" or "high".
     -- cardinality = "high",
 
     -- Environment variables that become tags: PATTERN=TAG[,TAG...].
     -- container_env_as_tags = {},
 
-    -- ?.
+    -- Rules of containers that are left out, such as "name:^test-".
     -- container_exclude = {},
 
-    -- ?.
+    -- As container_exclude, for numbers alone.
     -- container_exclude_metrics = {},
 
-    -- ?.
+    -- Rules of containers that are kept, whatever leaves them out: image:, name: or
+    -- kube_namespace: and a regular expression, such as "image:/app".
     -- container_include = {},
 
-    -- ?.
+    -- As container_include, for numbers alone.
     -- container_include_metrics = {},
 
     -- Labels of containers that become tags: PATTERN=TAG[,TAG...].
@@ -43,7 +44,7 @@ return {
     -- Leave out the containers that only hold a pod's namespaces.
     -- exclude_pause_container = true,
 
-    -- How long a garden container without tags is held back, 0 to 86400.
+    -- How long a garden container without tags is held back. Seconds, 0 to 86400.
     -- garden_hold_s = 60,
 
     -- Annotations of pods that become tags: PATTERN=TAG[,TAG...].
@@ -52,7 +53,8 @@ return {
     -- Labels of pods that become tags: PATTERN=TAG[,TAG...].
     -- kubernetes_pod_labels_as_tags = {},
 
-    -- Numbers may be this old, and half the interval; 0 reads anew in every run, 0 to 60000.
+    -- Numbers may be this old, and half the interval; 0 reads anew in every run.
+    -- Milliseconds, 0 to 60000.
     -- max_age_ms = 2000,
 
     -- Containers in one message, 1 to 10000.

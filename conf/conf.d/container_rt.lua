@@ -19,25 +19,27 @@ return {
   },
 
   options = {
-    -- ?.
+    -- Rules of containers that are left out, such as "name:^test-".
     -- container_exclude = {},
 
-    -- ?.
+    -- As container_exclude, for numbers alone.
     -- container_exclude_metrics = {},
 
-    -- ?.
+    -- Rules of containers that are kept, whatever leaves them out: image:, name: or
+    -- kube_namespace: and a regular expression, such as "image:/app".
     -- container_include = {},
 
-    -- ?.
+    -- As container_include, for numbers alone.
     -- container_include_metrics = {},
 
     -- Leave out the containers that only hold a pod's namespaces.
     -- exclude_pause_container = true,
 
-    -- How long a garden container without tags is held back, 0 to 86400.
+    -- How long a garden container without tags is held back. Seconds, 0 to 86400.
     -- garden_hold_s = 60,
 
-    -- Numbers may be this old, and half the interval; 0 reads anew in every run, 0 to 60000.
+    -- Numbers may be this old, and half the interval; 0 reads anew in every run.
+    -- Milliseconds, 0 to 60000.
     -- max_age_ms = 500,
 
     -- Containers in one message, 1 to 10000.

@@ -44,21 +44,22 @@ struct mw_config_request {
   int64_t timeout_ms;             /**< for each file; 0: MW_CONFIG_TIMEOUT_DEFAULT_MS */
 };
 
-/** Something that is wrong, or (is_warning) that looks as if it were. */
-struct mw_config_fault {
-  bool is_warning;
-  const char *place; /**< the file, the variable, or "--set" */
-  unsigned line;     /**< of the file; 0: not known */
-  const char *key;   /**< "log.level"; NULL: the whole file */
-  const char *text;  /**< what was expected, and what is there: a sentence without its dot */
-  const char *meant; /**< the key or name that was probably meant; NULL: no idea */
-};
-
 enum mw_config_origin {
   MW_CONFIG_DEFAULT,
   MW_CONFIG_FILE,
   MW_CONFIG_ENVIRONMENT,
   MW_CONFIG_FLAG,
+};
+
+/** Something that is wrong, or (is_warning) that looks as if it were. */
+struct mw_config_fault {
+  bool is_warning;
+  enum mw_config_origin origin;
+  const char *place; /**< the file, the variable, or "--set" */
+  unsigned line;     /**< of the file; 0: not known */
+  const char *key;   /**< "log.level"; NULL: the whole file */
+  const char *text;  /**< what was expected, and what is there: a sentence without its dot */
+  const char *meant; /**< the key or name that was probably meant; NULL: no idea */
 };
 
 /** What a key has. */
@@ -92,7 +93,7 @@ const struct mw_settings *mw_config_settings(const struct mw_config *config);
  */
 int mw_config_check_scripts(struct mw_config *config, struct mw_error *err);
 
-/** In the order in which sources of values were read; of a file by line. Borrowed. */
+/** The main file's first, then those of conf.d, the environment, the command line; by line. */
 size_t mw_config_faults_count(const struct mw_config *config);
 const struct mw_config_fault *mw_config_fault(const struct mw_config *config, size_t index);
 

@@ -160,6 +160,7 @@ add(struct mw_config *config, const struct mw_config_place *place, struct mw_con
   char text[FAULT_MAX_BYTES];
 
   vsnprintf(text, sizeof text, fmt, args);
+  fault->origin = place->origin;
   fault->place = place->name;
   fault->line = place->line;
   fault->key = fault->key ? mw_config_keep_text(config, fault->key) : NULL;
@@ -243,12 +244,28 @@ static int compare_paths(const void *a, const void *b)
   return strcmp(left->path, right->path);
 }
 
-/* By line inside of a file; between places the order of reading stays. */
-static bool stands_behind(const struct mw_config_fault *a, const struct mw_config_fault *b)
+/* Defaults behind all: what is wrong with them follows from the rest. */
+static unsigned rank(const struct mw_config_fault *fault)
 {
-  if (strcmp(a->place, b->place) != 0 || a->line < b->line)
-    return false;
-  return a->line > b->line || strcmp(a->key ? a->key : "", b->key ? b->key : "") > 0;
+  return (fault->origin + MW_CONFIG_FLAG) % (MW_CONFIG_FLAG + 1);
+}
+
+/* In the order of precedence, the main file first; inside of a file by line. */
+static bool stands_behind(const struct mw_config *config, const struct mw_config_fault *a,
+                          const struct mw_config_fault *b)
+{
+  bool a_elsewhere = strcmp(a->place, config->file) != 0;
+  bool b_elsewhere = strcmp(b->place, config->file) != 0;
+
+  if (a->origin != b->origin)
+    return rank(a) > rank(b);
+  if (a_elsewhere != b_elsewhere)
+    return a_elsewhere;
+  if (strcmp(a->place, b->place) != 0)
+    return strcmp(a->place, b->place) > 0;
+  if (a->line != b->line)
+    return a->line > b->line;
+  return strcmp(a->key ? a->key : "", b->key ? b->key : "") > 0;
 }
 
 void mw_config_sort_values(struct mw_config *config)
@@ -262,7 +279,7 @@ void mw_config_sort_faults(struct mw_config *config)
   for (size_t i = 1; i < config->faults_count; i++) {
     const struct mw_config_fault fault = config->faults[i];
     size_t at = i;
-    for (; at > 0 && stands_behind(&config->faults[at - 1], &fault); at--)
+    for (; at > 0 && stands_behind(config, &config->faults[at - 1], &fault); at--)
       config->faults[at] = config->faults[at - 1];
     config->faults[at] = fault;
   }

@@ -42,15 +42,15 @@ static void tells_all_mistakes_at_once(void **state)
                "conf.d/one.lua:2: scripts.one.interval: there is no such key; meant "
                "scripts.one.interval_s");
   assert_fault(f, 5,
-               "MOONWATCH_LOG_FORMAT:0: log.format: expected one of text, json, found "
-               "\"xml\"");
-  assert_fault(f, 6, "--set:0: log.levle: there is no such key; meant log.level");
-  assert_fault(f, 7,
-               "--set:0: parallel_runs: expected a whole number of runs from 1 to 64, found "
-               "\"none\"");
-  assert_fault(f, 8,
                "warning: MOONWATCH_BUFFER_BYTE:0: is ignored: it is about no key; meant "
                "MOONWATCH_BUFFER_BYTES");
+  assert_fault(f, 6,
+               "MOONWATCH_LOG_FORMAT:0: log.format: expected one of text, json, found "
+               "\"xml\"");
+  assert_fault(f, 7, "--set:0: log.levle: there is no such key; meant log.level");
+  assert_fault(f, 8,
+               "--set:0: parallel_runs: expected a whole number of runs from 1 to 64, found "
+               "\"none\"");
   assert_int_equal(9, mw_config_faults_count(f->config));
   assert_int_equal(8, mw_config_mistakes_count(f->config));
   assert_null(mw_config_settings(f->config));
