@@ -138,19 +138,35 @@ bool mw_config_is_secret(const struct mw_config_value *value)
 
 /* ---- Faults ---- */
 
-static const struct mw_config_fault *add_fault(struct mw_config *config,
-                                               const struct mw_config_fault *fault)
+static bool same_text(const char *a, const char *b)
 {
+  return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Two scripts of one list may fail for the same reason. */
+static bool is_told(const struct mw_config *config, const struct mw_config_fault *fault)
+{
+  for (size_t i = 0; i < config->faults_count; i++) {
+    const struct mw_config_fault *other = &config->faults[i];
+    if (other->line == fault->line && same_text(other->place, fault->place) &&
+        same_text(other->key, fault->key) && same_text(other->text, fault->text))
+      return true;
+  }
+  return false;
+}
+
+static void add_fault(struct mw_config *config, const struct mw_config_fault *fault)
+{
+  if (is_told(config, fault))
+    return;
   if (!fault->is_warning)
     config->mistakes_count++;
   if (!config->faults)
     config->faults = calloc(MW_CONFIG_FAULTS_MAX, sizeof *config->faults);
   if (!config->faults)
     config->out_of_memory = true;
-  if (!config->faults || config->faults_count == MW_CONFIG_FAULTS_MAX)
-    return NULL;
-  config->faults[config->faults_count] = *fault;
-  return &config->faults[config->faults_count++];
+  if (config->faults && config->faults_count < MW_CONFIG_FAULTS_MAX)
+    config->faults[config->faults_count++] = *fault;
 }
 
 static void __attribute__((format(printf, 4, 0)))

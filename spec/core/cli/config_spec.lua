@@ -161,6 +161,20 @@ describe("moonwatch config", function()
         .. "cure: chmod go-w ~/scripts/checks/mine.lua\n1 mistake\n", check().out)
     end)
 
+    it("believes what nobody can write because it is mounted read-only", function()
+      local outcome = program.shell(([[
+        unshare --mount sh -c 'mount -t tmpfs -o mode=0777 none %s || exit 99
+        echo "return { sources = {}, checks = {} }" > %s/moonwatch.lua && chmod 0666 %s/moonwatch.lua
+        %s config check %s/moonwatch.lua
+        mount -o remount,ro %s && exec %s config check %s/moonwatch.lua']]):format(
+        dir.path, dir.path, dir.path, program.PATH, dir.path, dir.path, program.PATH, dir.path))
+      if outcome.code == 99 or outcome.err:find "unshare" then
+        return pending "may not mount"
+      end
+      assert.matches("can be written by everybody", outcome.out, 1, true)
+      assert.matches("\n" .. dir.path:gsub("%p", "%%%0") .. "/moonwatch.lua: fine %(1 file%)\n$", outcome.out)
+    end)
+
     it("finds an operator's script before the one that ships", function()
       dir:write { ["scripts/checks/shipped.lua"] = "return { options = {} }" }
       local outcome = check("--set", "checks=shipped", "--set", "scripts.shipped.options.size=1")
