@@ -98,7 +98,7 @@ static const struct mw_config_key keys[] = {
     BUDGET("memory_bytes", "67108864", MIB, 2 * GIB, "bytes",
            "memory of a script's state, between runs, too"),
     BUDGET("messages_count", "10000", 0, 1e6, "messages", "messages that one run may emit"),
-    BUDGET("messages_bytes", "67108864", 0, GIB, "bytes", "and their size together"),
+    BUDGET("messages_bytes", "67108864", 0, GIB, "bytes", "bytes of those messages together"),
     BUDGET("http_requests_count", "100", 0, 1e5, "requests", "HTTP requests that one run may make"),
     {.path = "kubelet.url",
      .type = MW_CONFIG_URL,
@@ -297,13 +297,18 @@ const char *mw_config_key_suggest(const char *path, char out[static MW_CONFIG_PA
 
 /* ---- In words ---- */
 
-/* "a number of s from 1 to 3" */
+static const char *unit_in_words(const char *unit)
+{
+  return strcmp(unit, "s") == 0 ? "seconds" : strcmp(unit, "ms") == 0 ? "milliseconds" : unit;
+}
+
+/* "a number of seconds from 1 to 3" */
 static void expected_number(const struct mw_config_key *key,
                             char out[static MW_CONFIG_EXPECTED_BYTES])
 {
   snprintf(out, MW_CONFIG_EXPECTED_BYTES, "a %snumber%s%s from %.15g to %.15g",
            key->type == MW_CONFIG_INTEGER ? "whole " : "", key->unit ? " of " : "",
-           key->unit ? key->unit : "", key->min, key->max);
+           key->unit ? unit_in_words(key->unit) : "", key->min, key->max);
 }
 
 static void expected_choice(const struct mw_config_key *key,

@@ -118,7 +118,7 @@ static const struct {
     {"kubelet", "{ allow_http = 'yes' }",
      "kubelet.allow_http: expected true or false, found \"yes\""},
     {"kubelet", "{ timeout_s = 0 }",
-     "kubelet.timeout_s: expected a number of s from 0.1 to 300, found 0"},
+     "kubelet.timeout_s: expected a number of seconds from 0.1 to 300, found 0"},
     {"kubelet", "{ cert_file = '/c' }", "kubelet.cert_file: needs key_file beside it"},
     {"credentials", "{ a = { key_file = '/k' } }",
      "credentials.a.key_file: needs cert_file beside it"},

@@ -77,7 +77,7 @@ describe("moonwatch config", function()
       assert.equal(table.concat({
         "~/moonwatch.lua:3: log.levl: there is no such key; did you mean log.level?",
         '~/moonwatch.lua:5: checks: there is no check "shiped"; did you mean shipped?',
-        "~/conf.d/mine.lua:2: scripts.mine.interval_s: expected a number of s from 0.01 to 86400, found 0",
+        "~/conf.d/mine.lua:2: scripts.mine.interval_s: expected a number of seconds from 0.01 to 86400, found 0",
         "~/conf.d/mine.lua:4: scripts.mine.options.sise: the script has no such option; did you mean "
           .. "scripts.mine.options.size?",
         "~/conf.d/mine.lua:5: scripts.mine.options.share: expected a number from 0, found -1",
