@@ -35,7 +35,6 @@ struct mw_buffer {
   size_t bytes;
   struct cursor cursors[MW_BUFFER_CURSORS_MAX];
   int cursors_count;
-  bool closed;
 };
 
 /* ---- Nodes ---- */
@@ -208,7 +207,7 @@ bool mw_buffer_wait(struct mw_buffer *buffer, int cursor, int64_t deadline_ns)
 
   pthread_mutex_lock(&buffer->mutex);
   struct cursor *own = &buffer->cursors[cursor];
-  while (rc == 0 && !buffer->closed && !own->woken && own->next == buffer->end)
+  while (rc == 0 && !own->woken && own->next == buffer->end)
     rc = pthread_cond_timedwait(&buffer->changed, &buffer->mutex, &deadline);
   own->woken = false;
   bool has_some = own->next < buffer->end;
@@ -221,14 +220,6 @@ void mw_buffer_wake(struct mw_buffer *buffer)
   pthread_mutex_lock(&buffer->mutex);
   for (int i = 0; i < buffer->cursors_count; i++)
     buffer->cursors[i].woken = true;
-  pthread_cond_broadcast(&buffer->changed);
-  pthread_mutex_unlock(&buffer->mutex);
-}
-
-void mw_buffer_close(struct mw_buffer *buffer)
-{
-  pthread_mutex_lock(&buffer->mutex);
-  buffer->closed = true;
   pthread_cond_broadcast(&buffer->changed);
   pthread_mutex_unlock(&buffer->mutex);
 }

@@ -65,9 +65,6 @@ bool mw_buffer_wait(struct mw_buffer *buffer, int cursor, int64_t deadline_ns);
 /** End the waits that are going on, or the next one of a cursor that does not wait. */
 void mw_buffer_wake(struct mw_buffer *buffer);
 
-/** From now on no wait waits: for the end of the program. What is in the buffer can be taken. */
-void mw_buffer_close(struct mw_buffer *buffer);
-
 /** Take the next messages, at most @p max_bytes of bodies, but one at least when there is one. */
 void mw_buffer_take(struct mw_buffer *buffer, int cursor, size_t max_bytes, struct mw_batch *out);
 
