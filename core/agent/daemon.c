@@ -16,7 +16,7 @@ struct daemon {
   struct mw_runner *runner;
   struct mw_notify notify;
   int signals; /* a signalfd */
-  bool is_ready, ends;
+  bool is_ready, has_nothing, ends;
   int64_t look_at_ns, watchdog_at_ns;
 };
 
@@ -64,11 +64,28 @@ static void take_signals(struct daemon *daemon)
 
 /* ---- The loop ---- */
 
+/* Did any check load? An agent without one would do nothing, for ever, and look healthy. */
+static bool has_check(const struct mw_runner *runner)
+{
+  struct mw_worker_status status;
+
+  for (size_t i = 0; i < mw_runner_workers_count(runner); i++) {
+    mw_worker_status(mw_runner_worker(runner, i), &status);
+    if (strcmp(status.kind, "check") == 0 && status.state != MW_WORKER_BROKEN)
+      return true;
+  }
+  return false;
+}
+
 static void become_ready(struct daemon *daemon)
 {
   if (daemon->is_ready || !mw_runner_is_ready(daemon->runner))
     return;
   daemon->is_ready = true;
+  daemon->has_nothing = !has_check(daemon->runner);
+  daemon->ends = daemon->has_nothing;
+  if (daemon->ends)
+    return;
   mw_notify_send(&daemon->notify, "READY=1");
   mw_log(MW_LOG_INFO, "agent", "is ready");
 }
@@ -106,6 +123,8 @@ static void work(struct daemon *daemon)
     become_ready(daemon);
     feed_watchdog(daemon);
     look(daemon);
+    if (daemon->ends)
+      return;
     poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
     take_signals(daemon);
   }
@@ -134,6 +153,8 @@ int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_err
   *hangs = false;
   if (rc == 0) {
     work(&daemon);
+    if (daemon.has_nothing)
+      rc = mw_error_set(why, ENOENT, "no check could be loaded, so there is nothing to do");
     mw_notify_send(&daemon.notify, "STOPPING=1");
     *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
   }

@@ -128,35 +128,53 @@ static bool is_gone(const void *instance, const struct mw_error *err)
   return !instance && err->code == ENOENT;
 }
 
+/* @return what is to be closed: the old one, when another takes its place. */
+static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
+                           bool is_reload, const struct mw_error *err)
+{
+  void *unwanted = NULL;
+
+  log_opened(worker, instance, err);
+  pthread_mutex_lock(&worker->mutex);
+  if (instance || is_gone(instance, err)) {
+    unwanted = worker->instance;
+    worker->instance = NULL;
+  }
+  note_opened(worker, instance, err);
+  worker->status.reloads_total += is_reload && instance;
+  take_watch(worker, watch, instance != NULL);
+  if (instance)
+    worker->instance = instance;
+  pthread_mutex_unlock(&worker->mutex);
+  worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
+  if (is_reload && instance)
+    mw_penalty_forgive(&worker->penalty);
+  return unwanted;
+}
+
+static bool is_stopping(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  bool stopping = worker->stopping;
+  pthread_mutex_unlock(&worker->mutex);
+  return stopping;
+}
+
+/* What the end of the program interrupts has not failed. */
 static void open_job(struct mw_worker *worker, bool is_reload)
 {
   struct mw_watch watch = {0};
   struct mw_error err = {0};
-  void *instance = NULL, *unwanted = NULL;
 
   if (!mw_gate_enter(worker->gate))
     return;
-  instance = worker->ops->open(worker->data, &watch, &err);
+  void *instance = worker->ops->open(worker->data, &watch, &err);
   mw_gate_leave(worker->gate);
-
-  log_opened(worker, instance, &err);
-  pthread_mutex_lock(&worker->mutex);
-  if (instance || is_gone(instance, &err)) {
-    unwanted = worker->instance;
-    worker->instance = NULL;
-  }
-  note_opened(worker, instance, &err);
-  worker->status.reloads_total += is_reload && instance;
-  take_watch(worker, &watch, instance != NULL);
-  if (instance)
-    worker->instance = instance;
-  pthread_mutex_unlock(&worker->mutex);
+  void *unwanted =
+      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, is_reload, &err);
   if (unwanted)
     worker->ops->close(unwanted);
   mw_watch_deinit(&watch);
-  worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
-  if (is_reload && instance)
-    mw_penalty_forgive(&worker->penalty);
 }
 
 /* ---- Runs ---- */
@@ -240,7 +258,7 @@ static void run_once(struct mw_worker *worker)
   worker->running = false;
   worker->status.skips_total += mw_schedule_advance(&worker->schedule, now_ns());
   worker->ops->watch(worker->instance, &worker->watch);
-  if (!stopping) /* what the end of the program interrupts has not failed */
+  if (!stopping)
     count_run(worker, &outcome);
   pthread_mutex_unlock(&worker->mutex);
   if (stopping)
