@@ -7,7 +7,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/control.h"
 #include "agent/notify.h"
+#include "agent/orders.h"
 #include "agent/runner.h"
 #include "base/log.h"
 #include "moonwatch/clock.h"
@@ -15,7 +17,8 @@
 struct daemon {
   struct mw_runner *runner;
   struct mw_notify notify;
-  int signals; /* a signalfd */
+  struct mw_control *control; /* NULL: nobody can ask */
+  int signals;                /* a signalfd */
   bool is_ready, has_nothing, ends;
   int64_t look_at_ns, watchdog_at_ns;
 };
@@ -117,7 +120,9 @@ static int patience_ms(const struct daemon *daemon)
 
 static void work(struct daemon *daemon)
 {
-  struct pollfd pollers[] = {{.fd = daemon->signals, .events = POLLIN}};
+  struct pollfd pollers[] = {
+      {.fd = daemon->signals, .events = POLLIN},
+      {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN}};
 
   while (!daemon->ends) {
     become_ready(daemon);
@@ -127,10 +132,32 @@ static void work(struct daemon *daemon)
       return;
     poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
     take_signals(daemon);
+    if (daemon->control)
+      mw_control_serve(daemon->control);
   }
 }
 
 /* ---- The whole ---- */
+
+static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *err)
+{
+  const struct daemon *daemon = data;
+
+  return mw_orders_take(daemon->runner, line, body, err);
+}
+
+/* An agent that cannot be asked does its work all the same. */
+static void open_control(struct daemon *daemon, const char *path)
+{
+  struct mw_error err;
+
+  daemon->control = mw_control_open(path, answer, daemon, &err);
+  if (!daemon->control)
+    mw_log(MW_LOG_WARN, "agent",
+           "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
+           "--set socket=PATH names another place",
+           err.text);
+}
 
 static int start(struct daemon *daemon, const struct mw_settings *settings, struct mw_error *err)
 {
@@ -140,6 +167,7 @@ static int start(struct daemon *daemon, const struct mw_settings *settings, stru
   int rc = mw_notify_open(&daemon->notify, err);
   if (rc < 0)
     return rc;
+  open_control(daemon, settings->socket_path);
   daemon->runner = mw_runner_start(settings, err);
   return daemon->runner ? 0 : -err->code;
 }
@@ -158,6 +186,7 @@ int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_err
     mw_notify_send(&daemon.notify, "STOPPING=1");
     *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
   }
+  mw_control_close(daemon.control);
   mw_notify_close(&daemon.notify);
   if (daemon.signals >= 0)
     close(daemon.signals);

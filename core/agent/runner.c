@@ -281,3 +281,13 @@ struct mw_context *mw_runner_context(const struct mw_runner *runner)
 {
   return runner->context;
 }
+
+const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker)
+{
+  return &runner->jobs[worker].settings->budget;
+}
+
+int64_t mw_runner_uptime_ns(const struct mw_runner *runner)
+{
+  return now_ns() - runner->started_ns;
+}

@@ -56,5 +56,7 @@ size_t mw_runner_sinks_count(const struct mw_runner *runner);
 struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index);
 struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner);
 struct mw_context *mw_runner_context(const struct mw_runner *runner);
+const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker);
+int64_t mw_runner_uptime_ns(const struct mw_runner *runner);
 
 #endif
