@@ -514,8 +514,8 @@ static void take_percentiles(const struct mw_worker *worker, struct mw_worker_st
     return;
   memcpy(sorted, worker->durations_ns, sizeof sorted);
   qsort(sorted, count, sizeof sorted[0], by_size);
-  out->p50_ns = sorted[(count - 1) / 2];
-  out->p99_ns = sorted[(count - 1) * 99 / 100];
+  out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
+  out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
 }
 
 static enum mw_worker_state state_of(const struct mw_worker *worker)

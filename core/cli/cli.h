@@ -29,6 +29,10 @@ int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
 int mw_command_run(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
+int mw_command_status(int argc, char **argv);
+
+/** reload, run-now, pause, resume, log-level. */
+int mw_command_order(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
 void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

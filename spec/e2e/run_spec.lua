@@ -300,7 +300,7 @@ describe("moonwatch run", function()
     if program.shell("command -v python3").code ~= 0 then
       return pending "needs python3 to listen"
     end
-    local outcome = program.shell(("python3 -c '%s' %s run --host-root %s --set socket=/nonexistent/s"):format(
+    local outcome = program.shell(("python3 -c '%s' %s run --host-root %s --set socket=/dev/null/none"):format(
       listener:gsub("\n      ", "\n"):gsub("^%s+", ""), program.PATH, daemon.HOST))
     assert.matches("^0 ", outcome.out, 1, false)
     assert.matches("READY=1", outcome.out)
@@ -319,7 +319,9 @@ describe("moonwatch run", function()
       ["with a word too many"] = { { "now" }, 2, 'what is "now" for' },
     } do
       it(what, function()
-        local outcome = program.run { "run", "--host-root", daemon.HOST, unpack(case[1]) }
+        local outcome = program.run {
+          "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", unpack(case[1]),
+        }
         assert.equal(case[2], outcome.code, outcome.err)
         assert.is_truthy(outcome.err:find(case[3], 1, true), outcome.err)
       end)
