@@ -27,6 +27,7 @@ int mw_command_doctor(int argc, char **argv);
 int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
+int mw_command_run(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */

@@ -23,6 +23,7 @@ static const struct command {
     {"filter", mw_command_filter, "tell which containers the rules leave out, and why"},
     {"host", mw_command_host, "show what is known about this host"},
     {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
+    {"run", mw_command_run, "run the agent"},
     {"stats", mw_command_stats, "show all figures of one container"},
 };
 

@@ -22,7 +22,12 @@ struct mw_script {
   const char *const *module_dirs;
   const char *stack_base; /**< a place in the frame of mw_script_call; NULL: no call is going on */
   struct mw_buf source;   /**< of the file being loaded: here a Lua error cannot leak it */
+  struct mw_buf files;    /**< paths, each ends with a '\0' */
+  size_t files_count;
 };
+
+/** Remember a file that was read or looked for. */
+void mw_script_note_file(struct mw_script *script, const char *path);
 
 /** The script that @p L (the state or one of its coroutines) belongs to. */
 static inline struct mw_script *mw_script_of(lua_State *L)

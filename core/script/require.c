@@ -40,6 +40,7 @@ static bool push_file(lua_State *L, const char *dir, const char *short_path)
   struct mw_error err;
 
   const char *path = lua_pushfstring(L, "%s/%s", dir, short_path);
+  mw_script_note_file(script, path);
   int rc = mw_file_read(AT_FDCWD, path, &script->source, &err);
   lua_pop(L, 1);
   if (rc == -ENOENT || rc == -ENOTDIR)

@@ -12,6 +12,7 @@
 #include "script/internal.h"
 
 #define RESERVE_BYTES 4096
+#define FILES_MAX_BYTES ((size_t)128 << 10)
 #define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
 
 /* ---- Life cycle ---- */
@@ -57,6 +58,7 @@ struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw
   script->modules = config->modules;
   script->module_dirs = config->module_dirs;
   mw_buf_init(&script->source, MW_SCRIPT_SOURCE_MAX_BYTES);
+  mw_buf_init(&script->files, FILES_MAX_BYTES);
   if (open_state(script, config, err) < 0)
     goto fail;
   return script;
@@ -74,8 +76,24 @@ void mw_script_free(struct mw_script *script)
     lua_close(script->L);
   mw_deadline_deinit(&script->deadline);
   mw_buf_deinit(&script->source);
+  mw_buf_deinit(&script->files);
   free(script->name);
   free(script);
+}
+
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms)
+{
+  mw_deadline_limit_cpu(&script->deadline, cpu_ms);
+}
+
+enum mw_stop mw_script_stopped_by(const struct mw_script *script)
+{
+  return (enum mw_stop)script->deadline.stop;
+}
+
+void mw_script_interrupt(pthread_t thread)
+{
+  mw_deadline_interrupt(thread);
 }
 
 size_t mw_script_memory_bytes(const struct mw_script *script)
@@ -181,7 +199,7 @@ static int describe(const struct mw_script *script, const struct call *call, boo
                     struct mw_error *err)
 {
   if (deadline_raised) {
-    bool told = strstr(call->text, "deadline of ") != NULL; /* else: swallowed on the way */
+    bool told = strstr(call->text, script->deadline.phrase) != NULL; /* else: swallowed */
     return mw_error_set(err, ETIME, "%s", told ? call->text : script->deadline.message);
   }
   if (call->status == 0)
@@ -247,6 +265,30 @@ void mw_script_check_stack(lua_State *L, int level)
     lua_concat(L, 2);
     lua_error(L);
   }
+}
+
+/* ---- Files ---- */
+
+const char *mw_script_file(const struct mw_script *script, size_t index)
+{
+  const char *path = script->files.data;
+
+  if (index >= script->files_count)
+    return NULL;
+  while (index-- > 0)
+    path += strlen(path) + 1;
+  return path;
+}
+
+/* That one finds no room costs a reload, at most. */
+void mw_script_note_file(struct mw_script *script, const char *path)
+{
+  for (size_t i = 0; i < script->files_count; i++)
+    if (strcmp(mw_script_file(script, i), path) == 0)
+      return;
+  if (script->files_count < MW_SCRIPT_FILES_MAX &&
+      mw_buf_append(&script->files, path, strlen(path) + 1, NULL) == 0)
+    script->files_count++;
 }
 
 /* ---- Loading ---- */
@@ -317,6 +359,7 @@ int mw_script_load_file(struct mw_script *script, const char *path, int64_t time
   MW_AUTO_BUF text; /* not script->source, which a require in the file would replace */
 
   mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
+  mw_script_note_file(script, path);
   int rc = mw_file_read(AT_FDCWD, path, &text, err);
   if (rc < 0)
     return rc;

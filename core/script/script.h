@@ -18,11 +18,13 @@
 #define MW_SCRIPT_H
 
 #include <lua.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "moonwatch/error.h"
+#include "script/deadline.h"
 
 struct mw_script;
 
@@ -54,6 +56,25 @@ struct mw_script_config {
 struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
 void mw_script_free(struct mw_script *script); /**< accepts NULL */
 
+/** A call that follows is stopped when it has used @p cpu_ms of CPU time (0: no limit). */
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms);
+
+/** What has stopped the last call, which then has failed with -ETIME. */
+enum mw_stop mw_script_stopped_by(const struct mw_script *script);
+
+/** Stop the script that runs in @p thread, as mw_deadline_interrupt does. */
+void mw_script_interrupt(pthread_t thread);
+
+/** Most files that a script remembers. */
+#define MW_SCRIPT_FILES_MAX 512
+
+/**
+ * The files that it was made of, and those that it looked for in vain: when one of them changes, or
+ * comes to be, a script that is loaded anew may be another one.
+ * @return a path, valid until the next call that runs the script, or NULL behind the last one.
+ */
+const char *mw_script_file(const struct mw_script *script, size_t index);
+
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
 size_t mw_script_memory_peak_bytes(const struct mw_script *script);
@@ -63,9 +84,9 @@ size_t mw_script_memory_peak_bytes(const struct mw_script *script);
  * @p timeout_ms of wall time (0 or less: without end). What it leaves on the stack is dropped.
  *
  * @return 0, or with @p err saying what and where (file, line, traceback):
- * -ETIME: the deadline was reached; -ENOMEM: the memory ceiling was reached; -ECANCELED: an error
- * was raised; -EBUSY: the script is running already, calls do not nest; or -errno of
- * timer_create(2): nothing was run. Whatever happened, the state can be used again.
+ * -ETIME: it was stopped, see mw_script_stopped_by; -ENOMEM: the memory ceiling was reached;
+ * -ECANCELED: an error was raised; -EBUSY: the script is running already, calls do not nest; or
+ * -errno of timer_create(2): nothing was run. Whatever happened, the state can be used again.
  */
 int mw_script_call(struct mw_script *script, lua_CFunction function, void *argument,
                    int64_t timeout_ms, struct mw_error *err);

@@ -11,11 +11,11 @@ local ALLOWED = {
   host = { "base" },
   cgroup = { "base" },
   proc = { "base" },
-  kubelet = { "json", "base" },
+  kubelet = { "http", "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
+  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
   agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
@@ -24,7 +24,7 @@ local ALLOWED = {
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
   host = "host", cgroup = "cgroup", proc = "proc", stats = "stats",
-  kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
+  kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
 -- Libraries that only some folders may see, by their headers.

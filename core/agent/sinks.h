@@ -1,0 +1,16 @@
+/** @file sinks.h  The sinks that ship, by name, made of an operator's options. */
+#ifndef MW_SINKS_H
+#define MW_SINKS_H
+
+#include "agent/settings.h"
+#include "agent/sink.h"
+
+/**
+ * Start the sink @p settings names: "stdout", which has no options, or "file", with path,
+ * max_bytes, max_age_s and keep. @return NULL with @p err, -EINVAL: no such sink, or an option that
+ * is wrong.
+ */
+struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
+                               struct mw_error *err);
+
+#endif
