@@ -50,7 +50,7 @@ const struct mw_config_key *mw_config_key_find(const char *path, bool *is_table)
 /** Letters, digits, '_' and '-': the name of a script, of credentials, of an option. */
 bool mw_config_is_name(const char *text);
 
-/** What a value of the key has to be: "a whole number of milliseconds from 1 to 3600000". @return @p out. */
+/** What a value of the key has to be, such as "true or false". @return @p out, or a constant. */
 #define MW_CONFIG_EXPECTED_BYTES 256
 const char *mw_config_expected(const struct mw_config_key *key,
                                char out[static MW_CONFIG_EXPECTED_BYTES]);

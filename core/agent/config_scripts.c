@@ -2,8 +2,6 @@
  * what stands outside of its functions runs; neither init nor run is called. */
 #include <dirent.h>
 #include <errno.h>
-#include <lauxlib.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,18 +73,17 @@ static void consider(struct mw_config *config, const char *folder, struct mw_sug
     free(entries);
 }
 
-/* The script of the kind (MW_SCRIPT_KIND_COUNT: of any) that was probably meant, or NULL. */
-static const char *suggest(struct visit *visit, enum mw_script_kind kind)
+/* The script of one of the kinds from @p first to @p last that was probably meant, or NULL. */
+static const char *suggest(struct visit *visit, int first, int last)
 {
   struct mw_suggestion suggestion = {.wanted = visit->name};
   const char *const *dirs = visit->config->settings.script_dirs;
   char folder[PATH_BYTES];
 
   for (; *dirs; dirs++) {
-    for (int k = 0; k < MW_SCRIPT_KIND_COUNT; k++) {
-      snprintf(folder, sizeof folder, "%s/%s", *dirs, mw_config_kind_keys[k]);
-      if (kind == MW_SCRIPT_KIND_COUNT || k == (int)kind)
-        consider(visit->config, folder, &suggestion);
+    for (int kind = first; kind <= last; kind++) {
+      snprintf(folder, sizeof folder, "%s/%s", *dirs, mw_config_kind_keys[kind]);
+      consider(visit->config, folder, &suggestion);
     }
   }
   return suggestion.closest;
@@ -158,7 +155,7 @@ static void visit_listed(struct visit *visit, const struct mw_config_value *list
   int rc = find(visit, kind, &err);
 
   if (rc == -ENOENT)
-    mw_config_mistake(visit->config, &visit->place, list->path, suggest(visit, kind),
+    mw_config_mistake(visit->config, &visit->place, list->path, suggest(visit, kind, kind),
                       "there is no %s \"%s\"", nouns[kind], visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, list->path, NULL, "%s", err.text);
@@ -175,7 +172,7 @@ static void visit_other(struct visit *visit)
   for (int kind = 0; rc == -ENOENT && kind < MW_SCRIPT_KIND_COUNT; kind++)
     rc = find(visit, (enum mw_script_kind)kind, &err);
   if (rc == -ENOENT)
-    mw_config_warn(visit->config, &visit->place, NULL, suggest(visit, MW_SCRIPT_KIND_COUNT),
+    mw_config_warn(visit->config, &visit->place, NULL, suggest(visit, 0, MW_SCRIPT_KIND_COUNT - 1),
                    "is about no script: there is no \"%s\"", visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, NULL, NULL, "%s", err.text);

@@ -134,8 +134,6 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
   }
   while (rc == 0 && optind < argc)
     rc = take_word(out, argv[optind++]);
-  if (rc == 0 && !out->subcommand)
-    return mw_cli_usage("config", "check, show or keys? For example: moonwatch config check");
   return rc;
 }
 
@@ -214,6 +212,8 @@ int mw_command_config(int argc, char **argv)
 
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
+  if (!arguments.subcommand)
+    return mw_cli_usage("config", "check, show or keys? For example: moonwatch config check");
   if (strcmp(arguments.subcommand, "keys") == 0)
     return mw_config_print_keys(arguments.format);
   char *file = arguments.file ? strdup(arguments.file) : mw_cli_config_file(&may_lack);

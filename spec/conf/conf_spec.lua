@@ -48,7 +48,8 @@ end
 
 --- "scripts.*.enabled" as a Lua pattern, with a name for the first star.
 local function pattern_of(key, name)
-  return "^" .. key:gsub("%*", name or "[%%w_-]+", name and 1 or nil):gsub("%.%*$", ".[%%w_-]+"):gsub("%.", "%%.") .. "$"
+  local any = "[%%w_-]+"
+  return "^" .. key:gsub("%*", name or any, name and 1 or nil):gsub("%.%*$", "." .. any):gsub("%.", "%%.") .. "$"
 end
 
 local function has_key(values, pattern)
