@@ -334,8 +334,11 @@ static void set(struct mw_worker *worker, bool *flag)
 static void *work(void *data)
 {
   struct mw_worker *worker = data;
+  char thread_name[16]; /* as much as the kernel keeps */
   enum work next;
 
+  snprintf(thread_name, sizeof thread_name, "%s", worker->name);
+  pthread_setname_np(pthread_self(), thread_name);
   open_job(worker, false);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);

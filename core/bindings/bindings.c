@@ -83,85 +83,94 @@ static const struct host_module {
 };
 
 /* With the context below the table on top of the stack: add functions that have it as upvalue. */
-static void add_functions(lua_State *L, const luaL_Reg *functions)
+static void add_functions(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   for (; functions && functions->name; functions++) {
     lua_pushvalue(L, -2);
-    lua_pushcclosure(L, functions->func, 1);
+    mw_push_binding(L, module, functions->name, functions->func, 1);
     lua_setfield(L, -2, functions->name);
   }
 }
 
 /* Replace the context on top of the stack by a module. */
-static int push_host_module(lua_State *L, const luaL_Reg *functions,
+static int push_host_module(lua_State *L, const char *module, const luaL_Reg *functions,
                             const luaL_Reg *owner_functions)
 {
   lua_newtable(L);
-  add_functions(L, functions);
-  add_functions(L, owner_functions);
+  add_functions(L, module, functions);
+  add_functions(L, module, owner_functions);
   lua_remove(L, -2);
   return 1;
 }
 
-static int open_host_module(lua_State *L, const luaL_Reg *functions)
+static int open_host_module(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   push_own_context(L);
-  return push_host_module(L, functions, NULL);
+  return push_host_module(L, module, functions, NULL);
 }
 
-static int open_module(lua_State *L, const luaL_Reg *functions)
+void mw_lua_add_functions(lua_State *L, const char *module, const luaL_Reg *functions)
+{
+  for (; functions->name; functions++) {
+    mw_push_binding(L, module, functions->name, functions->func, 0);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+static int open_module(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   lua_newtable(L);
-  luaL_register(L, NULL, functions);
+  mw_lua_add_functions(L, module, functions);
   return 1;
 }
 
 int luaopen_moonwatch_cgroup(lua_State *L)
 {
-  return open_host_module(L, mw_lua_cgroup_functions);
+  return open_host_module(L, "cgroup", mw_lua_cgroup_functions);
 }
 
 int luaopen_moonwatch_host(lua_State *L)
 {
-  return open_host_module(L, mw_lua_host_functions);
+  return open_host_module(L, "host", mw_lua_host_functions);
 }
 
 int luaopen_moonwatch_inventory(lua_State *L)
 {
   push_own_context(L);
-  return push_host_module(L, mw_lua_inventory_functions, mw_lua_inventory_owner_functions);
+  return push_host_module(L, "inventory", mw_lua_inventory_functions,
+                          mw_lua_inventory_owner_functions);
 }
 
 static int open_sandbox_inventory(lua_State *L)
 {
-  return open_host_module(L, mw_lua_inventory_functions);
+  return open_host_module(L, "inventory", mw_lua_inventory_functions);
 }
 
 int luaopen_moonwatch_stats(lua_State *L)
 {
-  return open_host_module(L, mw_lua_stats_functions);
+  return open_host_module(L, "stats", mw_lua_stats_functions);
 }
 
 int luaopen_moonwatch_json(lua_State *L)
 {
-  open_module(L, mw_lua_json_functions);
+  open_module(L, "json", mw_lua_json_functions);
   mw_lua_json_extend(L);
   return 1;
 }
 
 int luaopen_moonwatch_log(lua_State *L)
 {
-  return open_module(L, mw_lua_log_functions);
+  return open_module(L, "log", mw_lua_log_functions);
 }
 
 int luaopen_moonwatch_regex(lua_State *L)
 {
-  return open_module(L, mw_lua_regex_functions);
+  return open_module(L, "regex", mw_lua_regex_functions);
 }
 
 int luaopen_moonwatch_script(lua_State *L)
 {
-  return open_module(L, mw_lua_script_functions);
+  return open_module(L, "script", mw_lua_script_functions);
 }
 
 /* A line each. */
@@ -209,7 +218,8 @@ static int moonwatch_open(lua_State *L)
   lua_newtable(L);
   for (size_t i = 0; i < sizeof host_modules / sizeof host_modules[0]; i++) {
     lua_pushvalue(L, box_index);
-    push_host_module(L, host_modules[i].functions, host_modules[i].owner_functions);
+    push_host_module(L, host_modules[i].name, host_modules[i].functions,
+                     host_modules[i].owner_functions);
     lua_setfield(L, -2, host_modules[i].name);
   }
   return 1;
@@ -218,5 +228,5 @@ static int moonwatch_open(lua_State *L)
 int luaopen_moonwatch(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"open", moonwatch_open}, {NULL, NULL}};
-  return open_module(L, functions);
+  return open_module(L, "moonwatch", functions);
 }

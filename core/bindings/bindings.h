@@ -10,6 +10,7 @@
 #include <lua.h>
 
 #include "moonwatch/export.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 /* Functions of the modules; those in the first group find their context by mw_lua_context(). */
@@ -23,6 +24,9 @@ extern const luaL_Reg mw_lua_json_functions[];
 extern const luaL_Reg mw_lua_log_functions[];
 extern const luaL_Reg mw_lua_regex_functions[];
 extern const luaL_Reg mw_lua_script_functions[];
+
+/** Add @p functions, as those of @p module, to the table on top. May raise. */
+void mw_lua_add_functions(lua_State *L, const char *module, const luaL_Reg *functions);
 
 /** Called with the module's table on top, to add what is no function (json.null). */
 void mw_lua_json_extend(lua_State *L);

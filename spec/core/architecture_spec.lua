@@ -160,6 +160,30 @@ describe("the architecture", function()
     assert.same({}, faults)
   end)
 
+  -- mw_push_binding checks the thread; finalizers, openers and what only C calls need no check.
+  it("gives functions to scripts in one way only", function()
+    local allowed = {
+      ["lua_pushcfunction(L, gc);"] = true, ["lua_pushcfunction(L, regex_gc);"] = true,
+      ["lua_pushcfunction(L, script_close);"] = true,
+      ["lua_pushcfunction(L, mw_lua_json_encode_function);"] = true,
+    }
+    local faults, bindings = {}, 0
+    for _, folder in ipairs { "core/bindings", "core/agent", "core/cli" } do
+      for _, name in ipairs(entries(folder)) do
+        for line in (name:find "%.[ch]$" and files.read(folder .. "/" .. name) or ""):gmatch "[^\n]+" do
+          bindings = bindings + (line:find "mw_push_binding%(" and 1 or 0)
+          local other = line:match "lua_pushcfunction%(.*" or line:match "lua_pushcclosure%(.*"
+            or line:match "luaL_%a*register%(.*"
+          if other and not allowed[other] then
+            table.insert(faults, folder .. "/" .. name .. ": " .. other)
+          end
+        end
+      end
+    end
+    assert.same({}, faults)
+    assert.is_true(bindings >= 5)
+  end)
+
   for _, folder in ipairs(core_folders()) do
     it("lets core/" .. folder .. " include what it may use", function()
       local faults = {}
