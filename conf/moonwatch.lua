@@ -40,11 +40,12 @@ return {
   -- 1048576 (1 MiB) to 4294967296.
   -- buffer_bytes = 67108864,
 
-  -- Scripts that tell which containers there are, that make messages of them, and that deliver the
-  -- messages. Names of files without ".lua"; at most 64 each.
+  -- Scripts that tell which containers there are, and that make messages of them: names of files
+  -- without ".lua". What delivers the messages: "stdout", "file", which needs a path in
+  -- conf.d/file.lua. At most 64 each.
   -- sources = { "cgroup" },
   -- checks = { "container", "container_rt" },
-  -- sinks = {},
+  -- sinks = { "stdout" },
 
   -- What one run of a script may use. One that uses more is stopped, and the others go on.
   -- conf.d/SCRIPT.lua can give a script more or less.

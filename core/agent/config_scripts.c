@@ -8,6 +8,7 @@
 
 #include "agent/config_declared.h"
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/trusted.h"
@@ -148,12 +149,29 @@ static void load(struct visit *visit)
 
 /* ---- Which are looked at ---- */
 
+/* A sink that ships is no script: it says itself what it takes. */
+static void visit_shipped_sink(struct visit *visit)
+{
+  const struct mw_settings *settings = &visit->config->settings;
+  struct mw_error err;
+
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK &&
+        strcmp(settings->scripts[i].name, visit->name) == 0 &&
+        mw_sinks_check(&settings->scripts[i], &err) < 0)
+      mw_config_mistake(visit->config, &visit->place, NULL, NULL, "%s", err.text);
+}
+
 static void visit_listed(struct visit *visit, const struct mw_config_value *list)
 {
   enum mw_script_kind kind = mw_config_kind_of(visit->config, visit->name);
   struct mw_error err;
-  int rc = find(visit, kind, &err);
 
+  if (kind == MW_SCRIPT_SINK && mw_sinks_ships(visit->name)) {
+    visit_shipped_sink(visit);
+    return;
+  }
+  int rc = find(visit, kind, &err);
   if (rc == -ENOENT)
     mw_config_mistake(visit->config, &visit->place, list->path, suggest(visit, kind, kind),
                       "there is no %s \"%s\"", nouns[kind], visit->name);
@@ -169,6 +187,8 @@ static void visit_other(struct visit *visit)
   struct mw_error err;
   int rc = -ENOENT;
 
+  if (mw_sinks_ships(visit->name))
+    return;
   for (int kind = 0; rc == -ENOENT && kind < MW_SCRIPT_KIND_COUNT; kind++)
     rc = find(visit, (enum mw_script_kind)kind, &err);
   if (rc == -ENOENT)

@@ -5,6 +5,12 @@
 #include "agent/settings.h"
 #include "agent/sink.h"
 
+/** Is it the name of one of them? */
+bool mw_sinks_ships(const char *name);
+
+/** Are the options such as it takes? @return 0, or -EINVAL with what is wrong. */
+int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *err);
+
 /**
  * Start the sink @p settings names: "stdout", which has no options, or "file", with path,
  * max_bytes, max_age_s and keep. @return NULL with @p err, -EINVAL: no such sink, or an option that

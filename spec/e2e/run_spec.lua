@@ -81,9 +81,12 @@ describe("moonwatch run", function()
       agent:wait_for_gauge("n", 3)
       local outcome = agent:stop(signal)
       assert.equal(0, outcome.code)
-      local lines = files.lines(outcome.out)
-      for i, line in ipairs(lines) do
-        assert.equal(i, cjson.decode(line).body.value)
+      local last
+      for _, line in ipairs(files.lines(outcome.out)) do
+        local value = cjson.decode(line).body.value
+        -- a file that is as young as the agent is loaded twice, and counts from 1 again
+        assert.is_true(value == (last or 0) + 1 or value == 1, value)
+        last = value
       end
       assert.equal("\n", outcome.out:sub(-1))
     end)
