@@ -115,7 +115,7 @@ static void takes_what_the_main_file_says(void **state)
   assert_int_equal(MW_LOG_JSON, settings->log.format);
   assert_string_equal("/b", settings->script_dirs[1]);
   assert_string_equal("/shipped", settings->script_dirs[2]);
-  assert_int_equal(3, settings->scripts_count);
+  assert_int_equal(2, settings->scripts_count);
   assert_int_equal(8 << 20, script_named(settings, "file")->budget.memory_bytes);
   assert_int_equal(MW_SCRIPT_SINK, script_named(settings, "file")->kind);
   assert_string_equal("docker", settings->unix_sockets[0].name);
