@@ -264,3 +264,16 @@ void mw_deadline_interrupt(pthread_t thread)
   pthread_once(&handler_once, install_handler); /* without it the signal would end the process */
   pthread_sigqueue(thread, MW_DEADLINE_SIGNAL, value); /* when it fails it is repeated anyway */
 }
+
+int64_t mw_deadline_left_ms(void)
+{
+  int64_t first_ns = INT64_MAX;
+
+  for (const struct mw_deadline *deadline = armed; deadline; deadline = deadline->outer)
+    if (deadline->expires_ns < first_ns)
+      first_ns = deadline->expires_ns;
+  if (first_ns == INT64_MAX)
+    return INT64_MAX;
+  int64_t left_ns = first_ns - now_ns(CLOCK_MONOTONIC);
+  return left_ns > 0 ? left_ns / MW_NS_PER_MS : 0;
+}

@@ -311,6 +311,11 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
   return rc;
 }
 
+int64_t mw_script_left_ms(void)
+{
+  return mw_deadline_left_ms();
+}
+
 void mw_script_check_stack(lua_State *L, int level)
 {
   const char *base = mw_script_of(L)->stack_base;

@@ -125,6 +125,12 @@ const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L);
  */
 int mw_script_stop(lua_State *L);
 
+/**
+ * For C functions that wait: how long the calls that this thread is in may still take, the first
+ * deadline of them; at least 0. INT64_MAX: no script runs here, or none that has a deadline.
+ */
+int64_t mw_script_left_ms(void);
+
 /** Push the table that the last load returned (nil when there was none). Inside mw_script_call. */
 void mw_script_push_table(struct mw_script *script);
 
