@@ -41,10 +41,11 @@ return {
   -- buffer_bytes = 67108864,
 
   -- Scripts that tell which containers there are, that make messages of them, and that deliver the
-  -- messages. Names of files without ".lua"; at most 64 each.
+  -- messages. Names of files without ".lua"; at most 64 each. The sinks stdout and file are parts of
+  -- the program.
   -- sources = { "cgroup" },
   -- checks = { "container", "container_rt" },
-  -- sinks = {},
+  -- sinks = { "stdout" },
 
   -- What one run of a script may use. One that uses more is stopped, and the others go on.
   -- conf.d/SCRIPT.lua can give a script more or less.

@@ -90,7 +90,7 @@ static const struct mw_config_key keys[] = {
      .doc = "scripts that make messages of them"},
     {.path = "sinks",
      .type = MW_CONFIG_NAMES,
-     .fallback = "",
+     .fallback = "stdout",
      .max = 64,
      .doc = "scripts that deliver the messages"},
     BUDGET("cpu_ms", "1000", 1, HOUR_MS, "ms", "CPU time of one run"),

@@ -8,6 +8,7 @@
 
 #include "agent/config_declared.h"
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/trusted.h"
@@ -29,15 +30,22 @@ struct visit {
   struct mw_config_place place; /* where it is named */
   char path[PATH_BYTES];        /* of its file */
   int fd;                       /* of its file; -1: not found yet */
+  const char *built_in;         /* NULL: it has a file; else what it declares */
 };
 
 /* ---- Finding it ---- */
 
-/* Open it below the folders of its kind. @return 0, -ENOENT, or why it is refused. */
+/* Open it below the folders of its kind, unless it is a part of the program.
+ * @return 0, -ENOENT, or why it is refused. */
 static int find(struct visit *visit, enum mw_script_kind kind, struct mw_error *err)
 {
   const char *const *dirs = visit->config->settings.script_dirs;
 
+  visit->built_in = kind == MW_SCRIPT_SINK ? mw_sinks_declaration(visit->name) : NULL;
+  if (visit->built_in) {
+    snprintf(visit->path, sizeof visit->path, "%s", visit->name);
+    return 0;
+  }
   for (; *dirs; dirs++) {
     snprintf(visit->path, sizeof visit->path, "%s/%s/%s.lua", *dirs, mw_config_kind_keys[kind],
              visit->name);
@@ -80,6 +88,8 @@ static const char *suggest(struct visit *visit, int first, int last)
   const char *const *dirs = visit->config->settings.script_dirs;
   char folder[PATH_BYTES];
 
+  for (size_t i = 0; last == MW_SCRIPT_SINK && mw_sinks_name(i); i++)
+    mw_suggestion_consider(&suggestion, mw_sinks_name(i));
   for (; *dirs; dirs++) {
     for (int kind = first; kind <= last; kind++) {
       snprintf(folder, sizeof folder, "%s/%s", *dirs, mw_config_kind_keys[kind]);
@@ -117,8 +127,17 @@ static int look(lua_State *L)
 /* "checks/load.lua", as its messages name it. */
 static const char *chunk_name(const struct visit *visit)
 {
+  if (visit->built_in)
+    return visit->name;
   return visit->path + strlen(visit->path) - strlen(mw_config_kind_keys[visit->kind]) -
          strlen(visit->name) - strlen("/.lua");
+}
+
+/* Its text. @return 0, or -errno. */
+static int read_source(const struct visit *visit, struct mw_buf *out, struct mw_error *err)
+{
+  return visit->built_in ? mw_buf_append_text(out, visit->built_in, err)
+                         : mw_file_read_fd(visit->fd, visit->path, out, err);
 }
 
 static void load(struct visit *visit)
@@ -126,6 +145,7 @@ static void load(struct visit *visit)
   struct mw_script_config script_config = {.name = visit->name,
                                            .modules = mw_lua_sandbox_modules,
                                            .module_dirs = visit->config->settings.script_dirs,
+                                           .trusted_only = true,
                                            .prepare = prepare,
                                            .prepare_data = visit};
   struct look looking = {.visit = visit};
@@ -135,7 +155,7 @@ static void load(struct visit *visit)
   MW_AUTO_BUF source;
 
   mw_buf_init(&source, MW_SCRIPT_SOURCE_MAX_BYTES);
-  if (mw_file_read_fd(visit->fd, visit->path, &source, &err) == 0)
+  if (read_source(visit, &source, &err) == 0)
     looking.script = mw_script_new(&script_config, &err);
   bool fine = looking.script &&
               mw_script_load_text(looking.script, chunk_name(visit), source.data, source.len_bytes,

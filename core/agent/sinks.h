@@ -13,4 +13,11 @@
 struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
                                struct mw_error *err);
 
+/** What the sink declares, as a script does: Lua that returns a table. @return NULL: there is none.
+ */
+const char *mw_sinks_declaration(const char *name);
+
+/** Their names; NULL behind the last. */
+const char *mw_sinks_name(size_t index);
+
 #endif

@@ -202,11 +202,11 @@ static void say_fault(const struct mw_config_fault *fault)
              fault->meant ? "?" : "");
 }
 
-static struct mw_config *load_config(const struct arguments *arguments, const char *scripts_dir,
-                                     struct mw_error *err)
+static struct mw_config *load_config(const struct arguments *arguments, const char *file,
+                                     bool may_lack, const char *scripts_dir, struct mw_error *err)
 {
-  struct mw_config_request request = {.file = arguments->file,
-                                      .file_may_lack = !arguments->file,
+  struct mw_config_request request = {.file = file,
+                                      .file_may_lack = may_lack,
                                       .shipped_scripts_dir = scripts_dir,
                                       .flags = arguments->flags,
                                       .flags_count = arguments->flags_count,
@@ -238,9 +238,12 @@ static int run_agent(const struct mw_settings *settings)
 
 static int load_and_run(const struct arguments *arguments)
 {
-  struct mw_error err;
-  char *scripts_dir = mw_cli_scripts_dir(&err);
-  struct mw_config *config = scripts_dir ? load_config(arguments, scripts_dir, &err) : NULL;
+  struct mw_error err = {.text = "out of memory"};
+  bool may_lack = false;
+  char *file = arguments->file ? strdup(arguments->file) : mw_cli_config_file(&may_lack);
+  char *scripts_dir = file ? mw_cli_scripts_dir(&err) : NULL;
+  struct mw_config *config =
+      scripts_dir ? load_config(arguments, file, may_lack, scripts_dir, &err) : NULL;
   int rc = MW_EXIT_FAILED;
 
   if (!config)
@@ -251,6 +254,7 @@ static int load_and_run(const struct arguments *arguments)
     rc = MW_EXIT_USAGE;
   mw_config_free(config);
   free(scripts_dir);
+  free(file);
   return rc;
 }
 

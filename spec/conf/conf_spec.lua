@@ -7,6 +7,7 @@ local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
 local KINDS = { "sources", "checks", "sinks" }
+local BUILT_IN = { file = true } -- without runs, and so without budgets and intervals
 local ONLY_OF_SOURCES = { ["scripts.*.priority"] = true, ["scripts.*.stale_s"] = true }
 -- Their defaults depend on the host and on where the file is.
 local COMPUTED = { parallel_runs = true, script_dirs = true }
@@ -23,6 +24,9 @@ local function shipped_scripts()
         end
       end
     end
+  end
+  for name in pairs(BUILT_IN) do
+    scripts[name] = "sinks"
   end
   return scripts
 end
@@ -119,6 +123,7 @@ describe("The configuration that ships", function()
       for _, key in ipairs(keys) do
         local applies = key.key:find "^scripts%." and not key.key:find "%.options%."
           and (kind == "sources" or not ONLY_OF_SOURCES[key.key])
+          and (not BUILT_IN[name] or key.key == "scripts.*.enabled")
         if applies then
           assert.is_true(has_key(values, pattern_of(key.key, name)), name .. ": " .. key.key)
         end

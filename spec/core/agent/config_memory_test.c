@@ -38,7 +38,7 @@ static void assert_complete(const struct fixture *f)
 {
   const struct mw_settings *settings = settings_of(f);
 
-  assert_int_equal(3, settings->scripts_count);
+  assert_int_equal(4, settings->scripts_count);
   assert_int_equal(MW_LOG_ERROR, settings->log.level);
   assert_int_equal(2, settings->credentials_count);
   assert_int_equal(1, settings->unix_sockets_count);

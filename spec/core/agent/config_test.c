@@ -72,7 +72,7 @@ static void has_defaults_for_all(void **state)
   assert_int_equal(MW_LOG_TEXT, settings->log.format);
   assert_in_range(settings->parallel_runs, 1, 4);
   assert_int_equal(64 << 20, settings->buffer_bytes);
-  assert_int_equal(3, settings->scripts_count);
+  assert_int_equal(4, settings->scripts_count);
   const struct mw_script_settings *script = &settings->scripts[0];
   assert_string_equal("cgroup", script->name);
   assert_int_equal(MW_SCRIPT_SOURCE, script->kind);
@@ -90,7 +90,7 @@ static void has_defaults_where_there_is_no_file(void **state)
 
   f->request.file_may_lack = true;
   load(f);
-  assert_int_equal(3, settings_of(f)->scripts_count);
+  assert_int_equal(4, settings_of(f)->scripts_count);
   f->request.file_may_lack = false;
   load(f);
   assert_null(mw_config_settings(f->config));
@@ -145,7 +145,7 @@ static void takes_what_conf_d_says_of_a_script(void **state)
   load_text(f, "return { sources = { 'src' }, checks = { 'one', 'two' }, budget = { cpu_ms = 70, "
                "wall_ms = 700 } }");
   const struct mw_settings *settings = settings_of(f);
-  assert_int_equal(2, settings->scripts_count);
+  assert_int_equal(3, settings->scripts_count);
   const struct mw_script_settings *one = script_named(settings, "one");
   assert_true(one->interval_s == 5);
   assert_int_equal(50, one->budget.cpu_ms);
@@ -266,7 +266,7 @@ static void adds_up_a_list_that_is_set_again(void **state)
   f->request.flags = flags;
   f->request.flags_count = sizeof flags / sizeof flags[0];
   load_text(f, "return { checks = { 'other' } }");
-  assert_int_equal(4, settings_of(f)->scripts_count);
+  assert_int_equal(5, settings_of(f)->scripts_count);
   assert_options(script_named(settings_of(f), "a"), "rules=name:^x y$;rules=z");
   assert_string_equal("spec/fixtures", settings_of(f)->host_root);
 }
