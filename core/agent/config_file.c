@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/trusted.h"
+#include "script/owner.h"
 #include "script/script.h"
 #include "json/number.h"
 
@@ -51,7 +52,7 @@ static int env(lua_State *L)
 static void set_globals(lua_State *L, void *data)
 {
   lua_pushlightuserdata(L, data);
-  lua_pushcclosure(L, env, 1);
+  mw_push_binding(L, "config", "env", env, 1);
   lua_setglobal(L, "env");
   lua_pushnil(L);
   lua_setglobal(L, "require");

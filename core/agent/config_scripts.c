@@ -168,9 +168,23 @@ static void load(struct visit *visit)
 
 /* ---- Which are looked at ---- */
 
+/* What no declaration can say of a sink that ships: the sink file needs a path. */
+static void ask_sink(struct visit *visit, const char *key)
+{
+  const struct mw_settings *settings = &visit->config->settings;
+  struct mw_error err;
+
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK &&
+        strcmp(settings->scripts[i].name, visit->name) == 0 &&
+        mw_sinks_check(&settings->scripts[i], &err) < 0)
+      mw_config_mistake(visit->config, &visit->place, key, NULL, "%s", err.text);
+}
+
 static void visit_listed(struct visit *visit, const struct mw_config_value *list)
 {
   enum mw_script_kind kind = mw_config_kind_of(visit->config, visit->name);
+  size_t mistakes = mw_config_mistakes_count(visit->config);
   struct mw_error err;
   int rc = find(visit, kind, &err);
 
@@ -181,6 +195,8 @@ static void visit_listed(struct visit *visit, const struct mw_config_value *list
     mw_config_mistake(visit->config, &visit->place, list->path, NULL, "%s", err.text);
   else
     load(visit);
+  if (visit->built_in && mw_config_mistakes_count(visit->config) == mistakes)
+    ask_sink(visit, list->path);
 }
 
 /* What conf.d says of a script that does not run is held against it all the same. */

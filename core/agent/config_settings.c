@@ -108,6 +108,8 @@ static void fill_far_ends(struct mw_config *config)
 
   settings->kubelet = (struct mw_kubelet_settings){
       .url = text_of(config, "kubelet.", "url"),
+      .node_ip = text_of(config, "kubelet.", "node_ip"),
+      .node_name = text_of(config, "kubelet.", "node_name"),
       .credentials = credentials_of(config, "kubelet.", NULL),
       .timeout_s = number_of(config, "kubelet.", "timeout_s", 0),
       .allow_http = number_of(config, "kubelet.", "allow_http", 0) > 0};

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "agent/connections.h"
 #include "agent/script_job.h"
 #include "agent/sinks.h"
 #include "base/gate.h"
@@ -18,6 +19,7 @@
 
 struct mw_runner {
   const struct mw_settings *settings;
+  struct mw_http_access http; /* of the context */
   struct mw_context *context;
   struct mw_buffer *buffer;
   struct mw_gate gate;
@@ -133,15 +135,20 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
 /* The sinks come first, so that they have every message. */
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
-  struct mw_context_config context_config = {.host_root = runner->settings->host_root};
+  struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
+  struct mw_context_config context_config = {
+      .host_root = runner->settings->host_root, .http = &runner->http, .kubelet = &kubelet};
+  int rc = mw_connections_http(runner->settings, &runner->http, err);
 
+  if (rc < 0)
+    return rc;
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
   runner->buffer = mw_buffer_new(runner->settings->buffer_bytes, err);
   if (!runner->buffer)
     return -err->code;
-  int rc = start_sinks(runner, err);
+  rc = start_sinks(runner, err);
   if (rc == 0)
     rc = start_workers(runner, err);
   return rc;

@@ -127,6 +127,7 @@ static void *work(void *data)
   struct mw_sink *sink = data;
   bool has_some = false;
 
+  pthread_setname_np(pthread_self(), "sink");
   do {
     if (atomic_exchange(&sink->reopen_wanted, false) && sink->ops->reopen)
       sink->ops->reopen(sink->data);

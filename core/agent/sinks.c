@@ -57,37 +57,47 @@ static int take_file_option(const struct mw_option *option, struct mw_sink_file_
   return rc;
 }
 
-static void *new_file(const struct mw_script_settings *settings, struct mw_error *err)
+static int read_file_options(const struct mw_script_settings *settings,
+                             struct mw_sink_file_config *out, struct mw_error *err)
 {
-  struct mw_sink_file_config config = {.keep = MW_SINK_FILE_KEEP_DEFAULT};
-
+  *out = (struct mw_sink_file_config){.keep = MW_SINK_FILE_KEEP_DEFAULT};
   for (size_t i = 0; i < settings->options_count; i++)
-    if (take_file_option(&settings->options[i], &config, err) < 0)
-      return NULL;
-  if (!config.path || config.path[0] != '/') {
-    mw_error_set(err, EINVAL,
-                 "sink file needs to know where: set scripts.file.options.path to a path that "
-                 "begins with /");
-    return NULL;
-  }
-  return mw_sink_file_new(&config, err);
+    if (take_file_option(&settings->options[i], out, err) < 0)
+      return -EINVAL;
+  return out->path && out->path[0] == '/'
+             ? 0
+             : mw_error_set(err, EINVAL,
+                            "sink file needs to know where: set scripts.file.options.path to a "
+                            "path that begins with /");
+}
+
+int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *err)
+{
+  struct mw_sink_file_config file;
+
+  if (strcmp(settings->name, "file") == 0)
+    return read_file_options(settings, &file, err);
+  if (strcmp(settings->name, "stdout") != 0)
+    return mw_error_set(err, EINVAL, "there is no sink \"%s\"; there are: file, stdout",
+                        settings->name);
+  return settings->options_count > 0 ? bad_option("stdout", &settings->options[0], err) : 0;
 }
 
 struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
                                struct mw_error *err)
 {
   struct mw_sink_config config = {.name = settings->name, .buffer = buffer};
+  struct mw_sink_file_config file;
 
-  if (strcmp(settings->name, "file") == 0) {
-    config.ops = &mw_sink_file_ops;
-    config.data = new_file(settings, err);
-  } else if (strcmp(settings->name, "stdout") != 0) {
-    mw_error_set(err, EINVAL, "there is no sink \"%s\"; there are: file, stdout", settings->name);
-  } else if (settings->options_count > 0) {
-    bad_option("stdout", &settings->options[0], err);
-  } else {
+  if (mw_sinks_check(settings, err) < 0)
+    return NULL;
+  if (strcmp(settings->name, "stdout") == 0) {
     config.ops = &mw_sink_stream_ops;
     config.data = mw_sink_stream_new(STDOUT_FILENO, err);
+  } else {
+    read_file_options(settings, &file, NULL);
+    config.ops = &mw_sink_file_ops;
+    config.data = mw_sink_file_new(&file, err);
   }
   return config.data ? mw_sink_start(&config, err) : NULL;
 }

@@ -5,6 +5,9 @@
 #include "agent/settings.h"
 #include "agent/sink.h"
 
+/** Are the options such as it takes? @return 0, or -EINVAL with what is wrong. */
+int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *err);
+
 /**
  * Start the sink @p settings names: "stdout", which has no options, or "file", with path,
  * max_bytes, max_age_s and keep. @return NULL with @p err, -EINVAL: no such sink, or an option that

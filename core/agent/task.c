@@ -17,6 +17,7 @@
 #include "bindings/lua_json.h"
 #include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 #define API_VERSION 1
@@ -64,7 +65,10 @@ static void emit(lua_State *L, int index, const char *kind)
   struct mw_error err;
 
   mw_buf_clear(&task->body);
-  if (mw_lua_json_encode(L, index, &task->body, &err) < 0)
+  int rc = mw_lua_json_encode(L, index, &task->body, &err);
+  if (rc == -ETIME)
+    mw_script_stop(L);
+  if (rc < 0)
     luaL_error(L, "cannot emit a message of kind %s: %s", kind, err.text);
   struct mw_message message = {
       .task = task->name,
@@ -119,10 +123,10 @@ static void push_tags(lua_State *L, int index, int arg)
   const char *tags[TAGS_MAX];
   size_t count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
 
+  luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags"); /* first: it is quick */
   luaL_argcheck(L,
                 lua_isnil(L, index) || (lua_istable(L, index) && mw_lua_is_list(L, index, count)),
                 arg, "tags are not a list");
-  luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags");
   if (count == 0) {
     lua_pushnil(L);
     return;
@@ -166,11 +170,15 @@ static int context_metric(lua_State *L)
 /* context:event{title=..., text=..., severity=..., tags=...} */
 static int context_event(lua_State *L)
 {
+  const volatile sig_atomic_t *stop = mw_script_stop_flag(L);
+
   check_self(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_newtable(L);
   for (lua_pushnil(L); lua_next(L, 2);) {
+    if (*stop)
+      return mw_script_stop(L);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, 3);
@@ -199,7 +207,7 @@ static void add_method(lua_State *L, struct mw_task *task, const char *name, lua
 {
   lua_pushlightuserdata(L, task);
   lua_pushstring(L, name);
-  lua_pushcclosure(L, function, 2);
+  mw_push_binding(L, "context", name, function, 2);
   lua_setfield(L, -2, name);
 }
 
@@ -259,6 +267,7 @@ static int check_api(lua_State *L, struct mw_task *task)
  * unnoticed, since both fields may be left out. */
 static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
 {
+  const volatile sig_atomic_t *stop = mw_script_stop_flag(L);
   char what[160] = "";
 
   lua_pushstring(L, field);
@@ -267,10 +276,13 @@ static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
   lua_pop(L, 1);
   if (is_there)
     return 1;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (*stop) /* there may be very many fields */
+      return mw_script_stop(L);
     if (lua_type(L, -2) == LUA_TSTRING && mw_edit_distance(lua_tostring(L, -2), field, 2) <= 2)
       snprintf(what, sizeof what, "its table has a field \"%.64s\"; did you mean \"%s\"?",
                lua_tostring(L, -2), field);
+  }
   return *what ? fail(task, EBADMSG, what) : 1;
 }
 
@@ -391,7 +403,10 @@ static int take_list(lua_State *L, struct mw_task *task)
   if (!lua_istable(L, 2))
     return fail(task, EBADMSG, "list returned neither a list of containers nor \"unchanged\"");
   task->list_refused = true;
-  if (mw_lua_inventory_replace(L, 2, inventory, task->name, task->err) < 0)
+  int rc = mw_lua_inventory_replace(L, 2, inventory, task->name, task->err);
+  if (rc == -ETIME)
+    return mw_script_stop(L);
+  if (rc < 0)
     return refuse_list(task, "list returned a list that is not one of containers");
   task->list_refused = false;
   return 0;

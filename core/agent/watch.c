@@ -6,8 +6,9 @@
 
 #include "moonwatch/clock.h"
 
-/* The kernel stamps files with the time of its last tick. */
-#define TICK_NS (20 * MW_NS_PER_MS)
+/* The kernel stamps files with the time of its last tick, of which there are a hundred a second, or
+ * more. */
+#define TICK_NS (10 * MW_NS_PER_MS)
 
 /* What a file is taken for; all zero: there is none. */
 struct identity {

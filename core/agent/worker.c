@@ -334,8 +334,11 @@ static void set(struct mw_worker *worker, bool *flag)
 static void *work(void *data)
 {
   struct mw_worker *worker = data;
+  char thread_name[16]; /* as much as the kernel keeps */
   enum work next;
 
+  snprintf(thread_name, sizeof thread_name, "%s", worker->name);
+  pthread_setname_np(pthread_self(), thread_name);
   open_job(worker, false);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
@@ -514,8 +517,8 @@ static void take_percentiles(const struct mw_worker *worker, struct mw_worker_st
     return;
   memcpy(sorted, worker->durations_ns, sizeof sorted);
   qsort(sorted, count, sizeof sorted[0], by_size);
-  out->p50_ns = sorted[(count - 1) / 2];
-  out->p99_ns = sorted[(count - 1) * 99 / 100];
+  out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
+  out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
 }
 
 static enum mw_worker_state state_of(const struct mw_worker *worker)

@@ -37,6 +37,9 @@ bool mw_log_enabled(enum mw_log_level level);
 void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** Longer texts are cut. */
+#define MW_LOG_ENTRY_MAX_BYTES 16384
+
 /** Keeps one kind of entry from flooding: zero it, keep it beside what it is about. */
 struct mw_log_limit {
   int64_t silent_until_ns; /**< monotonic */

@@ -13,6 +13,7 @@ struct mw_context {
   struct mw_context_config config;
   struct mw_host *host;
   struct mw_inventory *inventory;
+  struct mw_kubelet_access *kubelet;
   atomic_bool inventory_wanted;
 
   pthread_mutex_t mutex; /* guards what is opened late */
@@ -31,6 +32,21 @@ static char *copy_text(const char *text)
   return text ? strdup(text) : NULL;
 }
 
+static struct mw_kubelet_access *open_kubelet(const struct mw_context *context,
+                                              const struct mw_context_config *config,
+                                              struct mw_error *err)
+{
+  struct mw_kubelet_config kubelet = {0};
+
+  if (config->kubelet)
+    kubelet = *config->kubelet;
+  if (!kubelet.recorded_dir && config->http)
+    kubelet.recorded_dir = config->http->recorded_dir;
+  if (!kubelet.clock)
+    kubelet.clock = config->clock;
+  return mw_kubelet_access_new(&kubelet, context->host_root, err);
+}
+
 struct mw_context *mw_context_new(const struct mw_context_config *config, struct mw_error *err)
 {
   struct mw_context *context = calloc(1, sizeof *context);
@@ -43,6 +59,7 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
   pthread_mutex_init(&context->problems_mutex, NULL);
   context->config = *config;
   context->config.host_root = context->config.proc_root = NULL; /* the caller's; copies follow */
+  context->config.kubelet = NULL;
   context->host_root = copy_text(config->host_root ? config->host_root : "/");
   context->proc_root = copy_text(config->proc_root);
   if (!context->host_root || (config->proc_root && !context->proc_root)) {
@@ -56,6 +73,9 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
     goto fail;
   context->inventory = mw_inventory_new(config->clock, err);
   if (!context->inventory)
+    goto fail;
+  context->kubelet = open_kubelet(context, config, err);
+  if (!context->kubelet)
     goto fail;
   return context;
 
@@ -72,6 +92,7 @@ void mw_context_free(struct mw_context *context)
   mw_stats_cgroup_source_free(context->stats_source);
   mw_proc_close(context->proc);
   mw_cgroups_close(context->cgroups);
+  mw_kubelet_access_free(context->kubelet);
   mw_inventory_free(context->inventory);
   mw_host_free(context->host);
   mw_problems_deinit(&context->problems);
@@ -95,6 +116,18 @@ const char *mw_context_host_root(struct mw_context *context)
 struct mw_host *mw_context_host(struct mw_context *context)
 {
   return context->host;
+}
+
+const struct mw_http_access *mw_context_http_access(struct mw_context *context)
+{
+  static const struct mw_http_access nothing;
+
+  return context->config.http ? context->config.http : &nothing;
+}
+
+struct mw_kubelet_access *mw_context_kubelet(struct mw_context *context)
+{
+  return context->kubelet;
 }
 
 struct mw_inventory *mw_context_inventory(struct mw_context *context)

@@ -55,11 +55,12 @@ static void print_help(void)
        "  --interval S         seconds between runs, fractions allowed\n"
        "                       (default: the check's own)\n"
        "  --format table|json  a table for eyes, or one message a line (default: table)\n"
-       "  --set KEY=VALUE      an option of the check; may be repeated\n"
+       "  --set KEY=VALUE      an option of the check, or kubelet.KEY=VALUE, see\n"
+       "                       moonwatch inventory --help; may be repeated\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
        "                       in .lua; may be repeated (default: cgroup)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
-       "                       one (default: /)\n"
+       "                       one (default: /)\n" MW_SESSION_HTTP_HELP
        "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
        "                       once each; limits are read first, then once a minute\n"
        "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
@@ -84,6 +85,8 @@ static int parse_set(char *text, struct arguments *out)
 {
   char *equals = strchr(text, '=');
 
+  if (mw_cli_is_setting(text))
+    return mw_cli_take_setting("check", text, &out->session.kubelet);
   if (!equals || equals == text)
     return mw_cli_usage("check", "--set %s is not of the form KEY=VALUE", text);
   if (out->options_count == OPTIONS_MAX)
@@ -105,28 +108,34 @@ static int parse_log_format(const char *text, struct arguments *out)
 /* Above the bytes that stand for short options, of which there are none. */
 enum option_code {
   OPTION_COUNT = 256,
+  OPTION_CREDENTIALS,
   OPTION_FORMAT,
   OPTION_HELP,
   OPTION_HOST_ROOT,
+  OPTION_HTTP_ANSWERS,
   OPTION_INTERVAL,
   OPTION_LIST_READS,
   OPTION_LOG_FORMAT,
   OPTION_LOG_LEVEL,
   OPTION_SET,
   OPTION_SOURCE,
+  OPTION_UNIX_SOCKET,
 };
 
 static const struct option long_options[] = {
     {"count", required_argument, NULL, OPTION_COUNT},
+    {"credentials", required_argument, NULL, OPTION_CREDENTIALS},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"help", no_argument, NULL, OPTION_HELP},
     {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
+    {"http-answers", required_argument, NULL, OPTION_HTTP_ANSWERS},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"list-reads", no_argument, NULL, OPTION_LIST_READS},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"set", required_argument, NULL, OPTION_SET},
     {"source", required_argument, NULL, OPTION_SOURCE},
+    {"unix-socket", required_argument, NULL, OPTION_UNIX_SOCKET},
     {0},
 };
 
@@ -159,6 +168,13 @@ static int parse_option(int option, char **argv, struct arguments *out)
     return parse_set(optarg, out);
   case OPTION_SOURCE:
     return mw_session_take_source(&out->session, "check", optarg);
+  case OPTION_CREDENTIALS:
+    return mw_session_take_credentials(&out->session, "check", optarg);
+  case OPTION_UNIX_SOCKET:
+    return mw_session_take_unix_socket(&out->session, "check", optarg);
+  case OPTION_HTTP_ANSWERS:
+    out->session.http.recorded_dir = optarg;
+    return 0;
   default:
     return mw_cli_bad_option("check", option, argv, long_options);
   }

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/config.h"
 #include "agent/daemon.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/config_load.h"
 
 #define FLAGS_MAX 256
 
@@ -39,8 +39,8 @@ static void print_help(void)
        "old one goes on. SIGHUP loads all of them anew and opens output files anew.\n"
        "\n"
        "Options:\n"
-       "  --config FILE        the configuration (default: " MW_CONFIG_FILE_DEFAULT ",\n"
-       "                       where there is one)\n"
+       "  --config FILE        the configuration (default: MOONWATCH_CONFIG, else\n"
+       "                       " MW_CONFIG_FILE_DEFAULT ", where there is one)\n"
        "  --set KEY=VALUE      a key of the configuration, such as parallel_runs=2 or\n"
        "                       scripts.container_rt.interval_s=5; may be repeated\n"
        "  --source NAME        a source of containers, instead of those configured; may\n"
@@ -54,8 +54,7 @@ static void print_help(void)
        "  --log-format FORMAT  text or json (default: text)\n"
        "  --help               show this\n"
        "\n"
-       "Exit codes: 0 ended by a signal, 1 it could not begin, 2 wrong usage or\n"
-       "configuration.\n"
+       "Exit codes: 0 fine, 1 it could not begin, 2 wrong usage or configuration.\n"
        "Messages of the program itself go to standard error.");
 }
 
@@ -188,36 +187,6 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
   return optind < argc ? mw_cli_usage("run", "what is \"%s\" for?", argv[optind]) : 0;
 }
 
-/* ---- Configuration ---- */
-
-static void say_fault(const struct mw_config_fault *fault)
-{
-  char line[32] = "";
-
-  if (fault->line > 0)
-    snprintf(line, sizeof line, ":%u", fault->line);
-  mw_cli_say("%s%s: %s%s%s%s%s%s%s", fault->place, line, fault->is_warning ? "warning: " : "",
-             fault->key ? fault->key : "", fault->key ? " " : "", fault->text,
-             fault->meant ? "; did you mean " : "", fault->meant ? fault->meant : "",
-             fault->meant ? "?" : "");
-}
-
-static struct mw_config *load_config(const struct arguments *arguments, const char *file,
-                                     bool may_lack, const char *scripts_dir, struct mw_error *err)
-{
-  struct mw_config_request request = {.file = file,
-                                      .file_may_lack = may_lack,
-                                      .shipped_scripts_dir = scripts_dir,
-                                      .flags = arguments->flags,
-                                      .flags_count = arguments->flags_count,
-                                      .environment = (const char *const *)environ};
-  struct mw_config *config = mw_config_load(&request, err);
-
-  for (size_t i = 0; config && i < mw_config_faults_count(config); i++)
-    say_fault(mw_config_fault(config, i));
-  return config;
-}
-
 /* ---- Running ---- */
 
 static int run_agent(const struct mw_settings *settings)
@@ -238,23 +207,20 @@ static int run_agent(const struct mw_settings *settings)
 
 static int load_and_run(const struct arguments *arguments)
 {
-  struct mw_error err = {.text = "out of memory"};
-  bool may_lack = false;
-  char *file = arguments->file ? strdup(arguments->file) : mw_cli_config_file(&may_lack);
-  char *scripts_dir = file ? mw_cli_scripts_dir(&err) : NULL;
-  struct mw_config *config =
-      scripts_dir ? load_config(arguments, file, may_lack, scripts_dir, &err) : NULL;
+  struct mw_error err;
+  char *scripts_dir = mw_cli_scripts_dir(&err);
   int rc = MW_EXIT_FAILED;
 
-  if (!config)
+  if (!scripts_dir) {
     mw_cli_say("%s", err.text);
-  else if (mw_config_settings(config))
-    rc = run_agent(mw_config_settings(config));
-  else
-    rc = MW_EXIT_USAGE;
+    return rc;
+  }
+  struct mw_config *config =
+      mw_cli_load_config(arguments->file, arguments->flags, arguments->flags_count, scripts_dir);
+  if (config)
+    rc = mw_config_settings(config) ? run_agent(mw_config_settings(config)) : MW_EXIT_USAGE;
   mw_config_free(config);
   free(scripts_dir);
-  free(file);
   return rc;
 }
 

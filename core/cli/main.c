@@ -23,8 +23,14 @@ static const struct command {
     {"filter", mw_command_filter, "tell which containers the rules leave out, and why"},
     {"host", mw_command_host, "show what is known about this host"},
     {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
+    {"log-level", mw_command_order, "change what a running agent logs"},
+    {"pause", mw_command_order, "have a running agent leave a script alone"},
+    {"reload", mw_command_order, "have a running agent load scripts anew"},
+    {"resume", mw_command_order, "have a running agent run a script again"},
     {"run", mw_command_run, "run the agent"},
+    {"run-now", mw_command_order, "have a running agent run a script at once"},
     {"stats", mw_command_stats, "show all figures of one container"},
+    {"status", mw_command_status, "show how a running agent is"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

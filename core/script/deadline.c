@@ -19,18 +19,6 @@
  * variable of a thread may allocate, which a handler must not; initial-exec does not. */
 static _Thread_local struct mw_deadline *volatile armed __attribute__((tls_model("initial-exec")));
 
-/* A thread's id comes again when it has ended, but a timer made for it stays with the dead: so this
- * numbers threads. Alone it would not do either, for it is the same in a child after fork(2). */
-static uint64_t own_mark(void)
-{
-  static atomic_uint_fast64_t marks_total;
-  static _Thread_local uint64_t mark;
-
-  if (mark == 0)
-    mark = atomic_fetch_add(&marks_total, 1) + 1;
-  return mark;
-}
-
 static const char interruption; /* its address is what an interruption carries */
 
 static int64_t now_ns(clockid_t clock)
@@ -177,7 +165,7 @@ static int make_timers(struct mw_deadline *deadline, pid_t thread_id, struct mw_
   if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
     return mw_error_set(err, errno, "cannot make the timer of a script: %s", strerror(errno));
   deadline->thread_id = thread_id;
-  deadline->thread_mark = own_mark();
+  deadline->thread_mark = mw_thread_mark();
   if (deadline->cpu_limit_ms <= 0)
     return 0;
   if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &deadline->cpu_timer) < 0)
@@ -207,9 +195,11 @@ void mw_deadline_limit_cpu(struct mw_deadline *deadline, int64_t cpu_ms)
   deadline->cpu_limit_ms = cpu_ms < 0 ? 0 : cpu_ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : cpu_ms;
 }
 
+/* An id comes again when its thread has ended, and the timer stays with the dead; a mark is the
+ * same in a child after fork(2), which has no timers. */
 static bool has_timers(const struct mw_deadline *deadline, pid_t thread_id)
 {
-  return thread_id == deadline->thread_id && deadline->thread_mark == own_mark() &&
+  return thread_id == deadline->thread_id && deadline->thread_mark == mw_thread_mark() &&
          (deadline->has_cpu_timer || deadline->cpu_limit_ms <= 0);
 }
 
@@ -273,4 +263,17 @@ void mw_deadline_interrupt(pthread_t thread)
 
   pthread_once(&handler_once, install_handler); /* without it the signal would end the process */
   pthread_sigqueue(thread, MW_DEADLINE_SIGNAL, value); /* when it fails it is repeated anyway */
+}
+
+int64_t mw_deadline_left_ms(void)
+{
+  int64_t first_ns = INT64_MAX;
+
+  for (const struct mw_deadline *deadline = armed; deadline; deadline = deadline->outer)
+    if (deadline->expires_ns < first_ns)
+      first_ns = deadline->expires_ns;
+  if (first_ns == INT64_MAX)
+    return INT64_MAX;
+  int64_t left_ns = first_ns - now_ns(CLOCK_MONOTONIC);
+  return left_ns > 0 ? left_ns / MW_NS_PER_MS : 0;
 }

@@ -11,19 +11,22 @@
 #include "base/buf.h"
 #include "script/alloc.h"
 #include "script/deadline.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 struct mw_script {
   struct mw_alloc alloc; /**< first: Lua hands its address back, see mw_script_of */
   struct mw_deadline deadline;
   lua_State *L;
+  struct mw_owner owner;
   char *name;
   const struct mw_script_module *modules;
   const char *const *module_dirs;
   bool trusted_only;
   const char *stack_base; /**< a place in the frame of mw_script_call; NULL: no call is going on */
-  struct mw_buf source;   /**< of the file being loaded: here a Lua error cannot leak it */
-  struct mw_buf files;    /**< paths, each ends with a '\0' */
+  size_t collect_above_bytes; /**< what a call leaves beyond this is collected, see script.c */
+  struct mw_buf source;       /**< of the file being loaded: here a Lua error cannot leak it */
+  struct mw_buf files;        /**< paths, each ends with a '\0' */
   size_t files_count;
 };
 

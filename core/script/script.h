@@ -12,13 +12,16 @@
  * SA_RESTART; it is unblocked in each thread that runs a script.
  *
  * Thread-safety: none; a script belongs to one thread at a time, and every call on it is made by
- * the thread that runs it (the deadline's signal goes there). Different scripts share nothing.
+ * the thread that runs it (the deadline's signal goes there): the one that made it, or the last one
+ * that called mw_script_own. Builds for development abort when another thread calls. Different
+ * scripts share nothing.
  */
 #ifndef MW_SCRIPT_H
 #define MW_SCRIPT_H
 
 #include <lua.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +79,12 @@ void mw_script_interrupt(pthread_t thread);
  */
 const char *mw_script_file(const struct mw_script *script, size_t index);
 
+/**
+ * The calling thread runs @p script from now on. The thread that ran it before has nothing more to
+ * do with it, and both agree on that by other means (a mutex, pthread_create).
+ */
+void mw_script_own(struct mw_script *script);
+
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
 size_t mw_script_memory_peak_bytes(const struct mw_script *script);
@@ -106,6 +115,22 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
 /** mw_script_load_text of a file of at most MW_SCRIPT_SOURCE_MAX_BYTES. */
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err);
+
+/**
+ * For functions in C that may go on for long: a flag that is set when the deadline of the script
+ * that runs in @p L has passed. Of a state that is no script's, as in plain luajit, it never is.
+ */
+const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L);
+
+/** For who has found that flag set, and holds nothing: raise the deadline's error. Never returns.
+ */
+int mw_script_stop(lua_State *L);
+
+/**
+ * For C functions that wait: how long the calls that this thread is in may still take, the first
+ * deadline of them; at least 0. INT64_MAX: no script runs here, or none that has a deadline.
+ */
+int64_t mw_script_left_ms(void);
 
 /** Push the table that the last load returned (nil when there was none). Inside mw_script_call. */
 void mw_script_push_table(struct mw_script *script);

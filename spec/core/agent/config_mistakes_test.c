@@ -106,6 +106,8 @@ static const struct {
      "checks: names \"cgroup\", as sources does; conf.d/cgroup.lua would be about both"},
     {"script_dirs", "{ 'scripts' }",
      "script_dirs: expected a list of paths that begin with /, found \"scripts\""},
+    {"kubelet", "{ node_name = 'a b' }",
+     "kubelet.node_name: expected a text without blanks, found \"a b\""},
     {"kubelet", "{ url = 'localhost' }",
      "kubelet.url: expected a URL of https or http, found \"localhost\""},
     {"kubelet", "{ url = 'https://' }",

@@ -28,7 +28,10 @@ static void declares_its_defaults(void **state)
 
   load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' } }");
   assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
-  assert_int_equal(0, mw_config_faults_count(f->config));
+  assert_fault(f, 0,
+               "moonwatch.lua:1: sinks: sink file needs to know where: set "
+               "scripts.file.options.path to a path that begins with /");
+  assert_int_equal(1, mw_config_faults_count(f->config));
   assert_int_equal(MW_SINK_FILE_BYTES_DEFAULT,
                    (uint64_t)default_of(f, "scripts.file.options.max_bytes"));
   assert_int_equal(MW_SINK_FILE_AGE_DEFAULT_S,

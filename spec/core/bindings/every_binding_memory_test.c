@@ -38,6 +38,12 @@ static const struct call {
     {"host", "kernel_release", "return M.kernel_release()"},
     {"host", "memory_total_bytes", "return M.memory_total_bytes()"},
     {"host", "system_info", "return M.system_info()"},
+    {"http", "get",
+     "return M.get('https://api.example/moved', { redirects_max = 1, credentials = 'api', "
+     "headers = { A = 'b', C = 'd' } })"},
+    {"http", "post", "return M.post('https://api.example/things', 'text', { timeout_s = 5 })"},
+    {"http", "request",
+     "return M.request('PUT', 'https://api.example/things', { body = 'text', unix_socket = 'd' })"},
     {"inventory", "containers", "return M.containers()"},
     {"inventory", "generation", "return M.generation()"},
     {"inventory", "pods", "return M.pods()"},
@@ -49,6 +55,7 @@ static const struct call {
     {"json", "decode", "return M.decode '{\"a\": [1, \"b\", null, {\"c\": 1e3}]}'"},
     {"json", "encode", "return M.encode { a = { 1, 'b', { c = 1.5 } } }"},
     {"json", "list", "return M.list {}"},
+    {"kubelet", "pods", "return M.pods()"},
     {"log", "debug", "return M.debug('%s', 'text')"},
     {"log", "error", "return M.error('%s', 'text')"},
     {"log", "info", "return M.info('%s', 'text')"},
@@ -80,14 +87,11 @@ static const struct module {
   const char *name;
   lua_CFunction open;
 } modules[] = {
-    {"cgroup", luaopen_moonwatch_cgroup},
-    {"host", luaopen_moonwatch_host},
-    {"inventory", luaopen_moonwatch_inventory},
-    {"json", luaopen_moonwatch_json},
-    {"log", luaopen_moonwatch_log},
-    {"regex", luaopen_moonwatch_regex},
-    {"script", luaopen_moonwatch_script},
-    {"stats", luaopen_moonwatch_stats},
+    {"cgroup", luaopen_moonwatch_cgroup}, {"host", luaopen_moonwatch_host},
+    {"http", luaopen_moonwatch_http},     {"inventory", luaopen_moonwatch_inventory},
+    {"json", luaopen_moonwatch_json},     {"kubelet", luaopen_moonwatch_kubelet},
+    {"log", luaopen_moonwatch_log},       {"regex", luaopen_moonwatch_regex},
+    {"script", luaopen_moonwatch_script}, {"stats", luaopen_moonwatch_stats},
 };
 #define MODULES_COUNT (sizeof modules / sizeof modules[0])
 
@@ -137,7 +141,16 @@ static void prepare(lua_State *L, const struct call *call)
 
 static void open_fixture(struct fixture *fixture)
 {
-  struct mw_context_config config = {.host_root = HOST_ROOT};
+  static const struct mw_http_access access = {
+      .identities = {{"api", {.token_file = "spec/fixtures/http-answers/things.json"}}},
+      .identities_count = 1,
+      .sockets = {{"d", "/run/d.sock"}},
+      .sockets_count = 1,
+      .recorded_dir = "spec/fixtures/http-answers",
+  };
+  static const struct mw_kubelet_config kubelet = {
+      .url = "https://127.0.0.1:10250", .recorded_dir = "spec/fixtures/kubelet-1.20-answers"};
+  struct mw_context_config config = {.host_root = HOST_ROOT, .http = &access, .kubelet = &kubelet};
   struct mw_error err;
 
   fixture->context = mw_context_new(&config, &err);

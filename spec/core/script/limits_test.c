@@ -74,6 +74,7 @@ static void the_deadline_counts_when_it_comes_first(void **state)
 
 static void *loop_for_ever(void *data)
 {
+  mw_script_own(data);
   return (void *)(intptr_t)run(data, "while true do pcall(error) end");
 }
 
