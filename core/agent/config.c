@@ -174,7 +174,7 @@ struct mw_config *mw_config_load(const struct mw_config_request *request, struct
   }
   if (config && !config->out_of_memory)
     return config;
-  mw_error_set(err, ENOMEM, "out of memory for the configuration");
+  mw_config_no_memory(config, err);
   mw_config_free(config);
   return NULL;
 }

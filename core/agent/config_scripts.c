@@ -281,6 +281,5 @@ int mw_config_check_scripts(struct mw_config *config, struct mw_error *err)
   mw_context_free(context);
   mw_config_sort_values(config);
   mw_config_sort_faults(config);
-  return config->out_of_memory ? mw_error_set(err, ENOMEM, "out of memory for the configuration")
-                               : 0;
+  return config->out_of_memory ? mw_config_no_memory(config, err) : 0;
 }
