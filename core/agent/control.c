@@ -327,13 +327,13 @@ int mw_control_ask(const char *path, const char *line, struct mw_buf *body, stru
 {
   struct timeval patience = {.tv_sec = MW_CONTROL_PATIENCE_NS / MW_NS_PER_S};
   MW_AUTO_BUF answer;
-  int fd = connect_to(path, err);
 
+  mw_buf_init(&answer, MW_CONTROL_BODY_MAX_BYTES + MW_ERROR_TEXT_BYTES);
+  int fd = connect_to(path, err);
   if (fd < 0)
     return fd;
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  mw_buf_init(&answer, MW_CONTROL_BODY_MAX_BYTES + MW_ERROR_TEXT_BYTES);
   int rc = send_question(fd, line, err);
   if (rc == 0)
     rc = receive_answer(fd, &answer, err);
