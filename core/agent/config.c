@@ -167,8 +167,7 @@ struct mw_config *mw_config_load(const struct mw_config_request *request, struct
   struct mw_config *config = calloc(1, sizeof *config);
 
   if (config) {
-    config->timeout_ms =
-        request->timeout_ms > 0 ? request->timeout_ms : MW_CONFIG_TIMEOUT_DEFAULT_MS;
+    config->cpu_ms = request->cpu_ms > 0 ? request->cpu_ms : MW_CONFIG_CPU_DEFAULT_MS;
     if (set_paths(config, request->file ? request->file : MW_CONFIG_FILE_DEFAULT))
       read_all(config, request);
   }

@@ -27,7 +27,7 @@
 #include "moonwatch/error.h"
 
 #define MW_CONFIG_FILE_DEFAULT "/etc/moonwatch/moonwatch.lua"
-#define MW_CONFIG_TIMEOUT_DEFAULT_MS 2000
+#define MW_CONFIG_CPU_DEFAULT_MS 2000
 #define MW_CONFIG_MEMORY_MAX_BYTES ((size_t)16 << 20) /**< of the state that a file runs in */
 #define MW_CONFIG_FAULTS_MAX 256
 #define MW_CONFIG_VALUES_MAX 8192
@@ -42,7 +42,7 @@ struct mw_config_request {
   const struct mw_option *flags;   /**< of --set; a list is repeated */
   size_t flags_count;
   const char *const *environment; /**< "NAME=VALUE", ends with NULL; NULL: nothing is set */
-  int64_t timeout_ms;             /**< for each file; 0: MW_CONFIG_TIMEOUT_DEFAULT_MS */
+  int64_t cpu_ms;                 /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 
 enum mw_config_origin {

@@ -41,7 +41,7 @@ struct mw_config {
   const char *file;
   const char *folder; /**< that the main file lies in */
   size_t files_count;
-  int64_t timeout_ms;
+  int64_t cpu_ms;
   struct mw_settings settings;
 };
 
