@@ -68,25 +68,31 @@ return {
   },
 
   kubelet = {
-    -- Where it answers, such as "https://127.0.0.1:10250". Default: none is asked.
+    -- Where it answers, such as "https://127.0.0.1:10250"; a path behind it is kept.
     -- url = "",
 
-    -- Files in PEM: authorities that are believed instead of the system's, and our certificate with
-    -- its key. Files are read again when they change.
+    -- Where there is no url: port 10250 of the address, then of the name.
+    -- Default: NODE_IP and NODE_NAME of the environment.
+    -- node_ip = "",
+    -- node_name = "",
+
+    -- Files in PEM: who may have signed its certificate, and our certificate with its key. They are
+    -- read again when they change. Default of ca_file: ca.crt of the service account, else the
+    -- system's authorities.
     -- ca_file = "",
     -- cert_file = "",
     -- key_file = "",
 
-    -- File with a bearer token, in a pod "/var/run/secrets/kubernetes.io/serviceaccount/token".
+    -- File with a bearer token, sent by https alone. Default: token of the service account.
     -- token_file = "",
 
     -- Seconds for one answer, complete, 0.1 to 300.
     -- timeout_s = 10,
 
-    -- May the url be one of http, unencrypted?
+    -- Allow a url of http, unencrypted; without a url, port 10255 when https is not there.
     -- allow_http = false,
 
-    -- Believe any certificate. Whoever is on the way can then pretend to be the kubelet.
+    -- Believe any certificate: whoever answers is sent the token.
     -- insecure_skip_verify = false,
   },
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "base/cleanup.h"
 #include "base/trusted.h"
 
 #define FOLDER_FILES_MAX 512
@@ -48,37 +49,39 @@ static void read_folder_file(struct mw_config *config, const char *folder, const
                       "is to be named after a script: letters, digits, '_' and '-', and .lua");
 }
 
+static void read_folder_files(struct mw_config *config, const struct mw_config_place *folder,
+                              int fd, const char *const *environment)
+{
+  struct dirent **entries = NULL;
+  int count = scandirat(fd, ".", &entries, is_script_file, alphasort);
+
+  if (count < 0)
+    mw_config_mistake(config, folder, NULL, NULL, "cannot list it: %s", strerror(errno));
+  else if (count > FOLDER_FILES_MAX)
+    mw_config_mistake(config, folder, NULL, NULL, "has %d files, more than %d", count,
+                      FOLDER_FILES_MAX);
+  for (int i = 0; i < count; i++) {
+    if (count <= FOLDER_FILES_MAX)
+      read_folder_file(config, folder->name, entries[i]->d_name, environment);
+    free(entries[i]);
+  }
+  free(entries);
+}
+
 /* conf.d beside the main file; it may lack. What does not end in .lua, such as the copy that a
  * package manager keeps, is not looked at. */
 static void read_folder(struct mw_config *config, const char *const *environment)
 {
   char path[4100];
-  struct dirent **entries = NULL;
   struct mw_error err;
 
   snprintf(path, sizeof path, "%s/conf.d", config->folder);
-  int fd = mw_trusted_open_dir(path, &err);
-  if (fd == -ENOENT)
-    return;
   const struct mw_config_place place = {MW_CONFIG_FILE, mw_config_keep_text(config, path), 0};
-  int count = fd < 0 ? fd : scandirat(fd, ".", &entries, is_script_file, alphasort);
-  if (!place.name)
-    config->out_of_memory = true;
-  else if (fd < 0)
-    mw_config_mistake(config, &place, NULL, NULL, "%s", err.text);
-  else if (count < 0)
-    mw_config_mistake(config, &place, NULL, NULL, "cannot list it: %s", strerror(errno));
-  else if (count > FOLDER_FILES_MAX)
-    mw_config_mistake(config, &place, NULL, NULL, "has %d files, more than %d", count,
-                      FOLDER_FILES_MAX);
-  for (int i = 0; i < count; i++) {
-    if (place.name && count <= FOLDER_FILES_MAX)
-      read_folder_file(config, path, entries[i]->d_name, environment);
-    free(entries[i]);
-  }
-  free(entries);
+  MW_AUTO_CLOSE int fd = place.name ? mw_trusted_open_dir(path, &err) : -ENOENT;
   if (fd >= 0)
-    close(fd);
+    read_folder_files(config, &place, fd, environment);
+  else if (fd != -ENOENT)
+    mw_config_mistake(config, &place, NULL, NULL, "%s", err.text);
 }
 
 /* ---- The command line ---- */
@@ -164,14 +167,13 @@ struct mw_config *mw_config_load(const struct mw_config_request *request, struct
   struct mw_config *config = calloc(1, sizeof *config);
 
   if (config) {
-    config->timeout_ms =
-        request->timeout_ms > 0 ? request->timeout_ms : MW_CONFIG_TIMEOUT_DEFAULT_MS;
+    config->cpu_ms = request->cpu_ms > 0 ? request->cpu_ms : MW_CONFIG_CPU_DEFAULT_MS;
     if (set_paths(config, request->file ? request->file : MW_CONFIG_FILE_DEFAULT))
       read_all(config, request);
   }
   if (config && !config->out_of_memory)
     return config;
-  mw_error_set(err, ENOMEM, "out of memory for the configuration");
+  mw_config_no_memory(config, err);
   mw_config_free(config);
   return NULL;
 }

@@ -27,10 +27,11 @@
 #include "moonwatch/error.h"
 
 #define MW_CONFIG_FILE_DEFAULT "/etc/moonwatch/moonwatch.lua"
-#define MW_CONFIG_TIMEOUT_DEFAULT_MS 2000
+#define MW_CONFIG_CPU_DEFAULT_MS 2000
 #define MW_CONFIG_MEMORY_MAX_BYTES ((size_t)16 << 20) /**< of the state that a file runs in */
 #define MW_CONFIG_FAULTS_MAX 256
 #define MW_CONFIG_VALUES_MAX 8192
+#define MW_CONFIG_KEPT_MAX_BYTES ((size_t)64 << 20) /**< of all that is kept of it */
 
 struct mw_config;
 
@@ -41,7 +42,7 @@ struct mw_config_request {
   const struct mw_option *flags;   /**< of --set; a list is repeated */
   size_t flags_count;
   const char *const *environment; /**< "NAME=VALUE", ends with NULL; NULL: nothing is set */
-  int64_t timeout_ms;             /**< for each file; 0: MW_CONFIG_TIMEOUT_DEFAULT_MS */
+  int64_t cpu_ms;                 /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 
 enum mw_config_origin {
@@ -78,7 +79,8 @@ struct mw_config_value {
 
 /**
  * Read everything. Mistakes are collected, all of them; see mw_config_mistakes_count.
- * @return NULL with @p err only where it cannot even tell what is wrong (-ENOMEM).
+ * @return NULL with @p err only where it cannot even tell what is wrong: -ENOMEM; -EMSGSIZE: it is
+ * larger than MW_CONFIG_KEPT_MAX_BYTES.
  */
 struct mw_config *mw_config_load(const struct mw_config_request *request, struct mw_error *err);
 void mw_config_free(struct mw_config *config); /**< accepts NULL; settings and values go with it */
@@ -89,7 +91,7 @@ const struct mw_settings *mw_config_settings(const struct mw_config *config);
 /**
  * Look at what the scripts that are to run declare: are they there, can they be trusted, and do
  * their options fit? Each is loaded into a sandbox of its own; neither init nor run is called.
- * What is wrong is added to the faults. @return 0, or -ENOMEM.
+ * What is wrong is added to the faults. @return 0, -ENOMEM, or -EMSGSIZE.
  */
 int mw_config_check_scripts(struct mw_config *config, struct mw_error *err);
 
@@ -99,9 +101,6 @@ const struct mw_config_fault *mw_config_fault(const struct mw_config *config, si
 
 /** Faults that are no warnings, those included that found no room. */
 size_t mw_config_mistakes_count(const struct mw_config *config);
-
-/** The first mistake as one line, for the log. @return 0 when there is none, else -EINVAL. */
-int mw_config_error(const struct mw_config *config, struct mw_error *err);
 
 /** All that is in effect, defaults included, sorted by path. Borrowed. */
 size_t mw_config_values_count(const struct mw_config *config);

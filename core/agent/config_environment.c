@@ -117,19 +117,33 @@ static bool take_new(struct mw_config *config, const struct variable *variable,
   return true;
 }
 
-static bool take_named(struct mw_config *config, const struct variable *variable)
+struct names {
+  struct mw_config_names scripts, credentials, sockets;
+  size_t values_count; /* there were when they were looked for */
+};
+
+/* A variable may have brought a new one. */
+static void refresh(struct mw_config *config, struct names *names)
 {
-  const struct mw_config_names scripts = mw_config_listed(config);
-  const struct mw_config_names credentials = mw_config_names_below(config, "credentials.");
-  const struct mw_config_names sockets = mw_config_names_below(config, "unix_sockets.");
+  if (names->values_count == config->values_count)
+    return;
+  *names = (struct names){.scripts = mw_config_listed(config),
+                          .credentials = mw_config_names_below(config, "credentials."),
+                          .sockets = mw_config_names_below(config, "unix_sockets."),
+                          .values_count = config->values_count};
+}
+
+static bool take_named(struct mw_config *config, const struct variable *variable,
+                       const struct names *names)
+{
   const struct mw_config_key *key;
 
   for (size_t i = 0; (key = mw_config_key(i)); i++) {
     bool is_socket = strncmp(key->path, "unix_sockets.", strlen("unix_sockets.")) == 0;
     if (has_names(key) && take_known(config, variable, key,
-                                     is_table_of_scripts(key) ? &scripts
-                                     : is_socket              ? &sockets
-                                                              : &credentials))
+                                     is_table_of_scripts(key) ? &names->scripts
+                                     : is_socket              ? &names->sockets
+                                                              : &names->credentials))
       return true;
   }
   for (size_t i = 0; (key = mw_config_key(i)); i++)
@@ -174,25 +188,37 @@ static bool is_plain(const char *name)
   return false;
 }
 
+/* "NAME=TEXT". @return false: it is none of ours. */
+static bool cut(const char *entry, struct variable *out)
+{
+  size_t bytes = strcspn(entry, "=");
+
+  if (strncmp(entry, PREFIX, strlen(PREFIX)) != 0 || entry[bytes] != '=' ||
+      bytes >= sizeof out->name)
+    return false;
+  snprintf(out->name, sizeof out->name, "%.*s", (int)bytes, entry);
+  out->text = entry + bytes + 1;
+  return true;
+}
+
 void mw_config_read_environment(struct mw_config *config, const char *const *environment,
                                 bool with_names)
 {
+  struct names names = {.values_count = 0};
+
   for (; environment && *environment; environment++) {
     struct variable variable = {.place = {.origin = MW_CONFIG_ENVIRONMENT}};
-    size_t bytes = strcspn(*environment, "=");
-    if (strncmp(*environment, PREFIX, strlen(PREFIX)) != 0 || (*environment)[bytes] != '=' ||
-        bytes >= sizeof variable.name)
-      continue;
-    snprintf(variable.name, sizeof variable.name, "%.*s", (int)bytes, *environment);
-    variable.text = *environment + bytes + 1;
-    if (is_plain(variable.name) == with_names)
+    if (!cut(*environment, &variable) || is_plain(variable.name) == with_names)
       continue;
     variable.place.name = mw_config_keep_text(config, variable.name);
     if (!variable.place.name)
       return;
-    if (!with_names)
+    if (!with_names) {
       take_plain(config, &variable);
-    else if (!take_named(config, &variable))
+      continue;
+    }
+    refresh(config, &names);
+    if (!take_named(config, &variable, &names))
       warn_if_near(config, &variable);
   }
 }

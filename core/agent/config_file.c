@@ -17,6 +17,9 @@
 
 #define DEPTH_MAX 8 /* deeper than any key */
 
+/* A file never waits: CPU time bounds it, and on a machine that is busy this is generous. */
+#define WALL_MS 60000
+
 struct reading {
   struct mw_config *config;
   const char *const *environment;
@@ -334,10 +337,12 @@ static void evaluate(struct reading *reading, const struct mw_buf *source)
   struct mw_error err;
 
   reading->script = mw_script_new(&script_config, &err);
+  if (reading->script)
+    mw_script_limit_cpu(reading->script, reading->config->cpu_ms);
   if (!reading->script ||
       mw_script_load_text(reading->script, reading->chunk_name, source->data, source->len_bytes,
-                          reading->config->timeout_ms, &err) < 0 ||
-      mw_script_call(reading->script, look_through, reading, reading->config->timeout_ms, &err) < 0)
+                          WALL_MS, &err) < 0 ||
+      mw_script_call(reading->script, look_through, reading, WALL_MS, &err) < 0)
     mw_config_tell_lua(reading->config, &reading->place, reading->chunk_name, &err);
   mw_script_free(reading->script);
 }

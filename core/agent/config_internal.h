@@ -31,15 +31,17 @@ struct mw_config_kept; /* texts and arrays, as a list */
 
 struct mw_config {
   struct mw_config_kept *kept;
+  size_t kept_bytes;
   struct mw_config_value *values;
   size_t values_count, values_capacity;
   struct mw_config_fault *faults;
   size_t faults_count, mistakes_count;
   bool out_of_memory; /**< sticks: whoever called finds out at the end */
+  bool too_large;     /**< why it is */
   const char *file;
   const char *folder; /**< that the main file lies in */
   size_t files_count;
-  int64_t timeout_ms;
+  int64_t cpu_ms;
   struct mw_settings settings;
 };
 
@@ -47,6 +49,8 @@ struct mw_config {
 
 /** Memory that lives as long as the configuration, zeroed. NULL: out_of_memory is set. */
 void *mw_config_keep(struct mw_config *config, size_t bytes);
+/** Say why there is none. @p config may be NULL. */
+int mw_config_no_memory(const struct mw_config *config, struct mw_error *err);
 const char *mw_config_keep_slice(struct mw_config *config, struct mw_slice text);
 const char *mw_config_keep_text(struct mw_config *config, const char *text);
 

@@ -9,6 +9,7 @@
 #define VARIABLE_PREFIX "MOONWATCH_"
 #define HOUR_MS 3600000.0
 #define FILE_BYTES_MAX 4095
+#define NAME_BYTES_MAX 255
 #define SOCKET_BYTES_MAX 107 /* of sun_path, see unix(7) */
 #define GIB 1073741824.0
 #define MIB 1048576.0
@@ -104,11 +105,24 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_URL,
      .fallback = "",
      .max = 2048,
-     .doc = "where the kubelet answers, such as https://127.0.0.1:10250; empty: none is asked"},
-    TLS_FILE("kubelet.ca_file", "PEM; believed instead of the system's authorities"),
+     .doc = "where the kubelet answers, such as https://127.0.0.1:10250; a path behind it is kept"},
+    {.path = "kubelet.node_ip",
+     .type = MW_CONFIG_TEXT,
+     .fallback_doc = "NODE_IP of the environment",
+     .max = NAME_BYTES_MAX,
+     .doc = "where there is no url: port 10250 of this address"},
+    {.path = "kubelet.node_name",
+     .type = MW_CONFIG_TEXT,
+     .fallback_doc = "NODE_NAME of the environment",
+     .max = NAME_BYTES_MAX,
+     .doc = "where there is no url, and the address does not answer: port 10250 of this host"},
+    TLS_FILE("kubelet.ca_file",
+             "PEM; who may have signed the kubelet's certificate; none: ca.crt of "
+             "the service account, else the system's authorities"),
     TLS_FILE("kubelet.cert_file", "PEM; our certificate, together with key_file"),
     TLS_FILE("kubelet.key_file", "PEM; the key of cert_file"),
-    TLS_FILE("kubelet.token_file", "bearer token; read again when it changes"),
+    TLS_FILE("kubelet.token_file", "bearer token, read again when it changes, sent by https alone; "
+                                   "none: token of the service account"),
     {.path = "kubelet.timeout_s",
      .type = MW_CONFIG_NUMBER,
      .fallback = "10",
@@ -119,11 +133,11 @@ static const struct mw_config_key keys[] = {
     {.path = "kubelet.allow_http",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "false",
-     .doc = "may the url be one of http, unencrypted?"},
+     .doc = "a url of http, unencrypted; without a url, port 10255 when https is not there"},
     {.path = "kubelet.insecure_skip_verify",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "false",
-     .doc = "believe any certificate"},
+     .doc = "believe any certificate: whoever answers is sent the token"},
     TLS_FILE("credentials.*.ca_file", "PEM; believed instead of the system's authorities"),
     TLS_FILE("credentials.*.cert_file", "PEM; our certificate, together with key_file"),
     TLS_FILE("credentials.*.key_file", "PEM; the key of cert_file"),
@@ -346,7 +360,7 @@ const char *mw_config_expected(const struct mw_config_key *key,
   case MW_CONFIG_BOOLEAN:
     return "true or false";
   case MW_CONFIG_TEXT:
-    return "a text";
+    return "a text without blanks";
   case MW_CONFIG_ANY:
     break;
   }

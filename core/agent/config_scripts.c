@@ -30,15 +30,22 @@ struct visit {
   struct mw_config_place place; /* where it is named */
   char path[PATH_BYTES];        /* of its file */
   int fd;                       /* of its file; -1: not found yet */
+  const char *built_in;         /* NULL: it has a file; else what it declares */
 };
 
 /* ---- Finding it ---- */
 
-/* Open it below the folders of its kind. @return 0, -ENOENT, or why it is refused. */
+/* Open it below the folders of its kind, unless it is a part of the program.
+ * @return 0, -ENOENT, or why it is refused. */
 static int find(struct visit *visit, enum mw_script_kind kind, struct mw_error *err)
 {
   const char *const *dirs = visit->config->settings.script_dirs;
 
+  visit->built_in = kind == MW_SCRIPT_SINK ? mw_sinks_declaration(visit->name) : NULL;
+  if (visit->built_in) {
+    snprintf(visit->path, sizeof visit->path, "%s", visit->name);
+    return 0;
+  }
   for (; *dirs; dirs++) {
     snprintf(visit->path, sizeof visit->path, "%s/%s/%s.lua", *dirs, mw_config_kind_keys[kind],
              visit->name);
@@ -81,6 +88,8 @@ static const char *suggest(struct visit *visit, int first, int last)
   const char *const *dirs = visit->config->settings.script_dirs;
   char folder[PATH_BYTES];
 
+  for (size_t i = 0; last == MW_SCRIPT_SINK && mw_sinks_name(i); i++)
+    mw_suggestion_consider(&suggestion, mw_sinks_name(i));
   for (; *dirs; dirs++) {
     for (int kind = first; kind <= last; kind++) {
       snprintf(folder, sizeof folder, "%s/%s", *dirs, mw_config_kind_keys[kind]);
@@ -118,8 +127,17 @@ static int look(lua_State *L)
 /* "checks/load.lua", as its messages name it. */
 static const char *chunk_name(const struct visit *visit)
 {
+  if (visit->built_in)
+    return visit->name;
   return visit->path + strlen(visit->path) - strlen(mw_config_kind_keys[visit->kind]) -
          strlen(visit->name) - strlen("/.lua");
+}
+
+/* Its text. @return 0, or -errno. */
+static int read_source(const struct visit *visit, struct mw_buf *out, struct mw_error *err)
+{
+  return visit->built_in ? mw_buf_append_text(out, visit->built_in, err)
+                         : mw_file_read_fd(visit->fd, visit->path, out, err);
 }
 
 static void load(struct visit *visit)
@@ -127,6 +145,7 @@ static void load(struct visit *visit)
   struct mw_script_config script_config = {.name = visit->name,
                                            .modules = mw_lua_sandbox_modules,
                                            .module_dirs = visit->config->settings.script_dirs,
+                                           .trusted_only = true,
                                            .prepare = prepare,
                                            .prepare_data = visit};
   struct look looking = {.visit = visit};
@@ -136,7 +155,7 @@ static void load(struct visit *visit)
   MW_AUTO_BUF source;
 
   mw_buf_init(&source, MW_SCRIPT_SOURCE_MAX_BYTES);
-  if (mw_file_read_fd(visit->fd, visit->path, &source, &err) == 0)
+  if (read_source(visit, &source, &err) == 0)
     looking.script = mw_script_new(&script_config, &err);
   bool fine = looking.script &&
               mw_script_load_text(looking.script, chunk_name(visit), source.data, source.len_bytes,
@@ -149,8 +168,8 @@ static void load(struct visit *visit)
 
 /* ---- Which are looked at ---- */
 
-/* A sink that ships is no script: it says itself what it takes. */
-static void visit_shipped_sink(struct visit *visit)
+/* What no declaration can say of a sink that ships: the sink file needs a path. */
+static void ask_sink(struct visit *visit, const char *key)
 {
   const struct mw_settings *settings = &visit->config->settings;
   struct mw_error err;
@@ -159,19 +178,16 @@ static void visit_shipped_sink(struct visit *visit)
     if (settings->scripts[i].kind == MW_SCRIPT_SINK &&
         strcmp(settings->scripts[i].name, visit->name) == 0 &&
         mw_sinks_check(&settings->scripts[i], &err) < 0)
-      mw_config_mistake(visit->config, &visit->place, NULL, NULL, "%s", err.text);
+      mw_config_mistake(visit->config, &visit->place, key, NULL, "%s", err.text);
 }
 
 static void visit_listed(struct visit *visit, const struct mw_config_value *list)
 {
   enum mw_script_kind kind = mw_config_kind_of(visit->config, visit->name);
+  size_t mistakes = mw_config_mistakes_count(visit->config);
   struct mw_error err;
-
-  if (kind == MW_SCRIPT_SINK && mw_sinks_ships(visit->name)) {
-    visit_shipped_sink(visit);
-    return;
-  }
   int rc = find(visit, kind, &err);
+
   if (rc == -ENOENT)
     mw_config_mistake(visit->config, &visit->place, list->path, suggest(visit, kind, kind),
                       "there is no %s \"%s\"", nouns[kind], visit->name);
@@ -179,6 +195,8 @@ static void visit_listed(struct visit *visit, const struct mw_config_value *list
     mw_config_mistake(visit->config, &visit->place, list->path, NULL, "%s", err.text);
   else
     load(visit);
+  if (visit->built_in && mw_config_mistakes_count(visit->config) == mistakes)
+    ask_sink(visit, list->path);
 }
 
 /* What conf.d says of a script that does not run is held against it all the same. */
@@ -187,8 +205,6 @@ static void visit_other(struct visit *visit)
   struct mw_error err;
   int rc = -ENOENT;
 
-  if (mw_sinks_ships(visit->name))
-    return;
   for (int kind = 0; rc == -ENOENT && kind < MW_SCRIPT_KIND_COUNT; kind++)
     rc = find(visit, (enum mw_script_kind)kind, &err);
   if (rc == -ENOENT)
@@ -265,6 +281,5 @@ int mw_config_check_scripts(struct mw_config *config, struct mw_error *err)
   mw_context_free(context);
   mw_config_sort_values(config);
   mw_config_sort_faults(config);
-  return config->out_of_memory ? mw_error_set(err, ENOMEM, "out of memory for the configuration")
-                               : 0;
+  return config->out_of_memory ? mw_config_no_memory(config, err) : 0;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "bindings/http_access.h"
 #include "json/number.h"
 
 /* ---- What belongs together ---- */
@@ -99,6 +100,16 @@ static struct mw_credentials_settings credentials_of(const struct mw_config *con
       .insecure_skip_verify = number_of(config, table, "insecure_skip_verify", 0) > 0};
 }
 
+/* What scripts can name has a bound. */
+static void check_count(struct mw_config *config, const char *table, size_t count)
+{
+  const struct mw_config_place place = {MW_CONFIG_FILE, config->file, 0};
+
+  if (count > MW_HTTP_ACCESS_MAX)
+    mw_config_mistake(config, &place, table, NULL, "expected at most %d names, found %zu",
+                      MW_HTTP_ACCESS_MAX, count);
+}
+
 static void fill_far_ends(struct mw_config *config)
 {
   struct mw_settings *settings = &config->settings;
@@ -108,9 +119,13 @@ static void fill_far_ends(struct mw_config *config)
 
   settings->kubelet = (struct mw_kubelet_settings){
       .url = text_of(config, "kubelet.", "url"),
+      .node_ip = text_of(config, "kubelet.", "node_ip"),
+      .node_name = text_of(config, "kubelet.", "node_name"),
       .credentials = credentials_of(config, "kubelet.", NULL),
       .timeout_s = number_of(config, "kubelet.", "timeout_s", 0),
       .allow_http = number_of(config, "kubelet.", "allow_http", 0) > 0};
+  check_count(config, "credentials", names.count);
+  check_count(config, "unix_sockets", sockets.count);
   settings->credentials = mw_config_keep(config, (names.count + 1) * sizeof *settings->credentials);
   settings->unix_sockets =
       mw_config_keep(config, (sockets.count + 1) * sizeof *settings->unix_sockets);

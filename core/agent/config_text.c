@@ -74,6 +74,16 @@ static bool check_path(struct mw_config *config, const struct mw_config_value *v
   return false;
 }
 
+static bool check_text(struct mw_config *config, const struct mw_config_value *value)
+{
+  const char *text = value->texts[0];
+
+  if (!has_control_characters(text) && !strchr(text, ' ') && strlen(text) <= value->key->max)
+    return true;
+  expected_text(config, value, text);
+  return false;
+}
+
 /* What is in front of an '@' may be a password, which no message shows. */
 static bool check_url(struct mw_config *config, const struct mw_config_value *value)
 {
@@ -164,8 +174,9 @@ static bool check(struct mw_config *config, const struct mw_config_value *value)
   case MW_CONFIG_PATHS:
     return check_list(config, value);
   case MW_CONFIG_TEXT:
+    return check_text(config, value);
   case MW_CONFIG_BOOLEAN:
-  case MW_CONFIG_ANY: /* config_scripts.c */
+  case MW_CONFIG_ANY: /* config_declared.c */
     break;
   }
   return true;

@@ -15,15 +15,26 @@ struct mw_config_kept {
 
 void *mw_config_keep(struct mw_config *config, size_t bytes)
 {
-  struct mw_config_kept *kept = calloc(1, sizeof *kept + bytes);
+  bool fits = bytes <= MW_CONFIG_KEPT_MAX_BYTES - config->kept_bytes;
+  struct mw_config_kept *kept = fits ? calloc(1, sizeof *kept + bytes) : NULL;
 
+  config->too_large |= !fits;
   if (!kept) {
     config->out_of_memory = true;
     return NULL;
   }
+  config->kept_bytes += bytes;
   kept->next = config->kept;
   config->kept = kept;
   return kept->bytes;
+}
+
+int mw_config_no_memory(const struct mw_config *config, struct mw_error *err)
+{
+  if (config && config->too_large)
+    return mw_error_set(err, EMSGSIZE, "the configuration is larger than %zu bytes",
+                        MW_CONFIG_KEPT_MAX_BYTES);
+  return mw_error_set(err, ENOMEM, "out of memory for the configuration");
 }
 
 const char *mw_config_keep_slice(struct mw_config *config, struct mw_slice text)
@@ -221,34 +232,6 @@ const struct mw_config_fault *mw_config_fault(const struct mw_config *config, si
 size_t mw_config_mistakes_count(const struct mw_config *config)
 {
   return config->mistakes_count;
-}
-
-static const struct mw_config_fault *first_mistake(const struct mw_config *config)
-{
-  for (size_t i = 0; i < config->faults_count; i++)
-    if (!config->faults[i].is_warning)
-      return &config->faults[i];
-  return NULL;
-}
-
-int mw_config_error(const struct mw_config *config, struct mw_error *err)
-{
-  const struct mw_config_fault *fault = first_mistake(config);
-  char line[16] = "", more[64] = "";
-
-  if (config->mistakes_count == 0 || !fault)
-    return config->mistakes_count == 0
-               ? 0
-               : mw_error_set(err, EINVAL, "%zu mistakes", config->mistakes_count);
-  if (fault->line > 0)
-    snprintf(line, sizeof line, ":%u", fault->line);
-  if (config->mistakes_count > 1)
-    snprintf(more, sizeof more, " (and %zu more: moonwatch config check)",
-             config->mistakes_count - 1);
-  return mw_error_set(err, EINVAL, "%s%s: %s%s%s%s%s%s%s", fault->place, line,
-                      fault->key ? fault->key : "", fault->key ? ": " : "", fault->text,
-                      fault->meant ? "; did you mean " : "", fault->meant ? fault->meant : "",
-                      fault->meant ? "?" : "", more);
 }
 
 /* ---- Order ---- */

@@ -8,8 +8,8 @@ struct mw_kubelet_config mw_connections_kubelet(const struct mw_settings *settin
 
   return (struct mw_kubelet_config){
       .url = kubelet->url,
-      .node_ip = getenv("NODE_IP"),
-      .node_name = getenv("NODE_NAME"),
+      .node_ip = kubelet->node_ip ? kubelet->node_ip : getenv("NODE_IP"),
+      .node_name = kubelet->node_name ? kubelet->node_name : getenv("NODE_NAME"),
       .ca_file = kubelet->credentials.ca_file,
       .cert_file = kubelet->credentials.cert_file,
       .key_file = kubelet->credentials.key_file,

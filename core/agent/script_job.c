@@ -77,6 +77,7 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .kind = settings->kind == MW_SCRIPT_SOURCE ? MW_TASK_SOURCE : MW_TASK_CHECK,
       .name = settings->name,
       .script_dirs = job->script_dirs,
+      .trusted_only = true,
       .context = job->context,
       .options = settings->options,
       .options_count = settings->options_count,

@@ -62,7 +62,8 @@ struct mw_credentials_settings {
 };
 
 struct mw_kubelet_settings {
-  const char *url; /**< NULL: none is configured */
+  const char *url;                 /**< NULL: none is configured */
+  const char *node_ip, *node_name; /**< NULL: as NODE_IP and NODE_NAME of the environment say */
   struct mw_credentials_settings credentials;
   double timeout_s;
   bool allow_http;

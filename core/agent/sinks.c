@@ -57,11 +57,6 @@ static int take_file_option(const struct mw_option *option, struct mw_sink_file_
   return rc;
 }
 
-bool mw_sinks_ships(const char *name)
-{
-  return strcmp(name, "stdout") == 0 || strcmp(name, "file") == 0;
-}
-
 static int read_file_options(const struct mw_script_settings *settings,
                              struct mw_sink_file_config *out, struct mw_error *err)
 {
@@ -105,4 +100,29 @@ struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct
     config.data = mw_sink_file_new(&file, err);
   }
   return config.data ? mw_sink_start(&config, err) : NULL;
+}
+
+/* As a script has it. Their defaults are those of sink.h, which a test compares. */
+static const struct {
+  const char *name, *declaration;
+} declared[] = {
+    {"file", "return { options = {\n"
+             "  path = { type = 'string', default = '', doc = 'of the file' },\n"
+             "  max_bytes = { type = 'integer', default = 104857600, min = 1 },\n"
+             "  max_age_s = { type = 'integer', default = 86400, min = 1, max = 315360000 },\n"
+             "  keep = { type = 'integer', default = 5, min = 0, max = 1000 } } }"},
+    {"stdout", "return {}"},
+};
+
+const char *mw_sinks_name(size_t index)
+{
+  return index < sizeof declared / sizeof declared[0] ? declared[index].name : NULL;
+}
+
+const char *mw_sinks_declaration(const char *name)
+{
+  for (size_t i = 0; i < sizeof declared / sizeof declared[0]; i++)
+    if (strcmp(declared[i].name, name) == 0)
+      return declared[i].declaration;
+  return NULL;
 }

@@ -5,9 +5,6 @@
 #include "agent/settings.h"
 #include "agent/sink.h"
 
-/** Is it the name of one of them? */
-bool mw_sinks_ships(const char *name);
-
 /** Are the options such as it takes? @return 0, or -EINVAL with what is wrong. */
 int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *err);
 
@@ -18,5 +15,12 @@ int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *e
  */
 struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
                                struct mw_error *err);
+
+/** What the sink declares, as a script does: Lua that returns a table. @return NULL: there is none.
+ */
+const char *mw_sinks_declaration(const char *name);
+
+/** Their names; NULL behind the last. */
+const char *mw_sinks_name(size_t index);
 
 #endif

@@ -560,6 +560,7 @@ static int load(struct mw_task *task, struct mw_error *err)
       .memory_max_bytes = task->config.memory_max_bytes,
       .modules = mw_lua_sandbox_modules,
       .module_dirs = task->config.script_dirs,
+      .trusted_only = task->config.trusted_only,
       .prepare = prepare,
       .prepare_data = task,
   };

@@ -36,6 +36,7 @@ struct mw_task_config {
   const struct mw_option *options; /**< only read by mw_task_open */
   size_t options_count;
   double interval_s;       /**< how often it will be run; 0: as the script wants */
+  bool trusted_only;       /**< files of scripts that others can write are refused */
   size_t memory_max_bytes; /**< 0: the default of core/script */
   int64_t timeout_ms;      /**< for loading and for each run; 0: MW_TASK_TIMEOUT_DEFAULT_MS */
   int64_t cpu_ms;          /**< CPU time of each of these; 0: no limit */

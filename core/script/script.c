@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "base/trusted.h"
 #include "moonwatch/clock.h"
 #include "script/internal.h"
 
@@ -65,6 +67,7 @@ struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw
   script->alloc.reserve_bytes = RESERVE_BYTES;
   script->modules = config->modules;
   script->module_dirs = config->module_dirs;
+  script->trusted_only = config->trusted_only;
   mw_owner_take(&script->owner);
   mw_buf_init(&script->source, MW_SCRIPT_SOURCE_MAX_BYTES);
   mw_buf_init(&script->files, FILES_MAX_BYTES);
@@ -432,6 +435,15 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
   return rc < 0 ? rc : load.rc;
 }
 
+int mw_script_read_source(const struct mw_script *script, const char *path, struct mw_buf *out,
+                          struct mw_error *err)
+{
+  if (!script->trusted_only)
+    return mw_file_read(AT_FDCWD, path, out, err);
+  MW_AUTO_CLOSE int fd = mw_trusted_open(path, err);
+  return fd < 0 ? fd : mw_file_read_fd(fd, path, out, err);
+}
+
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err)
 {
@@ -439,7 +451,7 @@ int mw_script_load_file(struct mw_script *script, const char *path, int64_t time
 
   mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
   mw_script_note_file(script, path);
-  int rc = mw_file_read(AT_FDCWD, path, &text, err);
+  int rc = mw_script_read_source(script, path, &text, err);
   if (rc < 0)
     return rc;
   return mw_script_load_text(script, path, text.data, text.len_bytes, timeout_ms, err);

