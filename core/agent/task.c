@@ -316,9 +316,11 @@ static int check_priority(lua_State *L, struct mw_task *task)
   if (!fine || !(priority >= 0 && priority <= MW_INVENTORY_PRIORITY_MAX) ||
       priority != floor(priority))
     return fail(task, EBADMSG, "priority is not a whole number from 0 to 1000");
-  config.priority = (int)priority;
+  config.priority = task->config.priority ? *task->config.priority : (int)priority;
   if (config.stale_max_ns < missed_ns)
     config.stale_max_ns = missed_ns;
+  if (task->config.stale_s > 0)
+    config.stale_max_ns = (int64_t)(task->config.stale_s * 1e9);
   task->rc = mw_inventory_configure(mw_context_inventory(task->config.context), task->name, &config,
                                     task->err);
   return task->rc == 0;
@@ -504,6 +506,20 @@ static int not_found(const struct mw_task *task, struct mw_error *err)
                       task->config.name, task->config.script_dirs[0], kind_of(task)->folder);
 }
 
+static void tell_file(const struct mw_task *task, const char *path)
+{
+  if (task->config.on_file)
+    task->config.on_file(task->config.on_file_data, path);
+}
+
+static void tell_files(const struct mw_task *task)
+{
+  const char *path;
+
+  for (size_t i = 0; task->script && (path = mw_script_file(task->script, i)); i++)
+    tell_file(task, path);
+}
+
 static int find_file(struct mw_task *task, struct mw_error *err)
 {
   if (is_path(task->config.name)) {
@@ -518,6 +534,7 @@ static int find_file(struct mw_task *task, struct mw_error *err)
       task->path = NULL;
     if (!task->name || !task->path)
       return mw_error_set(err, ENOMEM, "out of memory");
+    tell_file(task, task->path);
     if (access(task->path, F_OK) == 0)
       return 0;
     if (errno != ENOENT && errno != ENOTDIR)
@@ -543,6 +560,7 @@ static int load(struct mw_task *task, struct mw_error *err)
       .memory_max_bytes = task->config.memory_max_bytes,
       .modules = mw_lua_sandbox_modules,
       .module_dirs = task->config.script_dirs,
+      .trusted_only = task->config.trusted_only,
       .prepare = prepare,
       .prepare_data = task,
   };
@@ -550,6 +568,7 @@ static int load(struct mw_task *task, struct mw_error *err)
   task->script = mw_script_new(&config, err);
   if (!task->script)
     return -err->code;
+  mw_script_limit_cpu(task->script, task->config.cpu_ms);
   int rc = mw_script_load_file(task->script, task->path, task->config.timeout_ms, err);
   if (rc == -EINVAL) /* of the text; to the caller of mw_task_open it would mean its options */
     err->code = EBADMSG;
@@ -570,10 +589,13 @@ struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_erro
   if (task->config.timeout_ms <= 0)
     task->config.timeout_ms = MW_TASK_TIMEOUT_DEFAULT_MS;
   mw_buf_init(&task->body, MESSAGE_MAX_BYTES);
-  if (find_file(task, err) < 0 || load(task, err) < 0 || step(task, start, err) < 0) {
+  bool failed = find_file(task, err) < 0 || load(task, err) < 0 || step(task, start, err) < 0;
+  tell_files(task);
+  if (failed) {
     mw_task_close(task);
     return NULL;
   }
+  task->config.priority = NULL;
   task->config.options = NULL;
   task->config.options_count = 0;
   return task;
@@ -593,6 +615,21 @@ void mw_task_close(struct mw_task *task)
 double mw_task_interval_s(const struct mw_task *task)
 {
   return task->interval_s;
+}
+
+enum mw_stop mw_task_stopped_by(const struct mw_task *task)
+{
+  return mw_script_stopped_by(task->script);
+}
+
+const char *mw_task_file(const struct mw_task *task, size_t index)
+{
+  return mw_script_file(task->script, index);
+}
+
+size_t mw_task_memory_bytes(const struct mw_task *task)
+{
+  return mw_script_memory_bytes(task->script);
 }
 
 size_t mw_task_memory_peak_bytes(const struct mw_task *task)

@@ -28,6 +28,13 @@ void mw_log_configure(const struct mw_log_config *config)
   pthread_mutex_unlock(&sink_mutex);
 }
 
+void mw_log_set_level(enum mw_log_level level)
+{
+  pthread_mutex_lock(&sink_mutex);
+  sink.level = level;
+  pthread_mutex_unlock(&sink_mutex);
+}
+
 bool mw_log_enabled(enum mw_log_level level)
 {
   pthread_mutex_lock(&sink_mutex);

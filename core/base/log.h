@@ -28,6 +28,9 @@ struct mw_log_config {
 /** Until this is called: text, warnings and errors, standard error. */
 void mw_log_configure(const struct mw_log_config *config);
 
+/** Of what mw_log_configure was told, change the level alone. */
+void mw_log_set_level(enum mw_log_level level);
+
 bool mw_log_enabled(enum mw_log_level level);
 
 /** @p component is the part that speaks: "cgroup", or the name of a script. */

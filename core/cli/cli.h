@@ -23,11 +23,17 @@ enum mw_exit {
 
 /* The commands: argv[0] is the name of the command. */
 int mw_command_check(int argc, char **argv);
+int mw_command_config(int argc, char **argv);
 int mw_command_doctor(int argc, char **argv);
 int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
+int mw_command_run(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
+int mw_command_status(int argc, char **argv);
+
+/** reload, run-now, pause, resume, log-level. */
+int mw_command_order(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
 void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -79,6 +85,13 @@ int mw_cli_check_host_root(const char *host_root, struct mw_error *err);
  * of this program. @return text that the caller frees, or NULL with @p err filled.
  */
 char *mw_cli_scripts_dir(struct mw_error *err);
+
+/**
+ * Where the configuration is: MOONWATCH_CONFIG, else etc/moonwatch/moonwatch.lua beside the bin
+ * folder of this program, where there is one, else /etc/moonwatch/moonwatch.lua. *may_lack: nobody
+ * has named it, so it need not be there. @return text that the caller frees; NULL: out of memory.
+ */
+char *mw_cli_config_file(bool *may_lack);
 
 /* ---- wait.c: between two runs of a command ---- */
 

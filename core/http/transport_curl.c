@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/gate.h"
 #include "http/curl_failure.h"
 #include "http/curl_library.h"
 #include "http/curl_setup.h"
@@ -125,8 +126,11 @@ static int drive(struct curl_transport *transport, const struct mw_http_call *ca
     if (code == CURLM_OK && running == 0)
       return finish(transport, errno, call, receiver, err);
     int64_t wait_ms = left_ms(call);
-    if (code == CURLM_OK && !mw_stop_is(receiver->stop) && wait_ms > 0)
+    if (code == CURLM_OK && !mw_stop_is(receiver->stop) && wait_ms > 0) {
+      mw_gate_step_out(); /* somebody else may compute meanwhile */
       code = curl->multi_poll(transport->multi, &stop, 1, (int)wait_ms, &ready);
+      mw_gate_step_in();
+    }
     if (code != CURLM_OK)
       return explain_multi(transport, code, err);
     receiver->answer.phase = mw_curl_phase(curl, transport->easy, call, receiver);

@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "base/trusted.h"
 #include "moonwatch/clock.h"
 #include "script/internal.h"
 
 #define RESERVE_BYTES 4096
+#define FILES_MAX_BYTES ((size_t)128 << 10)
 #define LEFTOVERS_MIN_BYTES ((size_t)64 << 10)
 #define WHOLE_CYCLES 2 /* the first one may have begun before */
 #define STEP_KIB 256   /* some milliseconds, at most */
@@ -64,8 +67,10 @@ struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw
   script->alloc.reserve_bytes = RESERVE_BYTES;
   script->modules = config->modules;
   script->module_dirs = config->module_dirs;
+  script->trusted_only = config->trusted_only;
   mw_owner_take(&script->owner);
   mw_buf_init(&script->source, MW_SCRIPT_SOURCE_MAX_BYTES);
+  mw_buf_init(&script->files, FILES_MAX_BYTES);
   if (open_state(script, config, err) < 0)
     goto fail;
   return script;
@@ -83,8 +88,24 @@ void mw_script_free(struct mw_script *script)
     lua_close(script->L);
   mw_deadline_deinit(&script->deadline);
   mw_buf_deinit(&script->source);
+  mw_buf_deinit(&script->files);
   free(script->name);
   free(script);
+}
+
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms)
+{
+  mw_deadline_limit_cpu(&script->deadline, cpu_ms);
+}
+
+enum mw_stop mw_script_stopped_by(const struct mw_script *script)
+{
+  return (enum mw_stop)script->deadline.stop;
+}
+
+void mw_script_interrupt(pthread_t thread)
+{
+  mw_deadline_interrupt(thread);
 }
 
 void mw_script_own(struct mw_script *script)
@@ -237,7 +258,7 @@ static int describe(const struct mw_script *script, const struct call *call, boo
                     struct mw_error *err)
 {
   if (deadline_raised) {
-    bool told = strstr(call->text, "deadline of ") != NULL; /* else: swallowed on the way */
+    bool told = strstr(call->text, script->deadline.phrase) != NULL; /* else: swallowed */
     return mw_error_set(err, ETIME, "%s", told ? call->text : script->deadline.message);
   }
   if (call->status == 0)
@@ -309,6 +330,30 @@ void mw_script_check_stack(lua_State *L, int level)
     lua_concat(L, 2);
     lua_error(L);
   }
+}
+
+/* ---- Files ---- */
+
+const char *mw_script_file(const struct mw_script *script, size_t index)
+{
+  const char *path = script->files.data;
+
+  if (index >= script->files_count)
+    return NULL;
+  while (index-- > 0)
+    path += strlen(path) + 1;
+  return path;
+}
+
+/* That one finds no room costs a reload, at most. */
+void mw_script_note_file(struct mw_script *script, const char *path)
+{
+  for (size_t i = 0; i < script->files_count; i++)
+    if (strcmp(mw_script_file(script, i), path) == 0)
+      return;
+  if (script->files_count < MW_SCRIPT_FILES_MAX &&
+      mw_buf_append(&script->files, path, strlen(path) + 1, NULL) == 0)
+    script->files_count++;
 }
 
 /* ---- The deadline, for functions of the host ---- */
@@ -390,13 +435,23 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
   return rc < 0 ? rc : load.rc;
 }
 
+int mw_script_read_source(const struct mw_script *script, const char *path, struct mw_buf *out,
+                          struct mw_error *err)
+{
+  if (!script->trusted_only)
+    return mw_file_read(AT_FDCWD, path, out, err);
+  MW_AUTO_CLOSE int fd = mw_trusted_open(path, err);
+  return fd < 0 ? fd : mw_file_read_fd(fd, path, out, err);
+}
+
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err)
 {
   MW_AUTO_BUF text; /* not script->source, which a require in the file would replace */
 
   mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
-  int rc = mw_file_read(AT_FDCWD, path, &text, err);
+  mw_script_note_file(script, path);
+  int rc = mw_script_read_source(script, path, &text, err);
   if (rc < 0)
     return rc;
   return mw_script_load_text(script, path, text.data, text.len_bytes, timeout_ms, err);

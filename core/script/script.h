@@ -20,12 +20,14 @@
 #define MW_SCRIPT_H
 
 #include <lua.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "moonwatch/error.h"
+#include "script/deadline.h"
 
 struct mw_script;
 
@@ -48,6 +50,7 @@ struct mw_script_config {
   const struct mw_script_module *modules; /**< ends with a NULL name; NULL: none; borrowed */
   const char *const *module_dirs; /**< "moonwatch.rates" is DIR/moonwatch/rates.lua; ends with NULL;
                                        NULL: none; borrowed */
+  bool trusted_only; /**< a file that others can write is refused; see base/trusted.h */
   /** Called once, protected, when the state is ready; may raise. For the registry of the host. */
   void (*prepare)(lua_State *L, void *data);
   void *prepare_data;
@@ -56,6 +59,25 @@ struct mw_script_config {
 /** @return NULL with @p err filled (-ENOMEM, or what prepare raised). */
 struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
 void mw_script_free(struct mw_script *script); /**< accepts NULL */
+
+/** A call that follows is stopped when it has used @p cpu_ms of CPU time (0: no limit). */
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms);
+
+/** What has stopped the last call, which then has failed with -ETIME. */
+enum mw_stop mw_script_stopped_by(const struct mw_script *script);
+
+/** Stop the script that runs in @p thread, as mw_deadline_interrupt does. */
+void mw_script_interrupt(pthread_t thread);
+
+/** Most files that a script remembers. */
+#define MW_SCRIPT_FILES_MAX 512
+
+/**
+ * The files that it was made of, and those that it looked for in vain: when one of them changes, or
+ * comes to be, a script that is loaded anew may be another one.
+ * @return a path, valid until the next call that runs the script, or NULL behind the last one.
+ */
+const char *mw_script_file(const struct mw_script *script, size_t index);
 
 /**
  * The calling thread runs @p script from now on. The thread that ran it before has nothing more to
@@ -72,9 +94,9 @@ size_t mw_script_memory_peak_bytes(const struct mw_script *script);
  * @p timeout_ms of wall time (0 or less: without end). What it leaves on the stack is dropped.
  *
  * @return 0, or with @p err saying what and where (file, line, traceback):
- * -ETIME: the deadline was reached; -ENOMEM: the memory ceiling was reached; -ECANCELED: an error
- * was raised; -EBUSY: the script is running already, calls do not nest; or -errno of
- * timer_create(2): nothing was run. Whatever happened, the state can be used again.
+ * -ETIME: it was stopped, see mw_script_stopped_by; -ENOMEM: the memory ceiling was reached;
+ * -ECANCELED: an error was raised; -EBUSY: the script is running already, calls do not nest; or
+ * -errno of timer_create(2): nothing was run. Whatever happened, the state can be used again.
  */
 int mw_script_call(struct mw_script *script, lua_CFunction function, void *argument,
                    int64_t timeout_ms, struct mw_error *err);

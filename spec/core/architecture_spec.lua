@@ -17,7 +17,7 @@ local ALLOWED = {
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   script = { "base" },
   bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
-  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script", "bindings" },
   cli = { "*" },
 }
 

@@ -12,6 +12,13 @@ describe("the command line of moonwatch", function()
     ["doctor"] = { "doctor", "--help" },
     ["inventory"] = { "inventory", "--help" },
     ["stats"] = { "stats", "--help" },
+    ["run"] = { "run", "--help" },
+    ["status"] = { "status", "--help" },
+    ["reload"] = { "reload", "--help" },
+    ["run-now"] = { "run-now", "--help" },
+    ["pause"] = { "pause", "--help" },
+    ["resume"] = { "resume", "--help" },
+    ["log-level"] = { "log-level", "--help" },
     ["filter"] = { "filter", "--help" },
     ["a subcommand of filter"] = { "filter", "test", "--help" },
     ["check, asked as a topic"] = { "help", "check" },
@@ -38,6 +45,15 @@ describe("the command line of moonwatch", function()
     for _, option in ipairs {
       "count", "interval", "format", "set", "source", "host-root", "list-reads", "log-level", "log-format",
       "credentials", "unix-socket", "http-answers", "help",
+    } do
+      assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
+    end
+  end)
+
+  it("names every option in the help of run", function()
+    local help = program.run({ "run", "--help" }).out
+    for _, option in ipairs {
+      "config", "set", "source", "check", "sink", "host-root", "log-level", "log-format", "help",
     } do
       assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
     end
