@@ -14,6 +14,9 @@
 #include "base/log.h"
 #include "moonwatch/clock.h"
 
+/* Hints come as fast as somebody writes into a folder of scripts. */
+#define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
+
 struct daemon {
   struct mw_runner *runner;
   struct mw_notify notify;
@@ -108,6 +111,14 @@ static void look(struct daemon *daemon)
     daemon->look_at_ns = now_ns() + mw_runner_look(daemon->runner);
 }
 
+static void take_hints(struct daemon *daemon)
+{
+  int64_t soon_ns = now_ns() + LOOK_AFTER_HINT_NS;
+
+  if (mw_runner_take_hints(daemon->runner) && soon_ns < daemon->look_at_ns)
+    daemon->look_at_ns = soon_ns;
+}
+
 static int patience_ms(const struct daemon *daemon)
 {
   int64_t until_ns = daemon->look_at_ns;
@@ -122,7 +133,8 @@ static void work(struct daemon *daemon)
 {
   struct pollfd pollers[] = {
       {.fd = daemon->signals, .events = POLLIN},
-      {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN}};
+      {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN},
+      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN}};
 
   while (!daemon->ends) {
     become_ready(daemon);
@@ -132,6 +144,7 @@ static void work(struct daemon *daemon)
       return;
     poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
     take_signals(daemon);
+    take_hints(daemon);
     if (daemon->control)
       mw_control_serve(daemon->control);
   }

@@ -11,7 +11,8 @@
 #include "base/log.h"
 
 #define LOOK_EVERY_NS (400 * MW_NS_PER_MS)
-#define LOOK_AGAIN_NS (100 * MW_NS_PER_MS) /* at what changes right now */
+#define LOOK_WITH_HINTS_NS (5 * MW_NS_PER_S) /* for what gives none: other hosts' file systems */
+#define LOOK_AGAIN_NS (100 * MW_NS_PER_MS)   /* at what changes right now */
 
 /* What a run may take to come to its end by itself, once the agent is to end. */
 #define MOMENT_NS (MW_NS_PER_S / 2)
@@ -22,6 +23,7 @@ struct mw_runner {
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
   struct mw_buffer *buffer;
+  struct mw_folders folders;
   struct mw_gate gate;
   struct mw_group_ids group_ids;
   struct mw_script_job *jobs; /* as many as there are workers */
@@ -81,6 +83,7 @@ static int start_worker(struct mw_runner *runner, const struct mw_script_setting
                                 .context = runner->context,
                                 .group_ids = &runner->group_ids,
                                 .buffer = runner->buffer,
+                                .folders = &runner->folders,
                                 .on_ready = is_source ? source_has_spoken : check_is_ready,
                                 .on_ready_data = runner};
   atomic_fetch_add(&runner->unready, 1);
@@ -167,6 +170,7 @@ struct mw_runner *mw_runner_start(const struct mw_settings *settings, struct mw_
   runner->started_ns = now_ns();
   atomic_init(&runner->sources_silent, 1);
   atomic_init(&runner->unready, 1);
+  mw_folders_open(&runner->folders);
   mw_gate_init(&runner->gate, settings->parallel_runs);
   mw_group_ids_init(&runner->group_ids, 1);
   if (start_all(runner, why) < 0) {
@@ -187,7 +191,8 @@ bool mw_runner_is_ready(struct mw_runner *runner)
 
 int64_t mw_runner_look(struct mw_runner *runner)
 {
-  int64_t again_ns = LOOK_EVERY_NS;
+  bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
+  int64_t again_ns = has_hints ? LOOK_WITH_HINTS_NS : LOOK_EVERY_NS;
 
   if (atomic_load(&runner->sources_silent) > 0 &&
       now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS)
@@ -196,6 +201,16 @@ int64_t mw_runner_look(struct mw_runner *runner)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
   return again_ns;
+}
+
+int mw_runner_hints_fd(const struct mw_runner *runner)
+{
+  return runner->folders.fd;
+}
+
+bool mw_runner_take_hints(struct mw_runner *runner)
+{
+  return mw_folders_take(&runner->folders);
 }
 
 void mw_runner_reload(struct mw_runner *runner)
@@ -251,6 +266,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   mw_buffer_free(runner->buffer);
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);
+  mw_folders_close(&runner->folders);
   free(runner->jobs);
   free(runner->workers);
   free(runner);

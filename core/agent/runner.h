@@ -39,6 +39,13 @@ bool mw_runner_is_ready(struct mw_runner *runner);
  */
 int64_t mw_runner_look(struct mw_runner *runner);
 
+/**
+ * Readable (poll(2)) when files may have changed: take the hints, and look soon. -1: there will be
+ * no hints.
+ */
+int mw_runner_hints_fd(const struct mw_runner *runner);
+bool mw_runner_take_hints(struct mw_runner *runner); /**< @return whether there was one */
+
 /** Open what sinks write to anew, and load every script anew. */
 void mw_runner_reload(struct mw_runner *runner);
 

@@ -47,6 +47,7 @@ static int emit(void *data, const struct mw_message *message, struct mw_error *e
 
 struct watching {
   struct mw_watch *watch;
+  struct mw_folders *folders;
   int64_t read_from_ns;
 };
 
@@ -54,6 +55,7 @@ static void note_file(void *data, const char *path)
 {
   const struct watching *watching = data;
 
+  mw_folders_add(watching->folders, path);
   mw_watch_add(watching->watch, path, watching->read_from_ns);
 }
 
@@ -105,14 +107,16 @@ static void close_instance(void *data)
 
 static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *err)
 {
-  struct watching watching = {.watch = watch, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
+  const struct mw_script_job *job = data;
+  struct watching watching = {
+      .watch = watch, .folders = job->folders, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
   struct instance *instance = calloc(1, sizeof *instance);
 
   if (!instance) {
     mw_error_set(err, ENOMEM, "out of memory for a script");
     return NULL;
   }
-  instance->job = data;
+  instance->job = job;
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
     free(instance);
@@ -142,6 +146,7 @@ static void watch_files(void *data, struct mw_watch *watch)
   const char *path;
 
   while ((path = mw_task_file(instance->task, instance->files_seen))) {
+    mw_folders_add(instance->job->folders, path);
     mw_watch_add(watch, path, read_from_ns);
     instance->files_seen++;
   }

@@ -7,6 +7,7 @@
 #define MW_SCRIPT_JOB_H
 
 #include "agent/buffer.h"
+#include "agent/folders.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
@@ -18,6 +19,7 @@ struct mw_script_job {
   struct mw_context *context;
   struct mw_group_ids *group_ids;
   struct mw_buffer *buffer;
+  struct mw_folders *folders; /**< told of the script's files */
   void (*on_ready)(void *data);
   void *on_ready_data;
 };

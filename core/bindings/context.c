@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bindings/kubelet_numbers.h"
 
 struct mw_context {
   char *host_root, *proc_root;
@@ -21,6 +22,7 @@ struct mw_context {
   struct mw_proc *proc;
   struct mw_stats *stats;
   struct mw_stats_cgroup_source *stats_source;
+  struct mw_kubelet_numbers *kubelet_numbers;
 
   pthread_mutex_t problems_mutex;
   struct mw_problems problems;
@@ -90,6 +92,7 @@ void mw_context_free(struct mw_context *context)
     return;
   mw_stats_free(context->stats);
   mw_stats_cgroup_source_free(context->stats_source);
+  mw_kubelet_numbers_free(context->kubelet_numbers);
   mw_proc_close(context->proc);
   mw_cgroups_close(context->cgroups);
   mw_kubelet_access_free(context->kubelet);
@@ -258,15 +261,48 @@ static struct mw_stats_cgroup_source *open_stats_source(struct mw_context *conte
   return context->stats_source;
 }
 
+static int add_cgroup_numbers(struct mw_context *context, struct mw_stats *stats,
+                              struct mw_error *err)
+{
+  struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
+
+  return mw_stats_add_collector(stats, &collector, err);
+}
+
+/* Recorded answers come at once, and the same run is to give the same. */
+static int add_kubelet_numbers(struct mw_context *context, struct mw_stats *stats,
+                               struct mw_error *err)
+{
+  const struct mw_kubelet_numbers_config config = {
+      .access = context->kubelet,
+      .inventory = context->inventory,
+      .clock = context->config.clock,
+      .without_thread =
+          !context->config.may_start_threads || mw_kubelet_access_is_recorded(context->kubelet)};
+
+  if (!mw_kubelet_access_is_configured(context->kubelet))
+    return 0;
+  if (!context->kubelet_numbers)
+    context->kubelet_numbers = mw_kubelet_numbers_new(&config, err);
+  if (!context->kubelet_numbers)
+    return -ENOMEM;
+  struct mw_stats_collector collector = mw_kubelet_numbers_collector(context->kubelet_numbers);
+  return mw_stats_add_collector(stats, &collector, err);
+}
+
+/* Where no cgroup can be seen the kubelet may have numbers all the same. */
 static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *err)
 {
   struct mw_stats_config config = {.clock = context->config.clock};
 
-  if (context->stats || !open_stats_source(context, err))
+  if (context->stats)
     return context->stats;
-  struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
+  bool has_cgroups = open_stats_source(context, err) != NULL;
+  if (!has_cgroups && !mw_kubelet_access_is_configured(context->kubelet))
+    return NULL;
   struct mw_stats *stats = mw_stats_new(&config, err);
-  if (stats && mw_stats_add_collector(stats, &collector, err) < 0) {
+  if (stats && ((has_cgroups && add_cgroup_numbers(context, stats, err) < 0) ||
+                add_kubelet_numbers(context, stats, err) < 0)) {
     mw_stats_free(stats);
     return NULL;
   }

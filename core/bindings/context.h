@@ -33,6 +33,7 @@ struct mw_context_config {
   uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
   const struct mw_http_access *http;             /**< NULL: nothing has a name; borrowed */
   const struct mw_kubelet_config *kubelet;       /**< NULL: nothing is configured; copied */
+  bool may_start_threads;                        /**< for numbers of a kubelet */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
   void *on_read_data;
 };

@@ -66,6 +66,31 @@ void mw_kubelet_access_free(struct mw_kubelet_access *kubelet)
   free(kubelet);
 }
 
+/* ---- What is configured ---- */
+
+static bool is_set(const char *text)
+{
+  return text && *text;
+}
+
+bool mw_kubelet_access_is_configured(const struct mw_kubelet_access *kubelet)
+{
+  const struct mw_kubelet_config *config = &kubelet->config;
+
+  return is_set(config->url) || is_set(config->node_ip) || is_set(config->node_name);
+}
+
+bool mw_kubelet_access_is_recorded(const struct mw_kubelet_access *kubelet)
+{
+  return is_set(kubelet->config.recorded_dir);
+}
+
+struct mw_kubelet *mw_kubelet_access_new_client(const struct mw_kubelet_access *kubelet,
+                                                struct mw_error *err)
+{
+  return mw_kubelet_new(&kubelet->config, err);
+}
+
 /* ---- Asking ---- */
 
 /* @return 0 with the mutex held, or -ETIMEDOUT. */
@@ -85,7 +110,7 @@ static int open_client(struct mw_kubelet_access *kubelet, struct mw_error *err)
   struct mw_error own, *why = err ? err : &own;
 
   if (!kubelet->client)
-    kubelet->client = mw_kubelet_new(&kubelet->config, why);
+    kubelet->client = mw_kubelet_access_new_client(kubelet, why);
   return kubelet->client ? 0 : -why->code;
 }
 

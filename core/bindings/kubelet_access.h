@@ -28,4 +28,14 @@ void mw_kubelet_access_free(struct mw_kubelet_access *access); /**< accepts NULL
 int mw_kubelet_access_pods(struct mw_kubelet_access *access, int64_t deadline_ns,
                            struct mw_kubelet_pods **out, struct mw_error *err);
 
+/** Does anything say where the kubelet is? */
+bool mw_kubelet_access_is_configured(const struct mw_kubelet_access *access);
+
+/** Are its answers recorded ones? */
+bool mw_kubelet_access_is_recorded(const struct mw_kubelet_access *access);
+
+/** Another client of the same kubelet, which is the caller's. @return as mw_kubelet_new. */
+struct mw_kubelet *mw_kubelet_access_new_client(const struct mw_kubelet_access *access,
+                                                struct mw_error *err);
+
 #endif

@@ -38,7 +38,8 @@ struct run {
   struct mw_container_table *table;
   struct mw_read_list reads;
   bool table_printed;
-  bool silent; /* the first reading, which only gives rates something to start from */
+  bool silent;       /* the first reading, which only gives rates something to start from */
+  bool check_failed; /* the last run of the check itself, whatever its sources did */
   uint64_t messages_total;
 };
 
@@ -268,6 +269,7 @@ static int run_tasks(struct run *run)
     mw_session_say_failures(&run->session);
   if (rc < 0)
     mw_cli_say("%s", err.text);
+  run->check_failed = rc < 0;
   return failed > 0 || rc < 0 ? MW_EXIT_FAILED : 0;
 }
 
@@ -328,8 +330,10 @@ static int run_all(struct run *run)
   double interval_s = mw_task_interval_s(run->check);
 
   run->silent = true;
-  if (run_once(run) != 0)
-    return MW_EXIT_FAILED;
+  int first_rc = run_once(run);
+  /* what the sources that did not fail list is shown all the same */
+  if (first_rc != 0 && (run->check_failed || mw_session_containers_count(&run->session) == 0))
+    return first_rc;
   if (nothing_to_do(run))
     return say_nothing_to_do(run);
   mw_cli_say("took a first reading; rates follow in %g s", interval_s);

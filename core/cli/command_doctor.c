@@ -45,9 +45,8 @@ int mw_doctor_read(const struct mw_doctor *doctor, const char *name, struct mw_b
 static void note_read(void *data, const char *path)
 {
   struct mw_doctor *doctor = data;
-  const char *slash = strrchr(path, '/');
 
-  mw_buf_printf(&doctor->files, NULL, "%s\n", slash ? slash + 1 : path);
+  mw_buf_printf(&doctor->files, NULL, "%s\n", path);
 }
 
 static void note_problem(void *data, const char *id, const struct mw_error *problem)

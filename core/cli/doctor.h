@@ -27,7 +27,7 @@ struct mw_doctor {
 
   /* what the readings told */
   struct mw_buf problems; /**< lines "<errno> <text>" of all files that could not be read */
-  struct mw_buf files;    /**< of the container that is being read: names of files, a line each */
+  struct mw_buf files;    /**< read for the container that is looked at: their paths, a line each */
   size_t files_each;      /**< that are kept open for a container */
 };
 

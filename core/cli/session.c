@@ -65,6 +65,7 @@ int mw_session_open(struct mw_session *session, const struct mw_session_config *
   struct mw_context_config context_config = {.host_root = config->host_root,
                                              .http = &config->http,
                                              .kubelet = &kubelet,
+                                             .may_start_threads = true,
                                              .on_read = config->on_read,
                                              .on_read_data = config->on_read_data};
   struct mw_error err;

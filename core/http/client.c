@@ -159,18 +159,17 @@ static int ask_once(struct mw_http *http, struct mw_http_call *call, struct mw_s
 }
 
 static int ask_and_follow(struct mw_http *http, struct mw_http_call *call,
-                          struct mw_receiver *receiver, struct mw_error *err)
+                          struct mw_secrets *secrets, struct mw_receiver *receiver,
+                          struct mw_error *err)
 {
-  struct mw_secrets secrets = {0};
   unsigned redirects_left = may_redirect(call->request) ? call->request->redirects_max : 0;
   MW_AUTO_BUF url_text;
-  bool follow;
+  bool follow = false;
 
   mw_buf_init(&url_text, 2 * (size_t)MW_URL_MAX_BYTES);
-  call->secrets = &secrets;
   for (;; redirects_left--) {
     receiver->follows = redirects_left > 0;
-    int rc = ask_once(http, call, &secrets, receiver, err);
+    int rc = ask_once(http, call, secrets, receiver, err);
     int resolved = receiver->rc == 0 ? resolve_redirect(call, receiver, &follow, err) : 0;
     if (resolved < 0)
       return resolved;
@@ -192,8 +191,11 @@ static int ask_checked(struct mw_http *http, const struct mw_http_request *reque
                        struct mw_error *err)
 {
   static const struct mw_http_sink nobody;
-  struct mw_http_call call = {
-      .request = request, .url_text = request->url, .user_agent = http->user_agent};
+  struct mw_secrets secrets = {0};
+  struct mw_http_call call = {.request = request,
+                              .url_text = request->url,
+                              .secrets = &secrets,
+                              .user_agent = http->user_agent};
   struct mw_receiver receiver;
 
   int rc = mw_url_parse(request->url, &call.url, err);
@@ -202,7 +204,7 @@ static int ask_checked(struct mw_http *http, const struct mw_http_request *reque
   const struct mw_url asked = call.url;
   call.deadline_ns = mw_clock_monotonic_ns(mw_clock_system()) + request->timeout_ms * MW_NS_PER_MS;
   mw_receiver_init(&receiver, request, sink ? sink : &nobody, &http->stop, err);
-  rc = ask_and_follow(http, &call, &receiver, err);
+  rc = ask_and_follow(http, &call, &secrets, &receiver, err);
   *answer = receiver.answer;
   mw_receiver_deinit(&receiver);
   if (rc < 0) {

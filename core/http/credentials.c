@@ -208,30 +208,30 @@ static int read_file(struct mw_keyring *keyring, enum kind kind, const char *pat
 static int read_pem(struct mw_keyring *keyring, enum kind kind, const char *path,
                     struct mw_slice *out, struct mw_error *err)
 {
-  const struct entry *entry;
+  const struct entry *entry = NULL;
 
   if (!path)
     return 0;
   int rc = read_file(keyring, kind, path, &entry, err);
-  if (rc < 0)
-    mw_error_prefix(err, "%s", kind_names[kind]);
-  else
+  if (entry)
     *out = (struct mw_slice){entry->content.data, entry->content.len_bytes};
+  else
+    mw_error_prefix(err, "%s", kind_names[kind]);
   return rc;
 }
 
 static int read_token(struct mw_keyring *keyring, const char *path, const char **out,
                       struct mw_error *err)
 {
-  const struct entry *entry;
+  const struct entry *entry = NULL;
 
   if (!path)
     return 0;
   int rc = read_file(keyring, KIND_TOKEN, path, &entry, err);
-  if (rc < 0)
-    mw_error_prefix(err, "%s", kind_names[KIND_TOKEN]);
-  else
+  if (entry)
     *out = entry->token;
+  else
+    mw_error_prefix(err, "%s", kind_names[KIND_TOKEN]);
   return rc;
 }
 

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "http/recorded_index.h"
 
-#define PIECE_BYTES ((size_t)16 << 10)
+#define PIECE_BYTES ((size_t)4 << 10)
 
 struct recorded {
   struct mw_http_transport transport; /* first, so that its functions find the rest */
@@ -93,11 +93,9 @@ static bool tell_text(struct mw_slice text, struct mw_receiver *receiver)
 static int tell_file(int fd, const char *name, size_t most_bytes, struct mw_receiver *receiver,
                      struct mw_error *err)
 {
-  MW_AUTO_FREE char *piece = malloc(PIECE_BYTES);
+  char piece[PIECE_BYTES];
   size_t told_bytes = 0;
 
-  if (!piece)
-    return mw_error_set(err, ENOMEM, "out of memory for a recorded answer");
   while (told_bytes < most_bytes) {
     size_t left = most_bytes - told_bytes;
     ssize_t got = pread(fd, piece, left < PIECE_BYTES ? left : PIECE_BYTES, (off_t)told_bytes);

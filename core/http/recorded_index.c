@@ -54,7 +54,7 @@ static int keep_file(const struct parser *parser, struct mw_slice text, char **o
 {
   int rc = keep_text(parser, text, out, err);
 
-  if (rc == 0 && (**out == '/' || strstr(*out, "..")))
+  if (rc == 0 && *out && (**out == '/' || strstr(*out, "..")))
     return wrong(parser, err, "a file in the folder is expected, without \"..\"");
   return rc;
 }

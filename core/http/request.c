@@ -134,6 +134,8 @@ int mw_request_complete(const struct mw_http_request *request, struct mw_http_re
     complete.connect_timeout_ms = MW_REQUEST_CONNECT_DEFAULT_MS;
   if (complete.headers_max_bytes == 0)
     complete.headers_max_bytes = MW_REQUEST_HEADERS_DEFAULT_BYTES;
+  if (complete.headers_max_bytes > MW_REQUEST_HEADERS_MAX_BYTES)
+    complete.headers_max_bytes = MW_REQUEST_HEADERS_MAX_BYTES;
   if (complete.body_max_bytes == 0)
     complete.body_max_bytes = MW_REQUEST_BODY_DEFAULT_BYTES;
   complete.timeout_ms = at_most(complete.timeout_ms, MW_REQUEST_TIMEOUT_MAX_MS);

@@ -15,6 +15,9 @@
 #define MW_REQUEST_HEADERS_DEFAULT_BYTES ((size_t)64 << 10)
 #define MW_REQUEST_BODY_DEFAULT_BYTES ((size_t)64 << 20)
 
+/** A header is kept, a line at a time: more is not taken, whatever a request says. */
+#define MW_REQUEST_HEADERS_MAX_BYTES ((size_t)16 << 20)
+
 /** A day: what waits longer waits for ever. */
 #define MW_REQUEST_TIMEOUT_MAX_MS INT64_C(86400000)
 

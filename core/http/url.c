@@ -71,7 +71,7 @@ static int parse_authority(struct mw_url *url, struct mw_error *err)
   if (start < end && *start == '[') {
     const char *bracket = memchr(start, ']', (size_t)(end - start));
     url->host = slice(start + 1, bracket ? bracket : start + 1);
-    if (!is_address_of_version_6(url->host))
+    if (!bracket || !is_address_of_version_6(url->host))
       return refuse(err, "no IPv6 address is between its brackets");
     host_end = bracket + 1;
   } else {

@@ -148,7 +148,6 @@ static int run_exchange(const struct exchange *exchange, const struct mw_http_si
                                     .connect_timeout_ms = exchange->connect_timeout_ms};
   struct mw_http_answer *answer = exchange->answer;
 
-  *answer = (struct mw_http_answer){.retry_after_ms = -1};
   snprintf(url, sizeof url, "%s%s", exchange->endpoint->url, exchange->path);
   int rc = mw_http_ask(exchange->kubelet->http, &request, sink, answer, err);
   if (rc < 0 && answer->phase == MW_HTTP_PHASE_STATUS && answer->status != 0)
@@ -238,9 +237,9 @@ static int ask_at(struct exchange *exchange, size_t index, int64_t deadline_ns, 
   exchange->endpoint = &exchange->kubelet->endpoints.list[index];
   exchange->kubelet->current = index;
   exchange->timeout_ms = left_ms(deadline_ns, most_ms);
+  *exchange->answer = (struct mw_http_answer){.retry_after_ms = -1}; /* also where none is asked */
   if (exchange->timeout_ms > 0)
     return ask(exchange, out, err);
-  *exchange->answer = (struct mw_http_answer){.retry_after_ms = -1};
   return mw_error_set(err, ETIMEDOUT, "no time is left to ask %s%s", exchange->endpoint->url,
                       exchange->path);
 }
@@ -266,7 +265,7 @@ static void note_miss(const struct exchange *exchange, const struct mw_error *mi
     err->code = miss->code;
     *farthest = exchange->answer->phase;
   }
-  snprintf(err->text + used, sizeof err->text - used, "%s%s",
+  snprintf(err->text + used, sizeof err->text - used, "%s%.1000s",
            used == 0 ? "no kubelet is found: " : "; ", miss->text);
 }
 

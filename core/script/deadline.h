@@ -82,7 +82,8 @@ int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_
  */
 bool mw_deadline_disarm(struct mw_deadline *deadline);
 
-/** Until the first of the deadlines that are armed on this thread; at least 0; INT64_MAX: none is. */
+/** Until the first of the deadlines that are armed on this thread; at least 0; INT64_MAX: none is.
+ */
 int64_t mw_deadline_left_ms(void);
 
 /**

@@ -63,7 +63,7 @@ struct mw_http_request {
   size_t body_bytes;
   int64_t connect_timeout_ms; /**< to the end of TLS; 0: 5,000, at most timeout_ms */
   int64_t timeout_ms;         /**< in all; 0: 30,000 */
-  size_t headers_max_bytes;   /**< of the answer, all together; 0: 64 KiB */
+  size_t headers_max_bytes;   /**< of the answer, all together; 0: 64 KiB; at most 16 MiB */
   size_t body_max_bytes;      /**< of the answer, unpacked; 0: 64 MiB */
   unsigned redirects_max;     /**< of GET and HEAD, on the same host; 0: none is followed */
   bool environment_proxy;     /**< use HTTP_PROXY, HTTPS_PROXY and NO_PROXY */
@@ -117,7 +117,9 @@ struct mw_http_sink {
  * believed, or it refuses ours; -ENOENT: 404; -EAGAIN: 429 or 503; -EPROTO: any other status, or no
  * HTTP; -ETIMEDOUT: a deadline; -EMSGSIZE: a ceiling; -ECANCELED; -ECONNREFUSED, -EHOSTUNREACH and
  * others of connect(2); -ECONNRESET: the connection ended early; -ENOMEM; -ENOTSUP: libcurl is not
- * there; what the sink returned, with its text; as open(2) where credentials cannot be read.
+ * there; what the sink returned, with its text; as open(2) where credentials cannot be read, and
+ * -EBADMSG where something else is in their files. A code of a file and one of an answer may be the
+ * same: without an answer status is 0.
  */
 MW_API int mw_http_ask(struct mw_http *http, const struct mw_http_request *request,
                        const struct mw_http_sink *sink, struct mw_http_answer *answer,

@@ -23,8 +23,13 @@
 ---@field version? number  of HTTP: 1, 1.1 or 2
 ---@field retry_after_s? number
 
+--- errno is 13 (EACCES) for 401, 403, and a certificate that is not believed; 2 (ENOENT) for 404, and a
+--- file of credentials that is missing; 11 (EAGAIN) for 429 and 503; 71 (EPROTO) for any other status,
+--- and what is no HTTP; 110 (ETIMEDOUT); 90 (EMSGSIZE) for a ceiling; 22 (EINVAL) for a request that is
+--- wrong; 74 (EBADMSG) for a file that holds no credentials; 104, 111, 113 and others of connect(2)
+--- where there is no connection, or not to its end; 95 (ENOTSUP) where there is no libcurl.
 ---@class HttpFailure
----@field errno integer  13 (EACCES): 401, 403, or a certificate that is not believed; 2 (ENOENT): 404, or a file of credentials that is missing; 11 (EAGAIN): 429, 503; 71 (EPROTO): any other status, or no HTTP; 110 (ETIMEDOUT); 90 (EMSGSIZE): a ceiling; 104, 111, 113: no connection, or not to its end
+---@field errno integer  see above
 ---@field phase "request"|"resolve"|"connect"|"tls"|"send"|"status"|"body"  how far it came
 ---@field status? integer  an answer came
 ---@field said? string  the first 256 bytes of what an answer says that says no, printable

@@ -279,7 +279,8 @@ describe("requests to a web server", function()
   describe("of other kinds", function()
     it("post what they are given", function()
       local options = { credentials = "ca", headers = { ["Content-Type"] = "application/json" } }
-      assert.equal("POST <application/json> <2> <>", assert(http.post(server:url("https", "/method"), "{}", options)).body)
+      local answer = assert(http.post(server:url("https", "/method"), "{}", options))
+      assert.equal("POST <application/json> <2> <>", answer.body)
       assert.equal("POST <> <0> <>", assert(http.post(server:url("http", "/method"), "")).body)
     end)
 
@@ -299,19 +300,18 @@ describe("requests to a web server", function()
     it("send headers as they are, also empty ones", function()
       local options = { headers = { ["X-Test"] = "a:b;c", ["X-Empty"] = "" } }
       assert(http.get(server:url("http", "/404?x"), options) == nil)
-      local served = server:served "/404"
-      assert.equal("a:b;c", served[#served].test)
+      assert(server:served("/404", "a:b;c"))
     end)
   end)
 
   it("use connections again", function()
     for _, name in ipairs { "http", "https" } do
-      for _ = 1, 5 do
-        assert(get(name, "/method"))
+      for i = 1, 5 do
+        assert(get(name, "/method", { headers = { ["X-Test"] = name .. i } }))
       end
     end
     local connections, requests = {}, 0
-    for _, request in ipairs(server:served "/method") do
+    for _, request in ipairs(server:served("/method", "https5")) do
       if request.method == "GET" then
         connections[request.connection .. request.protocol] = true
         requests = requests + 1
@@ -326,10 +326,10 @@ describe("requests to a web server", function()
   end)
 
   it("use a connection again after an answer that says no", function()
-    for _ = 1, 3 do
-      failure_of("http", "/500")
+    for i = 1, 3 do
+      failure_of("http", "/500", { headers = { ["X-Test"] = "refused" .. i } })
     end
-    local served = server:served "/500"
+    local served = server:served("/500", "refused3")
     assert.equal(served[#served].connection, served[#served - 2].connection)
   end)
 

@@ -5,6 +5,7 @@ local lfs = require "lfs"
 
 local files = require "spec.support.files"
 local program = require "spec.support.program"
+local tmpdir = require "spec.support.tmpdir"
 
 local ROOT, ANSWERS = "spec/fixtures/kubelet-1.20-cluster", "spec/fixtures/kubelet-1.20-answers"
 
@@ -140,5 +141,74 @@ describe("moonwatch check container on a node with a kubelet", function()
     for_each(function(item, known)
       assert.equal(known.pod.spec.hostNetwork, item.hostNetwork)
     end)
+  end)
+end)
+
+--- Nothing of the host is mounted but a bare /proc: the kubelet alone has the numbers.
+describe("moonwatch check container_rt where no cgroup can be seen", function()
+  local outcome, rows, listed
+
+  -- What the summary says of a container, which it knows by pod and name.
+  local function in_summary(known)
+    local uid = known.pod.metadata.annotations["kubernetes.io/config.hash"] or known.pod.metadata.uid
+    for _, pod in ipairs(cjson.decode(files.read(ANSWERS .. "/stats_summary.json")).pods) do
+      for _, container in ipairs(pod.podRef.uid == uid and pod.containers or {}) do
+        if container.name == known.status.name then
+          return container, pod
+        end
+      end
+    end
+  end
+
+  setup(function()
+    local bare = { ["host/proc/mounts"] = "proc /proc proc rw 0 0\n" }
+    for _, name in ipairs { "meminfo", "stat", "uptime" } do
+      bare["host/proc/" .. name] = files.read(ROOT .. "/proc/" .. name)
+    end
+    local dir = tmpdir.new(bare)
+    outcome = program.run {
+      "check", "container_rt", "--host-root", dir.path .. "/host", "--source", "kubelet", "--http-answers", ANSWERS,
+      "--set", "kubelet.url=https://127.0.0.1:10250", "--interval", "0.01", "--format", "json",
+    }
+    dir:remove()
+    listed, rows = listed_containers(), {}
+    for line in outcome.out:gmatch "[^\n]+" do
+      for _, row in ipairs(cjson.decode(line).stats) do
+        rows[row.id] = row
+      end
+    end
+  end)
+
+  it("has the kubelet's numbers of every container that it names", function()
+    local compared = 0
+    assert.equal(0, outcome.code, outcome.err)
+    for id, known in pairs(listed) do
+      local row, container = assert(rows[id], id .. " is not shown"), in_summary(known)
+      if container then
+        assert.same({ container.memory.usageBytes, container.memory.workingSetBytes, container.memory.rssBytes },
+          { row.memUsage, row.memAccounted, row.memRss })
+        assert.is_number(row.totalPct)
+        compared = compared + 1
+      end
+    end
+    assert.equal(9, compared)
+  end)
+
+  it("knows nothing of what a kubelet does not measure", function()
+    for _, row in pairs(rows) do
+      for _, member in ipairs { "userPct", "systemPct", "threadCount", "rbps", "wbps", "netRcvdPs", "memLimit" } do
+        assert.is_nil(row[member], member)
+      end
+    end
+  end)
+
+  it("counts the traffic of a pod with the host's network once", function()
+    local marked, carried = 0, 0
+    for _, row in pairs(rows) do
+      marked = marked + (row.hostNetwork and 1 or 0)
+      carried = carried + (row.hostNetwork and row.netRcvdBps and 1 or 0)
+    end
+    assert.is_true(marked > 1)
+    assert.equal(1, carried)
   end)
 end)

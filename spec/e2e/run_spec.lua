@@ -28,7 +28,9 @@ describe("moonwatch run", function()
   end
 
   it("sends the messages of the container checks without any configuration", function()
-    start { arguments = { "--set", "scripts.container.interval_s=0.1", "--set", "scripts.container_rt.interval_s=0.1" } }
+    start {
+      arguments = { "--set", "scripts.container.interval_s=0.1", "--set", "scripts.container_rt.interval_s=0.1" },
+    }
     for _, kind in ipairs { "container_rt", "container" } do
       local message = agent:wait_for_message(kind, function(message)
         return message.kind == kind
@@ -46,7 +48,10 @@ describe("moonwatch run", function()
 
   it("lets the first check see the containers", function()
     start {
-      scripts = { ["checks/seen.lua"] = daemon.check "context:gauge('seen', #require('moonwatch.inventory').containers())" },
+      scripts = {
+        ["checks/seen.lua"] = daemon.check [[
+          context:gauge('seen', #require('moonwatch.inventory').containers())]],
+      },
       arguments = { "--check", "seen" },
     }
     agent:wait_for_gauge("seen", 6)

@@ -11,12 +11,17 @@ local START_ATTEMPTS = 20
 local WAIT_ROUNDS = 500 -- of 20 ms each
 
 --- Each has a port of its own, in this order behind the first one.
-local SERVERS = { "https", "expired", "self_signed", "wrong_host", "unknown_ca", "client_cert", "http", "alert" }
+local SERVERS = {
+  "https", "http11", "expired", "self_signed", "wrong_host", "unknown_ca", "client_cert", "http", "alert",
+}
 
 local CERTIFICATES = [[
 set -e
 cd {dir}
-ca() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout $1.key -out $1.crt; }
+ca() { # NAME
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+    -keyout $1.key -out $1.crt
+}
 signed() { # NAME CA SAN DAYS
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout $1.key -out $1.csr
   echo "subjectAltName=$3" > $1.ext
@@ -32,8 +37,10 @@ signed client ca DNS:client 2
 signed other_client other_ca DNS:client 2
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout self_signed.key -out self_signed.crt
-cp https.crt client_cert.crt
-cp https.key client_cert.key
+for name in client_cert http11; do
+  cp https.crt $name.crt
+  cp https.key $name.key
+done
 ]]
 
 local CONFIGURATION = [[
@@ -52,7 +59,7 @@ http {
   scgi_temp_path {dir}/temp_scgi;
   default_type text/plain;
   root {dir}/www;
-  gzip_types text/plain;
+  gzip_types text/plain application/json;
   gzip_min_length 1;
   large_client_header_buffers 4 32k;
 {servers}
@@ -61,7 +68,7 @@ http {
 
 local TLS = [[
   server {
-    listen 127.0.0.1:{port} ssl http2;
+    listen 127.0.0.1:{port} ssl{protocol};
     ssl_certificate {dir}/{name}.crt;
     ssl_certificate_key {dir}/{name}.key;
 {more}
@@ -84,8 +91,17 @@ local LOCATIONS = [[
     location = /same { return 302 /; }
     location = /other { return 302 https://127.0.0.1:1/elsewhere; }
     location = /headers { {long} return 200 "x"; }
+    location = /pods { {allowed} gzip on; alias {dir}/www/pods.json; }
+    location = /stats/summary { {allowed} gzip on; alias {dir}/www/stats_summary.json; }
+    location = /metrics/cadvisor { return 403 "Forbidden"; }
     location = /method { return 200 "$request_method <$content_type> <$content_length> <$http_expect>"; }
 ]]
+
+local LONG_HEADER = ('add_header X-Long "%s"; '):format(("x"):rep(3000))
+
+-- As a kubelet does: 401 for who is not known, whatever he asks for.
+local ALLOWED = [[default_type application/json;
+      if ($http_authorization != "Bearer right-token") { return 401 "Unauthorized"; }]]
 
 local function fill(text, values)
   return (text:gsub("{([%l_]+)}", values))
@@ -118,8 +134,12 @@ Nginx.__index = Nginx
 local function configuration(nginx)
   local servers = {}
   for _, name in ipairs(SERVERS) do
-    local values = { dir = nginx.dir.path, name = name, port = nginx.ports[name], more = "", token = "{token}" }
-    values.locations = fill(LOCATIONS, { token = "right-token", long = ('add_header X-Long "%s"; '):format(("x"):rep(3000)):rep(30) })
+    local values = {
+      dir = nginx.dir.path, name = name, port = nginx.ports[name], more = "", token = "{token}",
+      protocol = name == "http11" and "" or " http2",
+    }
+    values.locations = fill(LOCATIONS,
+      { dir = nginx.dir.path, token = "right-token", long = LONG_HEADER:rep(30), allowed = ALLOWED })
     if name == "client_cert" then
       values.more = fill("    ssl_client_certificate {dir}/ca.crt;\n    ssl_verify_client on;", values)
     end
@@ -187,10 +207,7 @@ local function start_alert(nginx)
   error("openssl s_server does not start: " .. (files.read_if_there(nginx.dir.path .. "/alert.log") or ""))
 end
 
----@param content table<string, string>  files below its root
----@return Nginx
-function M.start(content)
-  local nginx = setmetatable({ dir = tmpdir.new { ["www/x"] = "" }, ports = {} }, Nginx)
+local function prepare_and_start(nginx, content)
   nginx.socket = nginx.dir.path .. "/nginx.sock"
   for name, text in pairs(content) do
     nginx.dir:write { ["www/" .. name] = text }
@@ -200,6 +217,17 @@ function M.start(content)
   math.randomseed(tonumber(tostring({}):match "0x(%x+)", 16) % 2 ^ 31 + os.time())
   start(nginx)
   start_alert(nginx)
+end
+
+---@param content table<string, string>  files below its root
+---@return Nginx
+function M.start(content)
+  local nginx = setmetatable({ dir = tmpdir.new { ["www/x"] = "" }, ports = {} }, Nginx)
+  local ok, message = pcall(prepare_and_start, nginx, content)
+  if not ok then
+    nginx:stop()
+    error(message, 0)
+  end
   return nginx
 end
 
@@ -211,9 +239,13 @@ function Nginx:file(name)
   return self.dir.path .. "/" .. name
 end
 
---- What it has served under this path: connection, protocol, method and X-Test of each request.
----@return { connection: string, protocol: string, method: string, test: string }[]
-function Nginx:served(path)
+---@class ServedRequest
+---@field connection string  its number
+---@field protocol string
+---@field method string
+---@field test string  its header X-Test
+
+local function served(self, path)
   local requests = {}
   for connection, protocol, method, uri, test in
     files.read(self:file "access.log"):gmatch "(%d+) (%S+) (%S+) (%S+) (%S+)\n" do
@@ -224,9 +256,26 @@ function Nginx:served(path)
   return requests
 end
 
+--- What it has served under this path, up to the request whose X-Test this was: nginx answers first
+--- and writes its log afterwards.
+---@return ServedRequest[]
+function Nginx:served(path, last_test)
+  for _ = 1, WAIT_ROUNDS do
+    local requests = served(self, path)
+    if requests[1] and requests[#requests].test == last_test then
+      return requests
+    end
+    os.execute "sleep 0.02"
+  end
+  error(("nginx has not served %s with X-Test: %s"):format(path, last_test))
+end
+
 function Nginx:stop()
-  self.alert:close()
-  self.holder:close()
+  for _, holder in ipairs { "alert", "holder" } do
+    if self[holder] and io.type(self[holder]) == "file" then
+      self[holder]:close()
+    end
+  end
   self.dir:remove()
 end
 

@@ -224,6 +224,29 @@ describe("moonwatch doctor", function()
       assert.is_nil(found["memory.current"]) -- told once
     end)
 
+    it("does not take a file of the cgroup above, which is read as well, for the container's", function()
+      copy(V2)
+      shell [[
+        for slice in $(find sys/fs/cgroup -type d); do
+          echo cpuset cpu io memory pids > $slice/cgroup.controllers
+          echo cpuset cpu io memory pids > $slice/cgroup.subtree_control
+        done
+        pod=$(echo sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/*-pod*.slice)
+        echo io pids > $pod/cgroup.subtree_control
+        for scope in $pod/*.scope; do
+          echo io pids > $scope/cgroup.controllers
+          rm $scope/cpuset.* $scope/cpu.max $scope/cpu.weight $scope/memory.[!p]* $scope/memory.peak
+        done]]
+      local found = doctor { "--host-root", root }
+      local lacking = { cpuset = "cpu_set_cpus", cpu = "cpu_quota_ns", memory = "memory_oom_kills_total" }
+      for controller, figure in pairs(lacking) do
+        local finding = assert(found["files of " .. controller], controller)
+        assert.matches("^not enabled in cgroup.subtree_control of .*/kubepods%-burstable%-pod[^/]*%.slice, so 2 of 10 ",
+          finding.found)
+        assert.is_true(set_of(finding.costs)[figure], figure)
+      end
+    end)
+
     it("only informs of a controller that is not enabled and whose files many lack", function()
       copy(V2)
       shell [[

@@ -101,6 +101,9 @@ static void the_header_has_a_ceiling(void **state)
       heard.err.text);
   assert_string_equal("a: 12345\n", heard.headers.data);
   forget_heard(&heard);
+  ask(http, &(struct mw_http_request){.url = "https://h/x", .headers_max_bytes = SIZE_MAX}, &heard);
+  assert_int_equal(0, heard.rc);
+  forget_heard(&heard);
   mw_http_free(http);
 }
 
