@@ -172,7 +172,9 @@ for name, new_place in pairs(cgroup_places) do
       assert.same(before, after)
       -- others may have made containers, which are kept while they are there
       local growth_max_kib = 2048 + 4 * most_seen
-      assert.is_true(rss_anon_kib() - before_kib < growth_max_kib, "memory grew from " .. before_kib .. " KiB")
+      if not os.getenv "LD_PRELOAD" then -- the address checker keeps what is freed
+        assert.is_true(rss_anon_kib() - before_kib < growth_max_kib, "memory grew from " .. before_kib .. " KiB")
+      end
       assert.is_true(cgroup.usage().inotify_trusted)
     end)
 
