@@ -60,9 +60,20 @@ static int64_t cpu_ns(void)
   return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
 }
 
+static bool is_stopping(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  bool stopping = worker->stopping;
+  pthread_mutex_unlock(&worker->mutex);
+  return stopping;
+}
+
+/* Whoever ends has nobody left who waits for it. */
 static void tell_ready(struct mw_worker *worker)
 {
-  if (!worker->told_ready && worker->ops->ready)
+  if (worker->told_ready || is_stopping(worker))
+    return;
+  if (worker->ops->ready)
     worker->ops->ready(worker->data);
   worker->told_ready = true;
 }
@@ -150,14 +161,6 @@ static void *take_instance(struct mw_worker *worker, void *instance, struct mw_w
   if (is_reload && instance)
     mw_penalty_forgive(&worker->penalty);
   return unwanted;
-}
-
-static bool is_stopping(struct mw_worker *worker)
-{
-  pthread_mutex_lock(&worker->mutex);
-  bool stopping = worker->stopping;
-  pthread_mutex_unlock(&worker->mutex);
-  return stopping;
 }
 
 /* What the end of the program interrupts has not failed. */
@@ -420,32 +423,65 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   return NULL;
 }
 
-/* With the mutex held, which is given up meanwhile. @return whether it has ended. */
+/* @return whether it has ended. */
 static bool wait_for_end(struct mw_worker *worker, int64_t until_ns)
 {
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
   int rc = 0;
 
+  pthread_mutex_lock(&worker->mutex);
   while (!worker->ended && rc == 0)
     rc = pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
-  return worker->ended;
+  bool ended = worker->ended;
+  pthread_mutex_unlock(&worker->mutex);
+  return ended;
 }
 
-bool mw_worker_join(struct mw_worker *worker, int64_t interrupt_ns, int64_t deadline_ns)
+static bool wait_for_all(struct mw_worker *const *workers, size_t count, int64_t until_ns)
+{
+  bool all = true;
+
+  for (size_t i = 0; i < count; i++)
+    all = wait_for_end(workers[i], until_ns) && all;
+  return all;
+}
+
+static void interrupt_all(struct mw_worker *const *workers, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (workers[i]->ops->interrupt && !mw_worker_has_ended(workers[i]))
+      workers[i]->ops->interrupt(workers[i]->thread);
+}
+
+bool mw_worker_has_ended(struct mw_worker *worker)
 {
   pthread_mutex_lock(&worker->mutex);
-  bool ended = wait_for_end(worker, interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns);
-  while (!ended && now_ns() < deadline_ns) {
-    if (worker->ops->interrupt)
-      worker->ops->interrupt(worker->thread);
-    ended = wait_for_end(worker, now_ns() + INTERRUPT_EVERY_NS);
-  }
+  bool ended = worker->ended;
   pthread_mutex_unlock(&worker->mutex);
-  if (!ended)
-    return false;
+  return ended;
+}
+
+/* In rounds over all: one that is stuck must not use up the time of the others. */
+bool mw_workers_wait(struct mw_worker *const *workers, size_t count, int64_t interrupt_ns,
+                     int64_t deadline_ns)
+{
+  int64_t until_ns = interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns;
+
+  while (!wait_for_all(workers, count, until_ns)) {
+    if (now_ns() >= deadline_ns)
+      return false;
+    interrupt_all(workers, count);
+    until_ns = now_ns() + INTERRUPT_EVERY_NS;
+  }
+  return true;
+}
+
+void mw_worker_free(struct mw_worker *worker)
+{
+  if (!worker)
+    return;
   pthread_join(worker->thread, NULL);
   free_worker(worker);
-  return true;
 }
 
 /* ---- What others want ---- */

@@ -1,0 +1,119 @@
+/* The whole of an agent, but for its loop, with scripts of the test's own. Runs in the project's
+ * folder. */
+#include "agent/runner.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "moonwatch/clock.h"
+#include "support/tmptree.h"
+
+#define GENEROUS_NS (60 * MW_NS_PER_S)
+#define SCRIPTS_MAX 4
+
+struct fixture {
+  char dir[TMPTREE_ROOT_BYTES], output[TMPTREE_PATH_BYTES];
+  struct mw_option path;
+  struct mw_script_settings scripts[SCRIPTS_MAX];
+  struct mw_settings settings;
+  struct mw_runner *runner;
+  struct mw_error err;
+};
+
+static int set_up(void **state)
+{
+  struct fixture *f = calloc(1, sizeof *f);
+
+  mw_log_configure(&(struct mw_log_config){.level = MW_LOG_ERROR + 1, .fd = 2});
+  tmptree_make(f->dir);
+  snprintf(f->output, sizeof f->output, "%s/messages", f->dir);
+  f->path = (struct mw_option){.key = "path", .text = f->output};
+  f->scripts[0] = (struct mw_script_settings){
+      .kind = MW_SCRIPT_SINK, .name = "file", .options = &f->path, .options_count = 1};
+  f->settings = (struct mw_settings){.host_root = "spec/fixtures/hybrid",
+                                     .script_dirs = {f->dir},
+                                     .parallel_runs = 4,
+                                     .buffer_bytes = 1 << 20,
+                                     .scripts = f->scripts,
+                                     .scripts_count = 1};
+  *state = f;
+  return 0;
+}
+
+static int tear_down(void **state)
+{
+  struct fixture *f = *state;
+
+  assert_true(mw_runner_stop(f->runner, GENEROUS_NS));
+  tmptree_remove(f->dir);
+  free(f);
+  return 0;
+}
+
+static void add_script(struct fixture *f, enum mw_script_kind kind, const char *name,
+                       const char *body)
+{
+  bool is_source = kind == MW_SCRIPT_SOURCE;
+  char path[TMPTREE_PATH_BYTES], text[1024];
+
+  assert_true(f->settings.scripts_count < SCRIPTS_MAX);
+  f->scripts[f->settings.scripts_count++] = (struct mw_script_settings){
+      .kind = kind, .name = name, .budget = MW_BUDGET_DEFAULT, .priority = -1};
+  snprintf(path, sizeof path, "%s/%s/%s.lua", f->dir, is_source ? "sources" : "checks", name);
+  snprintf(text, sizeof text, "local M = { api = 1 }\nfunction M.%s(context)\n%s\nend\nreturn M\n",
+           is_source ? "list" : "run", body);
+  tmptree_write(path, text);
+}
+
+static void start(struct fixture *f)
+{
+  f->runner = mw_runner_start(&f->settings, &f->err);
+  if (!f->runner)
+    fail_msg("%s", f->err.text);
+}
+
+static struct mw_worker_status status_of(struct fixture *f, size_t worker)
+{
+  struct mw_worker_status status;
+
+  mw_worker_status(mw_runner_worker(f->runner, worker), &status);
+  return status;
+}
+
+static void wait_for_state(struct fixture *f, size_t worker, enum mw_worker_state state)
+{
+  while (status_of(f, worker).state != state)
+    sched_yield();
+}
+
+/* ---- The end ---- */
+
+/* Its last words would otherwise wake the check, which is gone. */
+static void it_may_end_before_a_source_has_spoken(void **state)
+{
+  struct fixture *f = *state;
+
+  add_script(f, MW_SCRIPT_CHECK, "idle", "");
+  add_script(f, MW_SCRIPT_SOURCE, "busy", "while true do end");
+  f->scripts[2].budget.cpu_ms = 0;
+  start(f);
+  wait_for_state(f, 0, MW_WORKER_WAITING);
+  wait_for_state(f, 1, MW_WORKER_RUNNING);
+  assert_true(mw_runner_stop(f->runner, GENEROUS_NS));
+  f->runner = NULL;
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      CASE(it_may_end_before_a_source_has_spoken),
+  };
+  return cmocka_run_group_tests_name("agent/runner", tests, NULL, NULL);
+}
