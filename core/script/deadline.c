@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "moonwatch/clock.h"
 #include "script/internal.h"
 
@@ -126,6 +127,8 @@ static void on_signal(int number, siginfo_t *info, void *interrupted)
     if (!deadline->expired)
       deadline->stop = reason;
     deadline->expired = 1;
+    if (reason == MW_STOP_INTERRUPTED)
+      mw_set_interrupted(true);
     lua_sethook(deadline->L, raise_hook, EVERYTHING, 1);
   }
   errno = saved_errno;
@@ -248,6 +251,7 @@ bool mw_deadline_disarm(struct mw_deadline *deadline)
   stop_timers(deadline);
   armed = deadline->outer;
   deadline->armed = false;
+  mw_set_interrupted(false);
 
   bool raised = deadline->raised;
   if (deadline->expired)

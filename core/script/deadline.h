@@ -87,7 +87,8 @@ bool mw_deadline_disarm(struct mw_deadline *deadline);
 int64_t mw_deadline_left_ms(void);
 
 /**
- * Stop whatever state runs under a deadline in @p thread, which has not been joined yet. From any
+ * Stop whatever state runs under a deadline in @p thread, which has not been joined yet, and what
+ * it waits for in the core (base/interrupt.h). From any
  * thread. To be repeated until that thread has answered: between two calls it does nothing.
  */
 void mw_deadline_interrupt(pthread_t thread);

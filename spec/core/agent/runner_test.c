@@ -2,11 +2,13 @@
  * folder. */
 #include "agent/runner.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -64,7 +66,7 @@ static void add_script(struct fixture *f, enum mw_script_kind kind, const char *
 
   assert_true(f->settings.scripts_count < SCRIPTS_MAX);
   f->scripts[f->settings.scripts_count++] = (struct mw_script_settings){
-      .kind = kind, .name = name, .budget = MW_BUDGET_DEFAULT, .priority = -1};
+      .kind = kind, .name = name, .interval_s = 0.01, .budget = MW_BUDGET_DEFAULT, .priority = -1};
   snprintf(path, sizeof path, "%s/%s/%s.lua", f->dir, is_source ? "sources" : "checks", name);
   snprintf(text, sizeof text, "local M = { api = 1 }\nfunction M.%s(context)\n%s\nend\nreturn M\n",
            is_source ? "list" : "run", body);
@@ -92,6 +94,31 @@ static void wait_for_state(struct fixture *f, size_t worker, enum mw_worker_stat
     sched_yield();
 }
 
+/* ---- A server that says nothing ---- */
+
+static int listen_somewhere(unsigned *port)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t len_bytes = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, len_bytes), 0);
+  assert_int_equal(listen(fd, 1), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len_bytes), 0);
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
+/* @return the connection of a request that has arrived. */
+static int accept_request(int listener)
+{
+  char request[16];
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+  assert_true(read(fd, request, sizeof request) > 0);
+  return fd;
+}
+
 /* ---- The end ---- */
 
 /* Its last words would otherwise wake the check, which is gone. */
@@ -109,11 +136,31 @@ static void it_may_end_before_a_source_has_spoken(void **state)
   f->runner = NULL;
 }
 
+static void its_end_ends_a_request_that_nobody_answers(void **state)
+{
+  struct fixture *f = *state;
+  char body[256];
+  unsigned port;
+  int listener = listen_somewhere(&port);
+
+  snprintf(body, sizeof body,
+           "require('moonwatch.http').get('http://127.0.0.1:%u/', { timeout_s = 3000 })", port);
+  add_script(f, MW_SCRIPT_CHECK, "asks", body);
+  f->scripts[1].budget.wall_ms = 3600000;
+  start(f);
+  int connection = accept_request(listener);
+  assert_true(mw_runner_stop(f->runner, GENEROUS_NS));
+  f->runner = NULL;
+  close(connection);
+  close(listener);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       CASE(it_may_end_before_a_source_has_spoken),
+      CASE(its_end_ends_a_request_that_nobody_answers),
   };
   return cmocka_run_group_tests_name("agent/runner", tests, NULL, NULL);
 }
