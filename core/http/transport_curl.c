@@ -132,11 +132,8 @@ static int drive(struct curl_transport *transport, const struct mw_http_call *ca
     if (code == CURLM_OK && running == 0)
       return finish(transport, errno, call, receiver, err);
     int64_t wait_ms = left_ms(call);
-    if (code == CURLM_OK && !is_to_end(receiver) && wait_ms > 0) {
-      mw_gate_step_out(); /* somebody else may compute meanwhile */
+    if (code == CURLM_OK && !is_to_end(receiver) && wait_ms > 0)
       code = curl->multi_poll(transport->multi, &stop, 1, (int)wait_ms, &ready);
-      mw_gate_step_in();
-    }
     if (code != CURLM_OK)
       return explain_multi(transport, code, err);
     receiver->answer.phase = mw_curl_phase(curl, transport->easy, call, receiver);
@@ -162,7 +159,9 @@ static int transfer(struct curl_transport *transport, const struct mw_http_call 
   CURLMcode code = curl->multi_add_handle(transport->multi, easy);
   if (code != CURLM_OK)
     return explain_multi(transport, code, err);
+  mw_gate_step_out(); /* somebody else may compute meanwhile; no sink runs a script */
   int rc = drive(transport, call, receiver, err);
+  mw_gate_step_in();
   curl->multi_remove_handle(transport->multi, easy);
   return rc;
 }
