@@ -80,6 +80,12 @@ static void tell_ready(struct mw_worker *worker)
 
 /* ---- Opening ---- */
 
+enum opening {
+  OPENING_FIRST,
+  OPENING_RELOAD,  /* it has changed, or somebody wants it so */
+  OPENING_RESTART, /* the same again: what is known of it holds on */
+};
+
 /* With the mutex held. */
 static void plan_runs(struct mw_worker *worker, double interval_s)
 {
@@ -106,14 +112,17 @@ static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool op
   }
 }
 
-static void note_opened(struct mw_worker *worker, void *instance, const struct mw_error *err)
+static void note_opened(struct mw_worker *worker, void *instance, enum opening opening,
+                        const struct mw_error *err)
 {
   struct mw_worker_status *status = &worker->status;
 
   if (instance) {
     plan_runs(worker, worker->ops->interval_s(instance));
     status->memory_bytes = worker->ops->memory_bytes(instance);
-    status->error[0] = status->load_error[0] = '\0';
+    status->load_error[0] = '\0';
+    if (opening != OPENING_RESTART)
+      status->error[0] = '\0';
     worker->held_until_ns = 0;
   } else if (worker->instance) {
     snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
@@ -122,14 +131,15 @@ static void note_opened(struct mw_worker *worker, void *instance, const struct m
   }
 }
 
-static void log_opened(struct mw_worker *worker, const void *instance, const struct mw_error *err)
+static void log_opened(struct mw_worker *worker, const void *instance, enum opening opening,
+                       const struct mw_error *err)
 {
   bool is_first = worker->status.reloads_total == 0 && !worker->instance;
 
   if (!instance)
     mw_log(MW_LOG_ERROR, worker->name, "%s%s", err->text,
            worker->instance ? "; the old one goes on" : "");
-  else if (!is_first)
+  else if (!is_first && opening != OPENING_RESTART)
     mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
 }
 
@@ -141,30 +151,32 @@ static bool is_gone(const void *instance, const struct mw_error *err)
 
 /* @return what is to be closed: the old one, when another takes its place. */
 static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
-                           bool is_reload, const struct mw_error *err)
+                           enum opening opening, const struct mw_error *err)
 {
+  bool reloaded = instance && opening == OPENING_RELOAD;
   void *unwanted = NULL;
 
-  log_opened(worker, instance, err);
+  log_opened(worker, instance, opening, err);
   pthread_mutex_lock(&worker->mutex);
   if (instance || is_gone(instance, err)) {
     unwanted = worker->instance;
     worker->instance = NULL;
   }
-  note_opened(worker, instance, err);
-  worker->status.reloads_total += is_reload && instance;
+  note_opened(worker, instance, opening, err);
+  worker->status.reloads_total += reloaded;
   take_watch(worker, watch, instance != NULL);
   if (instance)
     worker->instance = instance;
   pthread_mutex_unlock(&worker->mutex);
-  worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
-  if (is_reload && instance)
+  if (opening != OPENING_RESTART)
+    worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
+  if (reloaded)
     mw_penalty_forgive(&worker->penalty);
   return unwanted;
 }
 
 /* What the end of the program interrupts has not failed. */
-static void open_job(struct mw_worker *worker, bool is_reload)
+static void open_job(struct mw_worker *worker, enum opening opening)
 {
   struct mw_watch watch = {0};
   struct mw_error err = {0};
@@ -174,7 +186,7 @@ static void open_job(struct mw_worker *worker, bool is_reload)
   void *instance = worker->ops->open(worker->data, &watch, &err);
   mw_gate_leave(worker->gate);
   void *unwanted =
-      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, is_reload, &err);
+      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, opening, &err);
   if (unwanted)
     worker->ops->close(unwanted);
   mw_watch_deinit(&watch);
@@ -220,10 +232,8 @@ static void log_run(struct mw_worker *worker, const struct outcome *outcome, boo
 static void punish(struct mw_worker *worker)
 {
   int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
-  struct mw_log_limit limit = worker->log_limit;
 
-  open_job(worker, false);
-  worker->log_limit = limit;
+  open_job(worker, OPENING_RESTART);
   if (pause_ns == 0)
     return;
   mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
@@ -342,12 +352,12 @@ static void *work(void *data)
 
   snprintf(thread_name, sizeof thread_name, "%s", worker->name);
   pthread_setname_np(pthread_self(), thread_name);
-  open_job(worker, false);
+  open_job(worker, OPENING_FIRST);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
   while ((next = next_work(worker)) != WORK_END) {
     if (next == WORK_RELOAD)
-      open_job(worker, true);
+      open_job(worker, OPENING_RELOAD);
     else
       run_once(worker);
     tell_ready(worker);

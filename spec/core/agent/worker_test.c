@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -358,10 +359,38 @@ static void who_is_over_budget_is_made_anew_and_then_held(void **state)
   assert_int_equal(f->job.opens, 4);
   assert_int_equal(f->job.closes, 3);
   assert_true(status.next_run_in_ns > MW_NS_PER_S);
+  assert_string_equal(status.error, "no luck");
+  assert_int_equal(status.reloads_total, 0);
   f->job.run_code = 0;
   f->job.limit = MW_LIMIT_NONE;
   mw_worker_resume(f->worker);
   wait_for_runs(f, 5);
+  assert_string_equal(status_of(f).error, "");
+}
+
+static void a_new_state_after_a_run_over_budget_is_no_reload(void **state)
+{
+  struct fixture *f = *state;
+  char log[4096];
+  int fd = memfd_create("log", MFD_CLOEXEC);
+
+  mw_log_configure(&(struct mw_log_config){.level = MW_LOG_INFO, .fd = fd});
+  f->job.run_code = ETIME;
+  f->job.limit = MW_LIMIT_CPU;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_state(f, MW_WORKER_HELD);
+  f->job.run_code = 0;
+  f->job.limit = MW_LIMIT_NONE;
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 5);
+  end(f);
+  ssize_t log_bytes = pread(fd, log, sizeof log - 1, 0);
+  assert_true(log_bytes > 0);
+  log[log_bytes] = '\0';
+  close(fd);
+  assert_null(strstr(log, "was loaded anew"));
+  assert_non_null(strstr(log, "runs without errors again"));
 }
 
 /* ---- Opening ---- */
@@ -503,6 +532,7 @@ int main(void)
       CASE(somebody_may_want_a_run_now),
       CASE(who_pauses_does_not_run_and_skips_nothing),
       CASE(who_is_over_budget_is_made_anew_and_then_held),
+      CASE(a_new_state_after_a_run_over_budget_is_no_reload),
       CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
       CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
       CASE(what_is_gone_does_not_go_on),
