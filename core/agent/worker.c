@@ -27,7 +27,6 @@ struct mw_worker {
 
   /* The thread's own. */
   void *instance; /* NULL: broken */
-  struct mw_penalty penalty;
   struct mw_log_limit log_limit;
   bool told_ready;
 
@@ -38,6 +37,7 @@ struct mw_worker {
   bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
   bool due_at_once;      /* its first run */
   int64_t held_until_ns; /* 0: not held */
+  struct mw_penalty penalty;
   int64_t durations_ns[DURATIONS];
   struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
 };
@@ -167,11 +167,11 @@ static void *take_instance(struct mw_worker *worker, void *instance, struct mw_w
   take_watch(worker, watch, instance != NULL);
   if (instance)
     worker->instance = instance;
+  if (reloaded)
+    mw_penalty_forgive(&worker->penalty);
   pthread_mutex_unlock(&worker->mutex);
   if (opening != OPENING_RESTART)
     worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
-  if (reloaded)
-    mw_penalty_forgive(&worker->penalty);
   return unwanted;
 }
 
@@ -231,16 +231,16 @@ static void log_run(struct mw_worker *worker, const struct outcome *outcome, boo
 /* The state that went over its limit may be in any condition: another one takes its place. */
 static void punish(struct mw_worker *worker)
 {
-  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
-
   open_job(worker, OPENING_RESTART);
-  if (pause_ns == 0)
-    return;
-  mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
-         worker->penalty.offences, (long long)(pause_ns / MW_NS_PER_S));
   pthread_mutex_lock(&worker->mutex);
-  worker->held_until_ns = now_ns() + pause_ns;
+  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
+  unsigned offences = worker->penalty.offences;
+  if (pause_ns > 0)
+    worker->held_until_ns = now_ns() + pause_ns;
   pthread_mutex_unlock(&worker->mutex);
+  if (pause_ns > 0)
+    mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
+           offences, (long long)(pause_ns / MW_NS_PER_S));
 }
 
 static void do_run(struct mw_worker *worker, struct outcome *outcome)
@@ -273,14 +273,14 @@ static void run_once(struct mw_worker *worker)
   worker->ops->watch(worker->instance, &worker->watch);
   if (!stopping)
     count_run(worker, &outcome);
+  if (outcome.limit == MW_LIMIT_NONE)
+    mw_penalty_forgive(&worker->penalty);
   pthread_mutex_unlock(&worker->mutex);
   if (stopping)
     return;
   log_run(worker, &outcome, had_failed);
   if (outcome.limit != MW_LIMIT_NONE)
     punish(worker);
-  else
-    mw_penalty_forgive(&worker->penalty);
 }
 
 /* ---- The thread ---- */
@@ -529,6 +529,7 @@ void mw_worker_resume(struct mw_worker *worker)
     mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
   worker->paused = false;
   worker->held_until_ns = 0;
+  mw_penalty_forgive(&worker->penalty);
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
 }

@@ -368,6 +368,20 @@ static void who_is_over_budget_is_made_anew_and_then_held(void **state)
   assert_string_equal(status_of(f).error, "");
 }
 
+static void who_is_resumed_is_forgiven(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = ETIME;
+  f->job.limit = MW_LIMIT_CPU;
+  start(f, true);
+  mw_worker_release(f->worker);
+  assert_int_equal(wait_for_state(f, MW_WORKER_HELD).runs_total, 3);
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 4);
+  assert_int_equal(wait_for_state(f, MW_WORKER_HELD).runs_total, 6);
+}
+
 static void a_new_state_after_a_run_over_budget_is_no_reload(void **state)
 {
   struct fixture *f = *state;
@@ -532,6 +546,7 @@ int main(void)
       CASE(somebody_may_want_a_run_now),
       CASE(who_pauses_does_not_run_and_skips_nothing),
       CASE(who_is_over_budget_is_made_anew_and_then_held),
+      CASE(who_is_resumed_is_forgiven),
       CASE(a_new_state_after_a_run_over_budget_is_no_reload),
       CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
       CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
