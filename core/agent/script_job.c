@@ -160,7 +160,7 @@ static enum mw_limit limit_of(const struct instance *instance, int rc)
     return MW_LIMIT_CPU;
   if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_WALL)
     return MW_LIMIT_WALL;
-  if (rc == -ENOMEM)
+  if (rc == -ENOMEM && mw_task_is_over_memory(instance->task))
     return MW_LIMIT_MEMORY;
   return instance->messages_refused ? MW_LIMIT_MESSAGES : MW_LIMIT_NONE;
 }
