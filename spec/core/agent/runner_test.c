@@ -119,6 +119,24 @@ static int accept_request(int listener)
   return fd;
 }
 
+/* ---- Budgets ---- */
+
+static void a_refusal_that_a_script_catches_is_told_all_the_same(void **state)
+{
+  struct fixture *f = *state;
+
+  add_script(f, MW_SCRIPT_CHECK, "flood",
+             "for i = 1, 9 do pcall(context.gauge, context, 'n', i) end");
+  f->scripts[1].budget.messages_count = 5;
+  start(f);
+  while (status_of(f, 0).over_budget_total == 0)
+    sched_yield();
+  struct mw_worker_status status = status_of(f, 0);
+  assert_string_equal(status.error, "check flood: the run is over its budget of 5 messages "
+                                    "(scripts.flood.budget.messages_count)");
+  assert_true(status.failures_total > 0);
+}
+
 /* ---- The end ---- */
 
 /* Its last words would otherwise wake the check, which is gone. */
@@ -159,6 +177,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
+      CASE(a_refusal_that_a_script_catches_is_told_all_the_same),
       CASE(it_may_end_before_a_source_has_spoken),
       CASE(its_end_ends_a_request_that_nobody_answers),
   };
