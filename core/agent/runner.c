@@ -32,6 +32,7 @@ struct mw_runner {
   struct mw_sink *sinks[MW_BUFFER_CURSORS_MAX];
   size_t sinks_count;
   int64_t started_ns;
+  bool waited_enough;           /* for sources: the checks have been let go */
   atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
   atomic_size_t unready;        /* workers, and one for the start */
 };
@@ -194,9 +195,11 @@ int64_t mw_runner_look(struct mw_runner *runner)
   bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
   int64_t again_ns = has_hints ? LOOK_WITH_HINTS_NS : LOOK_EVERY_NS;
 
-  if (atomic_load(&runner->sources_silent) > 0 &&
-      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS)
+  if (!runner->waited_enough && atomic_load(&runner->sources_silent) > 0 &&
+      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS) {
+    runner->waited_enough = true; /* once: it wakes every worker */
     release_all(runner);
+  }
   for (size_t i = 0; i < runner->workers_count; i++)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
