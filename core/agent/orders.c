@@ -62,8 +62,10 @@ static int with_worker(struct mw_runner *runner, const char *name,
 static int take_run_now(struct mw_runner *runner, const char *name, struct mw_buf *body,
                         struct mw_error *err)
 {
+  struct mw_worker *worker = find_worker(runner, name, err);
+
   (void)body;
-  return with_worker(runner, name, mw_worker_run_now, err);
+  return worker ? mw_worker_run_now(worker, err) : -ENOENT;
 }
 
 static int take_pause(struct mw_runner *runner, const char *name, struct mw_buf *body,

@@ -496,6 +496,17 @@ void mw_worker_free(struct mw_worker *worker)
 
 /* ---- What others want ---- */
 
+static enum mw_worker_state state_of(const struct mw_worker *worker)
+{
+  if (worker->running)
+    return MW_WORKER_RUNNING;
+  if (!worker->instance)
+    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
+  if (worker->paused)
+    return MW_WORKER_PAUSED;
+  return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
+}
+
 void mw_worker_release(struct mw_worker *worker)
 {
   pthread_mutex_lock(&worker->mutex);
@@ -512,9 +523,17 @@ void mw_worker_stop(struct mw_worker *worker)
   set(worker, &worker->stopping);
 }
 
-void mw_worker_run_now(struct mw_worker *worker)
+int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)
 {
-  set(worker, &worker->run_wanted);
+  int rc = 0;
+
+  pthread_mutex_lock(&worker->mutex);
+  if (state_of(worker) == MW_WORKER_BROKEN)
+    rc = mw_error_set(err, EBADMSG, "%s cannot run: %s", worker->name, worker->status.error);
+  worker->run_wanted |= rc == 0;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
+  return rc;
 }
 
 void mw_worker_pause(struct mw_worker *worker)
@@ -566,17 +585,6 @@ static void take_percentiles(const struct mw_worker *worker, struct mw_worker_st
   qsort(sorted, count, sizeof sorted[0], by_size);
   out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
   out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
-}
-
-static enum mw_worker_state state_of(const struct mw_worker *worker)
-{
-  if (worker->running)
-    return MW_WORKER_RUNNING;
-  if (!worker->instance)
-    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
-  if (worker->paused)
-    return MW_WORKER_PAUSED;
-  return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
 }
 
 void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)

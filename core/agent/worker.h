@@ -107,7 +107,8 @@ void mw_worker_free(struct mw_worker *worker);
 /** Look at its files, and open it anew when they have changed, or (@p force) in any case. */
 enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force);
 
-void mw_worker_run_now(struct mw_worker *worker); /**< also while it is paused */
+/** Also while it is paused. @return 0, or -EBADMSG: it is broken, and @p err says why. */
+int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err);
 void mw_worker_pause(struct mw_worker *worker);
 void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, too */
 

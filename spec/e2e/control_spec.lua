@@ -146,6 +146,14 @@ describe("a running agent", function()
     end)
   end
 
+  it("refuses to run a script that is broken, and says why", function()
+    start({ ["checks/n.lua"] = daemon.check(COUNT), ["checks/wrong.lua"] = "return {" },
+      "--check", "n", "--check", "wrong")
+    local outcome = agent:ask("run-now", "wrong")
+    assert.equal(1, outcome.code)
+    assert.matches("wrong cannot run: .*checks/wrong.lua:1: unexpected symbol", outcome.err)
+  end)
+
   it("lets nobody else ask, and takes its socket with it", function()
     start({ ["checks/n.lua"] = daemon.check(COUNT) }, "--check", "n")
     local path = agent.dir.path .. "/control.sock"

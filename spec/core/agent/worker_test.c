@@ -318,11 +318,11 @@ static void somebody_may_want_a_run_now(void **state)
 
   f->job.interval_s = 3600;
   start(f, false);
-  mw_worker_run_now(f->worker);
+  assert_int_equal(mw_worker_run_now(f->worker, &err), 0);
   wait_for_runs(f, 1);
   mw_worker_pause(f->worker);
   assert_int_equal(status_of(f).state, MW_WORKER_PAUSED);
-  mw_worker_run_now(f->worker);
+  assert_int_equal(mw_worker_run_now(f->worker, &err), 0);
   wait_for_runs(f, 2);
 }
 
@@ -422,6 +422,8 @@ static void what_cannot_be_opened_is_opened_when_its_file_changes(void **state)
   mw_worker_release(f->worker);
   assert_int_equal(status_of(f).state, MW_WORKER_BROKEN);
   assert_string_equal(status_of(f).error, "cannot open it");
+  assert_int_equal(mw_worker_run_now(f->worker, &err), -EBADMSG);
+  assert_string_equal(err.text, "demo cannot run: cannot open it");
   assert_int_equal(mw_worker_look(f->worker, false), MW_WATCH_SAME);
 
   f->job.open_code = 0;
