@@ -172,7 +172,8 @@ static void open_control(struct daemon *daemon, const char *path)
            err.text);
 }
 
-static int start(struct daemon *daemon, const struct mw_settings *settings, struct mw_error *err)
+static int start(struct daemon *daemon, const struct mw_settings *settings, bool *hangs,
+                 struct mw_error *err)
 {
   daemon->signals = open_signals(err);
   if (daemon->signals < 0)
@@ -181,7 +182,7 @@ static int start(struct daemon *daemon, const struct mw_settings *settings, stru
   if (rc < 0)
     return rc;
   open_control(daemon, settings->socket_path);
-  daemon->runner = mw_runner_start(settings, err);
+  daemon->runner = mw_runner_start(settings, hangs, err);
   return daemon->runner ? 0 : -err->code;
 }
 
@@ -189,9 +190,9 @@ int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_err
 {
   struct daemon daemon = {.signals = -1, .notify = {.fd = -1}};
   struct mw_error own, *why = err ? err : &own;
-  int rc = start(&daemon, settings, why);
 
   *hangs = false;
+  int rc = start(&daemon, settings, hangs, why);
   if (rc == 0) {
     work(&daemon);
     if (daemon.has_nothing)

@@ -158,11 +158,13 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   return rc;
 }
 
-struct mw_runner *mw_runner_start(const struct mw_settings *settings, struct mw_error *err)
+struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hangs,
+                                  struct mw_error *err)
 {
   struct mw_runner *runner = calloc(1, sizeof *runner);
   struct mw_error own, *why = err ? err : &own;
 
+  *hangs = false;
   if (!runner) {
     mw_error_set(err, ENOMEM, "out of memory for the agent");
     return NULL;
@@ -175,7 +177,7 @@ struct mw_runner *mw_runner_start(const struct mw_settings *settings, struct mw_
   mw_gate_init(&runner->gate, settings->parallel_runs);
   mw_group_ids_init(&runner->group_ids, 1);
   if (start_all(runner, why) < 0) {
-    mw_runner_stop(runner, MW_RUNNER_PATIENCE_NS);
+    *hangs = !mw_runner_stop(runner, MW_RUNNER_PATIENCE_NS);
     return NULL;
   }
   source_has_spoken(runner); /* the start's own parts of both counts */

@@ -28,9 +28,11 @@ struct mw_runner;
  * Start everything. A script that does not load is an error of this script alone; without a sink
  * in the settings there is the sink stdout.
  * @param settings borrowed.
+ * @param hangs becomes true when it fails and what was started does not end: see mw_runner_stop.
  * @return NULL with @p err: no thread, no memory, or a sink that nobody knows (-EINVAL).
  */
-struct mw_runner *mw_runner_start(const struct mw_settings *settings, struct mw_error *err);
+struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hangs,
+                                  struct mw_error *err);
 
 /** Have all scripts been loaded, and the sources spoken, or had their time? */
 bool mw_runner_is_ready(struct mw_runner *runner);

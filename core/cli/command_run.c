@@ -197,11 +197,12 @@ static int run_agent(const struct mw_settings *settings)
   mallopt(M_ARENA_MAX, ARENAS_MAX);
   mw_log_configure(&settings->log);
   int rc = mw_daemon_run(settings, &hangs, &err);
+  if (rc < 0)
+    mw_cli_say("%s", err.text);
   if (hangs)
     _exit(MW_EXIT_FAILED); /* what exit(3) would free is still in use; the log says what hangs */
   if (rc == 0)
     return MW_EXIT_FINE;
-  mw_cli_say("%s", err.text);
   return rc == -EINVAL ? MW_EXIT_USAGE : MW_EXIT_FAILED;
 }
 

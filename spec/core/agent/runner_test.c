@@ -3,6 +3,7 @@
 #include "agent/runner.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +76,9 @@ static void add_script(struct fixture *f, enum mw_script_kind kind, const char *
 
 static void start(struct fixture *f)
 {
-  f->runner = mw_runner_start(&f->settings, &f->err);
+  bool hangs;
+
+  f->runner = mw_runner_start(&f->settings, &hangs, &f->err);
   if (!f->runner)
     fail_msg("%s", f->err.text);
 }
@@ -117,6 +120,20 @@ static int accept_request(int listener)
 
   assert_true(read(fd, request, sizeof request) > 0);
   return fd;
+}
+
+/* ---- The start ---- */
+
+static void what_a_start_that_fails_has_begun_is_ended(void **state)
+{
+  struct fixture *f = *state;
+  bool hangs = true;
+
+  f->scripts[1] = (struct mw_script_settings){.kind = MW_SCRIPT_SINK, .name = "nowhere"};
+  f->settings.scripts_count = 2;
+  assert_null(mw_runner_start(&f->settings, &hangs, &f->err));
+  assert_int_equal(f->err.code, EINVAL);
+  assert_false(hangs);
 }
 
 /* ---- Budgets ---- */
@@ -177,6 +194,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
+      CASE(what_a_start_that_fails_has_begun_is_ended),
       CASE(a_refusal_that_a_script_catches_is_told_all_the_same),
       CASE(it_may_end_before_a_source_has_spoken),
       CASE(its_end_ends_a_request_that_nobody_answers),
