@@ -14,16 +14,18 @@ local ALLOWED = {
   kubelet = { "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
+  store = { "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script" },
-  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "script", "bindings" },
+  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "store", "script" },
+  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "store", "script",
+    "bindings" },
   cli = { "*" },
 }
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
-  host = "host", cgroup = "cgroup", proc = "proc", stats = "stats",
+  host = "host", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store",
   kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
@@ -32,6 +34,7 @@ local LIBRARIES = {
   { pattern = "^lua", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^lauxlib", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^yajl/", name = "yajl", folders = { json = true } },
+  { pattern = "^lmdb", name = "LMDB", folders = { store = true } },
   { pattern = "^pcre2", name = "PCRE2", folders = { regex = true } },
 }
 
@@ -199,6 +202,7 @@ describe("the architecture", function()
       ["Lua below the bindings"] = { "cgroup", "<", "lua.h", "cgroup may not use LuaJIT" },
       ["Lua's second header"] = { "stats", "<", "lauxlib.h", "stats may not use LuaJIT" },
       ["yajl outside json"] = { "agent", "<", "yajl/yajl_gen.h", "agent may not use yajl" },
+      ["LMDB outside store"] = { "bindings", "<", "lmdb.h", "bindings may not use LMDB" },
       ["PCRE2 outside regex"] = { "bindings", "<", "pcre2.h", "bindings may not use PCRE2" },
     } do
       it("sees " .. name, function()

@@ -1,0 +1,45 @@
+#include "base/crc32c.h"
+
+#include <pthread.h>
+
+#define POLYNOMIAL 0x82F63B78u /* of Castagnoli, bits in reverse */
+#define STRIDE 8
+
+/* table[n][byte]: what a byte does that is followed by n zero bytes. */
+static uint32_t table[STRIDE][256];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void fill_table(void)
+{
+  for (uint32_t byte = 0; byte < 256; byte++) {
+    uint32_t crc = byte;
+    for (int bit = 0; bit < 8; bit++)
+      crc = crc & 1 ? crc >> 1 ^ POLYNOMIAL : crc >> 1;
+    table[0][byte] = crc;
+  }
+  for (int n = 1; n < STRIDE; n++)
+    for (int byte = 0; byte < 256; byte++)
+      table[n][byte] = table[n - 1][byte] >> 8 ^ table[0][table[n - 1][byte] & 255];
+}
+
+/* Eight bytes at a time: four times as fast as one by one. */
+static uint32_t add_stride(uint32_t crc, const uint8_t *bytes)
+{
+  crc ^= bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+  return table[7][crc & 255] ^ table[6][crc >> 8 & 255] ^ table[5][crc >> 16 & 255] ^
+         table[4][crc >> 24] ^ table[3][bytes[4]] ^ table[2][bytes[5]] ^ table[1][bytes[6]] ^
+         table[0][bytes[7]];
+}
+
+uint32_t mw_crc32c(uint32_t crc, const void *bytes, size_t len_bytes)
+{
+  const uint8_t *at = bytes;
+
+  pthread_once(&once, fill_table);
+  crc = ~crc;
+  for (; len_bytes >= STRIDE; at += STRIDE, len_bytes -= STRIDE)
+    crc = add_stride(crc, at);
+  for (; len_bytes > 0; at++, len_bytes--)
+    crc = crc >> 8 ^ table[0][(crc ^ *at) & 255];
+  return ~crc;
+}
