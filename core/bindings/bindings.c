@@ -80,6 +80,7 @@ static const struct host_module {
     {"host", mw_lua_host_functions, NULL},
     {"inventory", mw_lua_inventory_functions, mw_lua_inventory_owner_functions},
     {"stats", mw_lua_stats_functions, NULL},
+    {"store", mw_lua_store_functions, NULL},
 };
 
 /* With the context below the table on top of the stack: add functions that have it as upvalue. */
@@ -142,6 +143,11 @@ int luaopen_moonwatch_stats(lua_State *L)
   return open_host_module(L, mw_lua_stats_functions);
 }
 
+int luaopen_moonwatch_store(lua_State *L)
+{
+  return open_host_module(L, mw_lua_store_functions);
+}
+
 int luaopen_moonwatch_json(lua_State *L)
 {
   open_module(L, mw_lua_json_functions);
@@ -174,6 +180,7 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
     {"moonwatch.log", luaopen_moonwatch_log},
     {"moonwatch.regex", luaopen_moonwatch_regex},
     {"moonwatch.stats", luaopen_moonwatch_stats},
+    {"moonwatch.store", luaopen_moonwatch_store},
     {NULL, NULL},
 };
 /* clang-format on */
@@ -185,8 +192,10 @@ static void check_roots(lua_State *L)
 {
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a list";
-    if (strcmp(key, "host_root") != 0 && strcmp(key, "proc_root") != 0)
-      luaL_argerror(L, 1, lua_pushfstring(L, "it has host_root and proc_root, not %s", key));
+    if (strcmp(key, "host_root") != 0 && strcmp(key, "proc_root") != 0 &&
+        strcmp(key, "state_dir") != 0)
+      luaL_argerror(L, 1,
+                    lua_pushfstring(L, "it has host_root, proc_root and state_dir, not %s", key));
   }
 }
 
@@ -197,7 +206,8 @@ static int moonwatch_open(lua_State *L)
   lua_settop(L, 1);
   check_roots(L);
   struct mw_context_config config = {.host_root = mw_lua_text_field(L, 1, "host_root"),
-                                     .proc_root = mw_lua_text_field(L, 1, "proc_root")};
+                                     .proc_root = mw_lua_text_field(L, 1, "proc_root"),
+                                     .state_dir = mw_lua_text_field(L, 1, "state_dir")};
   struct context_box *box = push_box(L);
   int box_index = lua_gettop(L);
   struct mw_error err;

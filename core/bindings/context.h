@@ -20,12 +20,17 @@
 #include "moonwatch/host.h"
 #include "moonwatch/proc.h"
 #include "moonwatch/stats.h"
+#include "moonwatch/store.h"
 
 struct mw_context;
 
+/** The store, in the state directory. */
+#define MW_CONTEXT_STORE_DIR "store"
+
 struct mw_context_config {
-  const char *host_root;                         /**< NULL: "/"; copied */
-  const char *proc_root;                         /**< NULL: "proc" below host_root; copied */
+  const char *host_root; /**< NULL: "/"; copied */
+  const char *proc_root; /**< NULL: "proc" below host_root; copied */
+  const char *state_dir; /**< its "store" is what scripts keep; NULL: nothing is kept; copied */
   const struct mw_clock *clock;                  /**< NULL: the system's */
   uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
@@ -49,6 +54,9 @@ bool mw_context_inventory_wanted(struct mw_context *context);
 struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err);
 struct mw_proc *mw_context_proc(struct mw_context *context, struct mw_error *err);
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err);
+
+/** Likewise; -ENOENT: there is no state directory. A store that is damaged is set aside. */
+struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *err);
 
 /** Once in each pass, when the sources have spoken: let go of what is too old, and of what belongs
  *  to containers that are gone. */

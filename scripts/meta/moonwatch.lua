@@ -5,12 +5,14 @@
 ---@class MoonwatchRoots
 ---@field host_root? string  "/" by default; "/host" in a container, a folder with a recorded host
 ---@field proc_root? string  "proc" below host_root by default
+---@field state_dir? string  where the store is; made when something is stored; without it, none is
 
 ---@class Moonwatch  The modules of one host; they share its cache and its inventory.
 ---@field cgroup table  as require "moonwatch.cgroup"
 ---@field host table  as require "moonwatch.host"
 ---@field inventory table  as require "moonwatch.inventory"
 ---@field stats table  as require "moonwatch.stats"
+---@field store table  as require "moonwatch.store"
 
 ---@class SourceContext  What the agent gives to list(context) of a source.
 ---@field name string  of the script
