@@ -10,6 +10,7 @@ void mw_store_gate_init(struct mw_store_gate *gate, int64_t wait_ms)
   pthread_condattr_t attributes;
 
   *gate = (struct mw_store_gate){.wait_ms = wait_ms};
+  gate->last = &gate->first;
   pthread_mutex_init(&gate->mutex, NULL);
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -30,19 +31,22 @@ static struct timespec deadline_of(const struct mw_store_gate *gate)
   return (struct timespec){.tv_sec = at_ns / MW_NS_PER_S, .tv_nsec = at_ns % MW_NS_PER_S};
 }
 
-static bool is_moving(const struct mw_store_gate *gate)
+static bool is_moving(const struct mw_store_gate *gate, const void *unused)
 {
+  (void)unused;
   return gate->moving;
 }
 
-static bool is_writing(const struct mw_store_gate *gate)
+static bool is_anybody_inside(const struct mw_store_gate *gate, const void *unused)
 {
-  return gate->writing;
+  (void)unused;
+  return gate->transactions_count > 0;
 }
 
-static bool is_anybody_inside(const struct mw_store_gate *gate)
+/* Who writes in a loop would otherwise take the pen again before those who wait are awake. */
+static bool is_not_its_turn(const struct mw_store_gate *gate, const void *turn)
 {
-  return gate->transactions_count > 0;
+  return gate->writing || gate->first != turn;
 }
 
 static bool is_busy(const struct mw_store_gate *gate)
@@ -51,24 +55,26 @@ static bool is_busy(const struct mw_store_gate *gate)
 }
 
 /* With the mutex held. */
-static int wait_while(struct mw_store_gate *gate, bool (*blocked)(const struct mw_store_gate *))
+static int wait_while(struct mw_store_gate *gate,
+                      bool (*blocked)(const struct mw_store_gate *gate, const void *who),
+                      const void *who)
 {
   int rc = 0;
 
-  if (!gate->closed && !blocked(gate))
+  if (!gate->closed && !blocked(gate, who))
     return 0;
   struct timespec deadline = deadline_of(gate);
-  while (!gate->closed && blocked(gate) && rc == 0)
+  while (!gate->closed && blocked(gate, who) && rc == 0)
     rc = pthread_cond_timedwait(&gate->changed, &gate->mutex, &deadline);
   if (gate->closed)
     return -EBADF;
-  return blocked(gate) ? -ETIMEDOUT : 0;
+  return blocked(gate, who) ? -ETIMEDOUT : 0;
 }
 
 int mw_store_gate_enter(struct mw_store_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
-  int rc = wait_while(gate, is_moving);
+  int rc = wait_while(gate, is_moving, NULL);
   if (rc == 0)
     gate->transactions_count++;
   pthread_mutex_unlock(&gate->mutex);
@@ -83,12 +89,35 @@ void mw_store_gate_leave(struct mw_store_gate *gate)
   pthread_mutex_unlock(&gate->mutex);
 }
 
+static void stand_in_line(struct mw_store_gate *gate, struct mw_store_turn *turn)
+{
+  *gate->last = turn;
+  gate->last = &turn->next;
+}
+
+static void leave_line(struct mw_store_gate *gate, struct mw_store_turn *turn)
+{
+  struct mw_store_turn **at = &gate->first;
+
+  while (*at != turn)
+    at = &(*at)->next;
+  *at = turn->next;
+  if (!*at)
+    gate->last = at;
+}
+
 int mw_store_gate_take_pen(struct mw_store_gate *gate)
 {
+  struct mw_store_turn turn = {0};
+
   pthread_mutex_lock(&gate->mutex);
-  int rc = wait_while(gate, is_writing);
+  stand_in_line(gate, &turn);
+  int rc = wait_while(gate, is_not_its_turn, &turn);
+  leave_line(gate, &turn);
   if (rc == 0)
     gate->writing = true;
+  else
+    pthread_cond_broadcast(&gate->changed); /* it may be the turn of the next one */
   pthread_mutex_unlock(&gate->mutex);
   return rc;
 }
@@ -104,10 +133,10 @@ void mw_store_gate_return_pen(struct mw_store_gate *gate)
 int mw_store_gate_begin_move(struct mw_store_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
-  int rc = wait_while(gate, is_moving);
+  int rc = wait_while(gate, is_moving, NULL);
   if (rc == 0) {
     gate->moving = true; /* before the wait: a stream of readers would never let it through */
-    rc = wait_while(gate, is_anybody_inside);
+    rc = wait_while(gate, is_anybody_inside, NULL);
     if (rc < 0) {
       gate->moving = false;
       pthread_cond_broadcast(&gate->changed);

@@ -12,12 +12,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct mw_store_turn {
+  struct mw_store_turn *next;
+};
+
 struct mw_store_gate {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   int64_t wait_ms;
   unsigned transactions_count; /* open, of any kind */
   bool writing, moving, closed;
+  struct mw_store_turn *first, **last; /* who waits for the pen: the first gets it next */
 };
 
 void mw_store_gate_init(struct mw_store_gate *gate, int64_t wait_ms);
