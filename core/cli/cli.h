@@ -27,6 +27,7 @@ int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
+int mw_command_store(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
 void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

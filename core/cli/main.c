@@ -23,6 +23,7 @@ static const struct command {
     {"host", mw_command_host, "show what is known about this host"},
     {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
     {"stats", mw_command_stats, "show all figures of one container"},
+    {"store", mw_command_store, "look at what scripts keep over restarts"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -19,6 +19,7 @@ int mw_session_take_source(struct mw_session_config *config, const char *command
 int mw_session_open(struct mw_session *session, const struct mw_session_config *config)
 {
   struct mw_context_config context_config = {.host_root = config->host_root,
+                                             .state_dir = config->state_dir,
                                              .on_read = config->on_read,
                                              .on_read_data = config->on_read_data};
   struct mw_error err;

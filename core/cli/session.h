@@ -17,6 +17,7 @@
 /** What the command line says of it; zeroed: this host, and what bare cgroups show. */
 struct mw_session_config {
   const char *host_root; /**< NULL: "/" */
+  const char *state_dir; /**< NULL: scripts keep nothing */
   const char *sources[MW_SESSION_SOURCES_MAX];
   size_t sources_count;                          /**< 0: the source cgroup alone */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_context_config */
