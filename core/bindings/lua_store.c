@@ -71,7 +71,7 @@ static int store_get(lua_State *L)
 {
   struct mw_store_bytes key = check_bytes(L, 1);
   struct scratch *scratch = own_scratch(L);
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_error err;
   int rc = own_space(L, &space, &err);
 
@@ -89,7 +89,7 @@ static int store_get(lua_State *L)
 static int store_put(lua_State *L)
 {
   struct mw_store_bytes key = check_bytes(L, 1), value = check_bytes(L, 2);
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_error err;
   int rc = own_space(L, &space, &err);
 
@@ -107,7 +107,7 @@ static int store_put(lua_State *L)
 static int store_delete(lua_State *L)
 {
   struct mw_store_bytes key = check_bytes(L, 1);
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_error err;
   int rc = own_space(L, &space, &err);
 
@@ -134,7 +134,7 @@ static int next_record(lua_State *L)
 {
   struct mw_store_bytes prefix = upvalue_bytes(L, 2), last = upvalue_bytes(L, 3);
   struct scratch *scratch = own_scratch(L);
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_error err;
   int rc = own_space(L, &space, &err);
 
@@ -153,7 +153,7 @@ static int next_record(lua_State *L)
 
 static int store_each(lua_State *L)
 {
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_error err;
 
   if (!lua_isnoneornil(L, 1))
@@ -171,7 +171,7 @@ static int store_each(lua_State *L)
 static int store_stats(lua_State *L)
 {
   struct mw_store_space_stats own;
-  struct mw_store_space space;
+  struct mw_store_space space = {0};
   struct mw_store_stats all;
   struct mw_error err;
 

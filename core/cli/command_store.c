@@ -123,32 +123,33 @@ static int parse_option(int option, char **argv, struct arguments *arguments)
   }
 }
 
-static int find_action(struct arguments *arguments)
+/* @return NULL when it was said what is wrong. */
+static const struct action *find_action(const struct arguments *arguments)
 {
   struct mw_suggestion suggestion = {.wanted = arguments->words[0]};
 
-  if (arguments->words_count == 0)
-    return mw_cli_usage("store", "what is to be done: get, put, delete, list, stats or check?");
+  if (arguments->words_count == 0) {
+    mw_cli_usage("store", "what is to be done: get, put, delete, list, stats or check?");
+    return NULL;
+  }
   for (size_t i = 0; i < ACTIONS_COUNT; i++) {
     if (strcmp(arguments->words[0], actions[i].name) == 0)
-      arguments->action = &actions[i];
+      return &actions[i];
     mw_suggestion_consider(&suggestion, actions[i].name);
   }
-  if (arguments->action)
-    return 0;
-  return suggestion.closest
-             ? mw_cli_usage("store", "there is no action \"%s\"; did you mean \"%s\"?",
-                            arguments->words[0], suggestion.closest)
-             : mw_cli_usage("store", "there is no action \"%s\"", arguments->words[0]);
+  mw_cli_usage("store", "there is no action \"%s\"%s%s%s", arguments->words[0],
+               suggestion.closest ? "; did you mean \"" : "",
+               suggestion.closest ? suggestion.closest : "", suggestion.closest ? "\"?" : "");
+  return NULL;
 }
 
 static int check_arguments(struct arguments *arguments)
 {
-  int rc = find_action(arguments);
-  const struct action *action = arguments->action;
+  const struct action *action = find_action(arguments);
 
-  if (rc != 0)
-    return rc;
+  if (!action)
+    return MW_EXIT_USAGE;
+  arguments->action = action;
   if (arguments->words_count > action->words_count + 1)
     return mw_cli_usage("store", "what is \"%s\" for?", arguments->words[action->words_count + 1]);
   if (arguments->words_count < action->words_count + 1)

@@ -33,25 +33,29 @@ const char *mw_store_advice(int code)
 
 /* ---- The directory ---- */
 
+static int make_one(const char *path, struct mw_error *err)
+{
+  if (mkdir(path, 0700) == 0 || errno == EEXIST)
+    return 0;
+  return mw_error_set(err, errno, "cannot make the directory %s: %s%s", path, strerror(errno),
+                      mw_store_advice(errno));
+}
+
 int mw_store_make_dir(const char *dir, struct mw_error *err)
 {
-  MW_AUTO_FREE char *path = strdup(dir);
+  char path[PATH_MAX];
+  int rc = 0;
 
-  if (!path)
-    return mw_error_set(err, ENOMEM, "out of memory for a path");
-  for (char *at = path; at; at = strchr(at + 1, '/')) {
-    char *slash = strchr(at + 1, '/');
-    if (slash)
-      *slash = '\0';
-    if (*path && mkdir(path, 0700) < 0 && errno != EEXIST)
-      return mw_error_set(err, errno, "cannot make the directory %s: %s%s", path, strerror(errno),
-                          mw_store_advice(errno));
-    if (!slash)
-      return 0;
+  if (snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path)
+    return mw_error_set(err, ENAMETOOLONG, "the path %s is too long", dir);
+  if (!*path)
+    return mw_error_set(err, EINVAL, "the path of a store is empty");
+  for (char *slash = strchr(path + 1, '/'); rc == 0 && slash; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    rc = make_one(path, err);
     *slash = '/';
-    at = slash - 1;
   }
-  return 0;
+  return rc < 0 ? rc : make_one(path, err);
 }
 
 static int check_status(const char *path, const struct stat *status, struct mw_error *err)

@@ -84,7 +84,7 @@ int mw_store_read_metas(int fd, const char *name, struct mw_mdb_meta metas[stati
 
 int mw_store_read_head(int fd, const char *name, struct mw_store_head *out, struct mw_error *err)
 {
-  struct mw_mdb_meta metas[2];
+  struct mw_mdb_meta metas[2] = {0};
   int rc = mw_store_read_metas(fd, name, metas, err);
 
   if (rc < 0)

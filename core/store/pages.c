@@ -77,7 +77,7 @@ static int check_state(struct mw_tree_file *file, const struct mw_mdb_meta *meta
 
 int mw_store_check_pages(int fd, const char *name, uint64_t transaction, struct mw_error *err)
 {
-  struct mw_mdb_meta metas[2];
+  struct mw_mdb_meta metas[2] = {0};
   int rc = mw_store_read_metas(fd, name, metas, err);
 
   if (rc < 0)

@@ -161,7 +161,7 @@ int mw_store_put(struct mw_store *store, struct mw_store_bytes key, struct mw_st
 static int get_step(MDB_txn *txn, void *data, struct mw_error *err)
 {
   const struct record_step *step = data;
-  struct mw_store_bytes value;
+  struct mw_store_bytes value = {0};
   int rc = mw_store_find(step->store, txn, step->key, &value, err);
 
   if (rc <= 0)
@@ -195,7 +195,7 @@ struct delete_step {
 static int copy_value(struct delete_step *step, MDB_txn *txn, struct mw_store_bytes key,
                       struct mw_store_bytes *out, struct mw_error *err)
 {
-  struct mw_store_bytes value;
+  struct mw_store_bytes value = {0};
   int rc = mw_store_find(step->store, txn, key, &value, err);
 
   if (rc == -EBADMSG)
@@ -209,7 +209,7 @@ static int copy_value(struct delete_step *step, MDB_txn *txn, struct mw_store_by
 
 static int delete_one(struct delete_step *step, MDB_txn *txn, size_t i, struct mw_error *err)
 {
-  struct mw_store_bytes key = step->keys[i], value;
+  struct mw_store_bytes key = step->keys[i], value = {0};
   bool wanted = step->visit && i >= step->visited_count;
   MDB_val mdb_key = as_val(key);
   int found = wanted ? copy_value(step, txn, key, &value, err) : 0;
@@ -293,7 +293,7 @@ static int seek(MDB_cursor *cursor, struct mw_store_bytes from, MDB_val *key, MD
 static int visit_record(struct mw_store *store, MDB_val key, MDB_val record, bool damaged_too,
                         mw_store_visit *visit, void *data, struct mw_error *err)
 {
-  struct mw_store_bytes value;
+  struct mw_store_bytes value = {0};
   int rc = open_record(store, as_bytes(key), record, &value, err);
 
   if (rc < 0 && !damaged_too)
@@ -363,7 +363,7 @@ static int seek_next(MDB_cursor *cursor, const struct walk_step *step, MDB_val *
 static int next_step(MDB_txn *txn, void *data, struct mw_error *err)
 {
   const struct walk_step *step = data;
-  struct mw_store_bytes value;
+  struct mw_store_bytes value = {0};
   MDB_cursor *cursor;
   MDB_val key, record;
   int code = mdb_cursor_open(txn, step->store->values, &cursor);

@@ -67,11 +67,11 @@ static struct mw_store_bytes bytes_of(const struct whole_key *key)
 
 void mw_store_used_free(struct mw_store *store)
 {
-  struct mw_store_used *used, *next;
+  struct mw_store_used *used, *next = store->used;
 
-  HASH_ITER(hh, store->used, used, next)
-  {
-    HASH_DEL(store->used, used);
+  HASH_CLEAR(hh, store->used); /* the table, not what is in it */
+  while ((used = next)) {
+    next = used->hh.next;
     free(used);
   }
 }
@@ -260,7 +260,7 @@ int mw_store_space_delete(const struct mw_store_space *space, struct mw_store_by
 int mw_store_space_get(const struct mw_store_space *space, struct mw_store_bytes key,
                        struct mw_store_value *out, struct mw_error *err)
 {
-  struct whole_key whole;
+  struct whole_key whole = {.len_bytes = 0};
   int rc = make_key(space, key, false, &whole, err);
 
   return rc < 0 ? rc : mw_store_get(space->store, bytes_of(&whole), out, err);
@@ -270,7 +270,7 @@ int mw_store_space_next(const struct mw_store_space *space, struct mw_store_byte
                         struct mw_store_bytes after, struct mw_store_value *key,
                         struct mw_store_value *value, struct mw_error *err)
 {
-  struct whole_key whole_prefix, whole_after = {.len_bytes = 0};
+  struct whole_key whole_prefix = {.len_bytes = 0}, whole_after = {.len_bytes = 0};
   int rc = make_key(space, prefix, true, &whole_prefix, err);
 
   if (rc == 0 && after.len_bytes > 0)

@@ -196,7 +196,7 @@ static int begin(struct mw_store *store, unsigned flags, MDB_txn **txn, struct m
 
 int mw_store_read(struct mw_store *store, mw_store_step *step, void *data, struct mw_error *err)
 {
-  MDB_txn *txn;
+  MDB_txn *txn = NULL;
   int rc = check_caller(store, err);
 
   if (rc < 0 || (rc = begin(store, MDB_RDONLY, &txn, err)) < 0)
@@ -209,7 +209,7 @@ int mw_store_read(struct mw_store *store, mw_store_step *step, void *data, struc
 
 static int write_once(struct mw_store *store, mw_store_step *step, void *data, struct mw_error *err)
 {
-  MDB_txn *txn;
+  MDB_txn *txn = NULL;
   int rc = begin(store, 0, &txn, err);
 
   if (rc < 0)

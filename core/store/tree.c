@@ -158,7 +158,7 @@ static int check_cover(struct mw_tree *tree, const struct page *page)
 {
   struct mw_tree_file *file = tree->file;
   size_t covered_bytes = 0;
-  struct node node;
+  struct node node = {0};
 
   memset(file->covered, 0, file->page_bytes);
   for (unsigned i = 0; i < page->nodes_count; i++) {
@@ -257,7 +257,7 @@ static int check_leaf(struct mw_tree *tree, const struct page *page, struct key 
                       struct key high)
 {
   bool same_too = true;
-  struct node node;
+  struct node node = {0};
   int rc = 0;
 
   tree->counted.leaf_pages++;
@@ -283,7 +283,7 @@ static int check_page(struct mw_tree *tree, uint64_t number, unsigned level, str
 static int read_bounds(struct mw_tree *tree, const struct page *page, unsigned i, struct key *low,
                        struct key *high)
 {
-  struct node node;
+  struct node node = {0};
   int rc = 0;
 
   if (i > 0) {
@@ -311,7 +311,7 @@ static int check_branch(struct mw_tree *tree, const struct page *page, unsigned 
   tree->counted.branch_pages++;
   for (unsigned i = 0; rc == 0 && i < page->nodes_count; i++) {
     struct key child_low = low, child_high = high;
-    struct node node;
+    struct node node = {0};
     rc = read_node(tree, page, i, &node);
     if (rc == 0)
       rc = read_bounds(tree, page, i, &child_low, &child_high);
@@ -331,6 +331,8 @@ static int check_page(struct mw_tree *tree, uint64_t number, unsigned level, str
   int rc = read_page(tree->file, number, level, &data);
 
   page.data = data;
+  if (!data)
+    return rc;
   if (rc == 0)
     rc = check_head(tree, &page, level);
   if (rc == 0)
