@@ -190,7 +190,7 @@ static void print_sum(struct sum *sum)
   }
   fputs("script   ", stdout);
   mw_store_print_escaped(script, 0);
-  printf("  %" PRIu64 " entries  %s of %s\n", sum->entries_count,
+  printf("  entries %" PRIu64 "  %s of %s\n", sum->entries_count,
          mw_cli_bytes((double)sum->used_bytes, unit),
          mw_cli_bytes((double)MW_STORE_SPACE_DEFAULT_BYTES, (char[MW_CLI_UNIT_BYTES]){0}));
 }
@@ -300,10 +300,8 @@ int mw_store_action_check(struct mw_store_work *work)
   if (work->format == MW_CLI_JSON)
     printf("{\"damaged\":%" PRIu64 ",\"entries\":%" PRIu64 "}\n", report.damaged_count,
            report.entries_count);
-  else if (report.damaged_count == 0)
-    printf("all pages and %" PRIu64 " values are sound\n", report.entries_count);
   else
-    printf("%" PRIu64 " of %" PRIu64 " values have changed\n", report.damaged_count,
-           report.entries_count);
+    printf("sound: all pages, and %" PRIu64 " of %" PRIu64 " values\n",
+           report.entries_count - report.damaged_count, report.entries_count);
   return report.damaged_count > 0 ? MW_EXIT_FAILED : MW_EXIT_FINE;
 }

@@ -111,7 +111,7 @@ describe("moonwatch store", function()
     assert.is_true(stats.sizeBytes >= 4096)
     local out = store("stats").out
     assert.matches("^entries  3\nfile     [%d.]+ KiB of 256.0 MiB\n", out)
-    assert.matches("script   b  2 entries  136 B of 8.0 MiB\n", out, 1, true)
+    assert.matches("script   b  entries 2  136 B of 8.0 MiB\n", out, 1, true)
   end)
 
   describe("check", function()
@@ -130,7 +130,7 @@ describe("moonwatch store", function()
     end
 
     it("finds a sound store sound", function()
-      assert.same({ out = "all pages and 2 values are sound\n", err = "", code = 0 }, store("check"))
+      assert.same({ out = "sound: all pages, and 2 of 2 values\n", err = "", code = 0 }, store("check"))
       assert.equal('{"damaged":0,"entries":2}\n', store("check", "--format", "json").out)
     end)
 
@@ -138,7 +138,7 @@ describe("moonwatch store", function()
       rewrite((files.read(path):gsub("what changes", "what changed")))
       local outcome = store("check")
       assert.equal(1, outcome.code)
-      assert.equal("1 of 2 values have changed\n", outcome.out)
+      assert.equal("sound: all pages, and 1 of 2 values\n", outcome.out)
       assert.equal("moonwatch: the value of s under bad has changed on the disk; delete it, or put it again\n",
         outcome.err)
       assert.equal('{"damaged":1,"entries":2}\n', store("check", "--format", "json").out)
