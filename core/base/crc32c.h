@@ -13,4 +13,7 @@
 /** Go on with @p crc (0 at first) over @p len_bytes of @p bytes. */
 uint32_t mw_crc32c(uint32_t crc, const void *bytes, size_t len_bytes);
 
+/** The same without the processor's instruction for it: what other processors than x86 do. */
+uint32_t mw_crc32c_portable(uint32_t crc, const void *bytes, size_t len_bytes);
+
 #endif
