@@ -63,8 +63,8 @@ static int check_status(const char *path, const struct stat *status, struct mw_e
   if (status->st_uid != geteuid() && status->st_uid != 0)
     return mw_error_set(err, EPERM,
                         "%s belongs to user %ju, who could change what is stored; "
-                        "run as that user, or choose a directory of one's own",
-                        path, (uintmax_t)status->st_uid);
+                        "run as that user (sudo -u '#%ju' ...), or choose another directory",
+                        path, (uintmax_t)status->st_uid, (uintmax_t)status->st_uid);
   if (status->st_mode & (S_IWGRP | S_IWOTH))
     return mw_error_set(err, EPERM, "others may write to %s; cure: chmod go-w %s", path, path);
   return 0;
@@ -111,9 +111,11 @@ static int register_files(struct mw_store_files *files, const char *dir, struct 
     return mw_error_set(err, errno, "cannot look at %s: %s", dir, strerror(errno));
   files->device = status.st_dev;
   files->inode = status.st_ino;
+  files->pid = getpid();
   pthread_mutex_lock(&taken_mutex);
   for (const struct mw_store_files *other = taken; other; other = other->next)
-    found = found || (other->device == files->device && other->inode == files->inode);
+    found = found || (other->device == files->device && other->inode == files->inode &&
+                      other->pid == files->pid);
   if (!found) {
     files->registered = true;
     files->next = taken;

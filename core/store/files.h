@@ -16,6 +16,7 @@
 struct mw_store_files {
   int lock_fd; /* of writer.lock; -1: none */
   bool registered;
+  pid_t pid; /* that registered it: a child of fork(2) has no part in it */
   dev_t device;
   ino_t inode;
   struct mw_store_files *next; /* of the list of this process */

@@ -160,9 +160,11 @@ static int prepare_map(struct mw_store *store, uint64_t headroom_bytes, struct m
 static int grow(struct mw_store *store, struct mw_error *err)
 {
   uint64_t max_bytes = whole_pages(store, store->config.max_bytes);
-  int dead;
+  int dead = 0;
 
-  mdb_reader_check(store->env, &dead); /* they keep pages from being used again */
+  /* Who died while it read keeps pages from being used again: there may be room without it. */
+  if (mdb_reader_check(store->env, &dead) == 0 && dead > 0)
+    return 0;
   if (store->map_bytes >= max_bytes)
     return mw_error_set(err, EFBIG,
                         "the store in %s is full: it may grow to %llu bytes; delete what is not "

@@ -194,7 +194,10 @@ static void the_core_may_run_out_of_memory(const struct call *call)
 {
   int descriptors = descriptors_count();
 
-  for (long n = 1, last = n; n <= last; n++) {
+  /* of these the first alone: LuaJIT crashes when memory ends inside of lua_newstate */
+  bool makes_a_state = strcmp(call->module, "script") == 0, reached = true;
+
+  for (long n = 1; reached; n++) {
     struct fixture fixture;
     open_fixture(&fixture);
     prepare(fixture.state.L, call);
@@ -202,7 +205,7 @@ static void the_core_may_run_out_of_memory(const struct call *call)
     failing_allocation = n;
     lua_pcall(fixture.state.L, 0, 0, 0);
     failing_allocation = 0;
-    last = allocations_total;
+    reached = allocations_total >= n && !makes_a_state;
     works(&fixture, call);
     close_fixture(&fixture);
   }

@@ -277,6 +277,57 @@ static void reads_what_another_process_made_larger(void **state)
   finish(&child);
 }
 
+static int never_return(void *data, struct mw_store_bytes key, const struct mw_store_bytes *value,
+                        struct mw_error *err)
+{
+  const int *pipes = data;
+  char byte;
+
+  (void)key, (void)value, (void)err;
+  if (write(pipes[0], "x", 1) != 1 || read(pipes[1], &byte, 1) != 0)
+    _exit(1);
+  return 0;
+}
+
+static void read_for_ever(struct fixture *fixture, int out, int in)
+{
+  int pipes[] = {out, in};
+
+  fixture->store = open_with(fixture, (struct mw_store_config){.read_only = true});
+  if (fixture->store)
+    mw_store_each(fixture->store, text(""), never_return, pipes, NULL);
+}
+
+/* @return how many of @p wanted values could be put in the place of the last one. */
+static unsigned replace_often(struct fixture *fixture, unsigned wanted)
+{
+  static char value[50000];
+  unsigned done = 0;
+
+  while (done < wanted &&
+         mw_store_put(fixture->store, text("k"), (struct mw_store_bytes){value, sizeof value},
+                      &fixture->err) == 0)
+    done++;
+  return done;
+}
+
+static void forgets_who_died_while_it_read(void **state)
+{
+  struct fixture *fixture = *state;
+  char byte;
+
+  close_store(fixture);
+  fixture->store = open_with(fixture, (struct mw_store_config){.max_bytes = 1 << 20});
+  assert_int_equal(replace_often(fixture, 100), 100);
+  struct child child = start(read_for_ever, fixture);
+  assert_int_equal(read(child.from, &byte, 1), 1);
+  assert_true(replace_often(fixture, 100) < 100); /* it reads: no page may be used again */
+  assert_int_equal(fixture->err.code, EFBIG);
+  kill(child.pid, SIGKILL);
+  finish(&child);
+  assert_int_equal(replace_often(fixture, 100), 100);
+}
+
 /* ---- What is no store ---- */
 
 static void says_when_there_is_none_to_read(void **state)
@@ -535,6 +586,7 @@ int main(void)
       TEST(keeps_all_that_was_committed_when_it_is_killed),
       TEST(does_not_survive_fork),
       TEST(reads_what_another_process_made_larger),
+      TEST(forgets_who_died_while_it_read),
       TEST(says_when_there_is_none_to_read),
       TEST(begins_anew_with_an_empty_file),
       TEST(refuses_what_is_no_database),
