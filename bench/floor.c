@@ -112,48 +112,68 @@ double bench_reads_per_run(const struct bench_reads *reads)
 
 /* ---- The process ---- */
 
-/* @return 0, or -errno with the name of the file in @p err. */
-static int open_all(const struct bench_reads *reads, int *fds, struct mw_error *err)
+struct kept_file {
+  int fd; /* -1: it is opened for each reading */
+  const char *path;
+};
+
+static ssize_t read_file(const struct kept_file *file)
 {
   char text[READ_BYTES];
 
+  if (file->fd >= 0)
+    return pread(file->fd, text, sizeof text, 0);
+  int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t rc = read(fd, text, sizeof text);
+  close(fd);
+  return rc;
+}
+
+/* @return 0, or -errno with the name of the file in @p err. */
+static int open_all(const struct bench_reads *reads, enum bench_floor_kind kind,
+                    struct kept_file *files, struct mw_error *err)
+{
   for (const struct bench_path *path = reads->paths; path; path = path->hh.next) {
-    int fd = open(path->text, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || pread(fd, text, sizeof text, 0) < 0)
-      return mw_error_set(err, errno, "the floor keeps %zu files open and cannot read %s: %s",
+    struct kept_file *file = &files[path->number];
+    *file = (struct kept_file){.fd = -1, .path = path->text};
+    bool is_open =
+        kind == BENCH_FLOOR_OPENED || (file->fd = open(path->text, O_RDONLY | O_CLOEXEC)) >= 0;
+    if (!is_open || read_file(file) < 0)
+      return mw_error_set(err, errno, "the floor has %zu files and cannot read %s: %s",
                           reads->paths_count, path->text, strerror(errno));
-    fds[path->number] = fd;
   }
   return 0;
 }
 
-static int64_t read_list(const struct bench_list *list, const int *fds)
+static int64_t read_list(const struct bench_list *list, const struct kept_file *files)
 {
-  char text[READ_BYTES];
   ssize_t failed = 0;
   int64_t start_ns = bench_cpu_ns();
 
   for (size_t i = 0; i < list->count; i++)
-    failed |= pread(fds[list->paths[i]], text, sizeof text, 0);
+    failed |= read_file(&files[list->paths[i]]);
   int64_t took_ns = bench_cpu_ns() - start_ns;
   return failed < 0 ? -1 : took_ns;
 }
 
-__attribute__((noreturn)) static void serve(int socket, const struct bench_reads *reads)
+__attribute__((noreturn)) static void serve(int socket, const struct bench_reads *reads,
+                                            enum bench_floor_kind kind)
 {
-  int *fds = calloc(reads->paths_count, sizeof *fds);
+  struct kept_file *files = calloc(reads->paths_count, sizeof *files);
   struct mw_error err = {.code = 0};
   uint32_t position;
 
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (!fds)
+  if (!files)
     mw_error_set(&err, ENOMEM, "out of memory for the floor");
   else
-    open_all(reads, fds, &err);
+    open_all(reads, kind, files, &err);
   if (send(socket, &err, sizeof err, 0) < 0 || err.code != 0)
     _exit(1);
   while (recv(socket, &position, sizeof position, 0) == (ssize_t)sizeof position) {
-    int64_t took_ns = read_list(&reads->lists[position % reads->period], fds);
+    int64_t took_ns = read_list(&reads->lists[position % reads->period], files);
     if (send(socket, &took_ns, sizeof took_ns, 0) < 0)
       break;
   }
@@ -161,7 +181,7 @@ __attribute__((noreturn)) static void serve(int socket, const struct bench_reads
 }
 
 int bench_floor_start(struct bench_floor *floor, const struct bench_reads *reads,
-                      struct mw_error *err)
+                      enum bench_floor_kind kind, struct mw_error *err)
 {
   int ends[2];
   struct mw_error answer;
@@ -173,7 +193,7 @@ int bench_floor_start(struct bench_floor *floor, const struct bench_reads *reads
   floor->pid = fork();
   if (floor->pid == 0) {
     close(ends[0]);
-    serve(ends[1], reads);
+    serve(ends[1], reads, kind);
   }
   close(ends[1]);
   if (floor->pid < 0)

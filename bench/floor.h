@@ -9,7 +9,8 @@
  * place in the period, is then measured against them.
  *
  * The floor reads the files of a run in their order with pread(2) on descriptors that are all kept
- * open, into one buffer, and looks at nothing. It lives in a process of its own, so that its
+ * open, into one buffer, and looks at nothing. Where there are more files than descriptors another
+ * floor opens, reads and closes each, by its path. It lives in a process of its own, so that its
  * descriptors and its memory are not the agent's.
  * Thread-safety: none.
  */
@@ -52,14 +53,20 @@ int bench_reads_check(const struct bench_reads *reads, struct mw_error *err);
 /** Files in a run, on average. */
 double bench_reads_per_run(const struct bench_reads *reads);
 
+/** How a floor reads a file: on a descriptor that is kept, or by open, read and close. */
+enum bench_floor_kind { BENCH_FLOOR_KEPT, BENCH_FLOOR_OPENED };
+
 struct bench_floor {
   pid_t pid;
   int socket;
 };
 
-/** Open all files, read each once. @return 0, or -errno. Stop it whatever this returned. */
+/**
+ * Read each file once; open all, where they are kept. @return 0, or -errno. Stop it whatever this
+ * returned.
+ */
 int bench_floor_start(struct bench_floor *floor, const struct bench_reads *reads,
-                      struct mw_error *err);
+                      enum bench_floor_kind kind, struct mw_error *err);
 void bench_floor_stop(struct bench_floor *floor);
 
 /** Read the files of run @p position of the period. @p cpu_ns is user and system time. */

@@ -12,6 +12,7 @@
 #define ROUNDS_MIN BENCH_PERIOD_MAX
 #define EVICT_BYTES ((size_t)96 << 20)
 #define DEFAULT_BUDGET_ROUNDS 15
+#define OTHER_DESCRIPTORS 256
 
 /* One check of one size. */
 struct bench {
@@ -46,13 +47,15 @@ static void stay_on_this_cpu(void)
   sched_setaffinity(0, sizeof set, &set);
 }
 
+/* For files alone; some are for other things. */
 static uint32_t descriptors_max(void)
 {
   struct rlimit files;
 
-  return getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < UINT32_MAX / 2
-             ? (uint32_t)files.rlim_cur
-             : UINT32_MAX / 2;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > UINT32_MAX / 2)
+    return UINT32_MAX / 2;
+  return files.rlim_cur > 2 * OTHER_DESCRIPTORS ? (uint32_t)files.rlim_cur - OTHER_DESCRIPTORS
+                                                : OTHER_DESCRIPTORS;
 }
 
 /* The first period of whole runs, the second gathered in C: both have to read the same. */
@@ -173,33 +176,55 @@ static void take_results(struct bench *bench)
 {
   struct bench_check_result *out = bench->out;
 
-  out->files = bench_reads_per_run(&bench->reads) / (double)bench->containers;
   out->kept_files = bench_agent_kept_files(&bench->agent);
   out->floor_us = cost_of(bench, &bench->floor_samples).us;
   for (int i = 0; i < BENCH_WORK_COUNT; i++)
     out->works[i] = cost_of(bench, &bench->works[i]);
 }
 
-/* The same with the budget that the agent takes by itself, when that is not enough for all. */
-static int measure_default_budget(struct bench *bench, struct bench_result *out,
-                                  struct mw_error *err)
+/* Gathering and whole runs beside the floor that is there. */
+static int measure_budget_rounds(struct bench *bench, struct bench_cost *gather,
+                                 struct bench_cost *whole, struct mw_error *err)
 {
-  if (mw_cgroup_kept_files_default() >= bench->out->kept_files)
-    return 0;
-  bench_agent_close(&bench->agent);
-  int rc = open_agent(bench, 0, err);
+  int rc = 0;
+
   bench->works[BENCH_GATHER].count = bench->works[BENCH_WHOLE].count = 0;
+  bench->floor_samples.count = 0;
   for (size_t i = 0; rc == 0 && i < DEFAULT_BUDGET_ROUNDS; i++) {
     rc = measure_work(bench, BENCH_GATHER, &bench->works[BENCH_GATHER], err);
     if (rc == 0)
       rc = measure_work(bench, BENCH_WHOLE, &bench->works[BENCH_WHOLE], err);
   }
+  *gather = cost_of(bench, &bench->works[BENCH_GATHER]);
+  *whole = cost_of(bench, &bench->works[BENCH_WHOLE]);
+  return rc;
+}
+
+static bool can_keep_all(const struct bench *bench)
+{
+  return bench->reads.paths_count <= descriptors_max();
+}
+
+/* The same with the budget that the agent takes by itself, when that is not enough for all. */
+static int measure_default_budget(struct bench *bench, struct bench_result *out,
+                                  struct mw_error *err)
+{
+  if (mw_cgroup_kept_files_default() >= bench->reads.paths_count)
+    return 0;
+  bench_agent_close(&bench->agent);
+  int rc = open_agent(bench, 0, err);
+  if (rc == 0 && can_keep_all(bench))
+    rc = measure_budget_rounds(bench, &out->default_gather, &out->default_whole, err);
+  bench_floor_stop(&bench->floor);
+  if (rc == 0)
+    rc = bench_floor_start(&bench->floor, &bench->reads, BENCH_FLOOR_OPENED, err);
+  if (rc == 0)
+    rc = measure_budget_rounds(bench, &out->opened_gather, &out->opened_whole, err);
   if (rc < 0)
     return rc;
   out->has_default_budget = true;
+  out->opened_floor_us = cost_of(bench, &bench->floor_samples).us;
   out->default_kept_files = bench_agent_kept_files(&bench->agent);
-  out->default_gather = cost_of(bench, &bench->works[BENCH_GATHER]);
-  out->default_whole = cost_of(bench, &bench->works[BENCH_WHOLE]);
   return 0;
 }
 
@@ -238,12 +263,11 @@ static void measure_processes(const struct bench_measure_config *config, struct 
   }
 }
 
-static int measure_bench(struct bench *bench, struct bench_result *out, struct mw_error *err)
+/* With all files kept, by the floor and by the agent. */
+static int measure_kept(struct bench *bench, struct bench_result *out, struct mw_error *err)
 {
-  int rc = record(bench, err);
+  int rc = bench_floor_start(&bench->floor, &bench->reads, BENCH_FLOOR_KEPT, err);
 
-  if (rc == 0)
-    rc = bench_floor_start(&bench->floor, &bench->reads, err);
   if (rc == 0)
     rc = open_agent(bench, descriptors_max(), err);
   if (rc == 0 && bench->agent.ids_count != bench->containers)
@@ -258,7 +282,17 @@ static int measure_bench(struct bench *bench, struct bench_result *out, struct m
     return 0;
   out->unchanged = cost_of(bench, &bench->unchanged);
   out->walk = cost_of(bench, &bench->walk);
-  return measure_default_budget(bench, out, err);
+  return 0;
+}
+
+static int measure_bench(struct bench *bench, struct bench_result *out, struct mw_error *err)
+{
+  int rc = record(bench, err);
+
+  bench->out->files = bench_reads_per_run(&bench->reads) / (double)bench->containers;
+  if (rc == 0 && can_keep_all(bench))
+    rc = measure_kept(bench, out, err);
+  return rc == 0 && is_container_rt(bench) ? measure_default_budget(bench, out, err) : rc;
 }
 
 static int measure_check(const struct bench_measure_config *config, enum bench_check check,

@@ -16,7 +16,7 @@ struct bench_cost {
 
 /** Runs of one check. */
 struct bench_check_result {
-  size_t rounds; /**< 0: not measured */
+  size_t rounds; /**< 0: not measured, since all files are more than a process may keep open */
   size_t kept_files;
   double files; /**< that a run reads for a container, on average */
   double floor_us;
@@ -34,7 +34,9 @@ struct bench_result {
 
   bool has_default_budget; /**< it is smaller than what all files take */
   size_t default_kept_files;
-  struct bench_cost default_gather, default_whole;
+  struct bench_cost default_gather, default_whole; /**< ratio 0: no floor can keep all files */
+  double opened_floor_us;                          /**< open, read and close of the same files */
+  struct bench_cost opened_gather, opened_whole;   /**< the same, measured beside this floor */
 
   struct bench_worker_report worker;
   char worker_error[128];

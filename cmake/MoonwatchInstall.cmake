@@ -14,6 +14,24 @@ file(RELATIVE_PATH lua_to_scripts "/${lua_dir}" "/${scripts_dir}/moonwatch")
 file(CREATE_LINK "${lua_to_scripts}" "${PROJECT_BINARY_DIR}/installed/moonwatch" SYMBOLIC)
 install(FILES "${PROJECT_BINARY_DIR}/installed/moonwatch" DESTINATION "${lua_dir}")
 
+# The configuration changes nothing as it ships, and is its own manual. One that is there stays: it is
+# the operator's. The program looks for it in etc/moonwatch beside its bin folder, then in /etc.
+install(CODE [[
+  set(conf_dir "${CMAKE_INSTALL_PREFIX}/etc/moonwatch")
+  if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(conf_dir "/etc/moonwatch")
+  endif()]])
+install(CODE "set(conf_source \"${PROJECT_SOURCE_DIR}/conf\")")
+install(CODE [[
+  file(GLOB_RECURSE conf_files RELATIVE "${conf_source}" "${conf_source}/*.lua")
+  foreach(conf_file IN LISTS conf_files)
+    cmake_path(GET conf_file PARENT_PATH conf_folder)
+    if(NOT EXISTS "$ENV{DESTDIR}${conf_dir}/${conf_file}")
+      file(INSTALL "${conf_source}/${conf_file}" DESTINATION "${conf_dir}/${conf_folder}")
+    endif()
+  endforeach()]])
+install(DIRECTORY conf DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.lua")
+
 install(DIRECTORY include/moonwatch DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
 file(RELATIVE_PATH pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")

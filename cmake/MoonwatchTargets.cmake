@@ -2,12 +2,14 @@
 
 option(MW_WERROR "Warnings are errors" OFF)
 option(MW_FUZZ "Build the fuzzers (needs clang)" OFF)
+option(MW_CHECK_THREADS "Abort when a thread uses a Lua state that is another's" OFF)
 option(MW_TESTS "Build the tests (needs cmocka, luajit and busted)" OFF)
 set(MW_SANITIZE "" CACHE STRING "Checkers to build with: address,undefined or thread")
 
 add_library(mw_options INTERFACE)
 target_compile_features(mw_options INTERFACE c_std_11)
-target_compile_definitions(mw_options INTERFACE _GNU_SOURCE)
+target_compile_definitions(mw_options INTERFACE _GNU_SOURCE
+                                                $<$<BOOL:${MW_CHECK_THREADS}>:MW_CHECK_THREADS>)
 target_include_directories(mw_options INTERFACE "${PROJECT_SOURCE_DIR}/include"
                                                 "${PROJECT_SOURCE_DIR}/core")
 target_compile_options(mw_options INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes

@@ -17,6 +17,7 @@
 #include "bindings/lua_json.h"
 #include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 #define API_VERSION 1
@@ -64,7 +65,10 @@ static void emit(lua_State *L, int index, const char *kind)
   struct mw_error err;
 
   mw_buf_clear(&task->body);
-  if (mw_lua_json_encode(L, index, &task->body, &err) < 0)
+  int rc = mw_lua_json_encode(L, index, &task->body, &err);
+  if (rc == -ETIME)
+    mw_script_stop(L);
+  if (rc < 0)
     luaL_error(L, "cannot emit a message of kind %s: %s", kind, err.text);
   struct mw_message message = {
       .task = task->name,
@@ -119,10 +123,10 @@ static void push_tags(lua_State *L, int index, int arg)
   const char *tags[TAGS_MAX];
   size_t count = lua_istable(L, index) ? lua_objlen(L, index) : 0;
 
+  luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags"); /* first: it is quick */
   luaL_argcheck(L,
                 lua_isnil(L, index) || (lua_istable(L, index) && mw_lua_is_list(L, index, count)),
                 arg, "tags are not a list");
-  luaL_argcheck(L, count <= TAGS_MAX, arg, "more than 256 tags");
   if (count == 0) {
     lua_pushnil(L);
     return;
@@ -166,11 +170,15 @@ static int context_metric(lua_State *L)
 /* context:event{title=..., text=..., severity=..., tags=...} */
 static int context_event(lua_State *L)
 {
+  const volatile sig_atomic_t *stop = mw_script_stop_flag(L);
+
   check_self(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_newtable(L);
   for (lua_pushnil(L); lua_next(L, 2);) {
+    if (*stop)
+      return mw_script_stop(L);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, 3);
@@ -199,7 +207,7 @@ static void add_method(lua_State *L, struct mw_task *task, const char *name, lua
 {
   lua_pushlightuserdata(L, task);
   lua_pushstring(L, name);
-  lua_pushcclosure(L, function, 2);
+  mw_push_binding(L, "context", name, function, 2);
   lua_setfield(L, -2, name);
 }
 
@@ -259,6 +267,7 @@ static int check_api(lua_State *L, struct mw_task *task)
  * unnoticed, since both fields may be left out. */
 static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
 {
+  const volatile sig_atomic_t *stop = mw_script_stop_flag(L);
   char what[160] = "";
 
   lua_pushstring(L, field);
@@ -267,10 +276,13 @@ static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
   lua_pop(L, 1);
   if (is_there)
     return 1;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (*stop) /* there may be very many fields */
+      return mw_script_stop(L);
     if (lua_type(L, -2) == LUA_TSTRING && mw_edit_distance(lua_tostring(L, -2), field, 2) <= 2)
       snprintf(what, sizeof what, "its table has a field \"%.64s\"; did you mean \"%s\"?",
                lua_tostring(L, -2), field);
+  }
   return *what ? fail(task, EBADMSG, what) : 1;
 }
 
@@ -304,9 +316,11 @@ static int check_priority(lua_State *L, struct mw_task *task)
   if (!fine || !(priority >= 0 && priority <= MW_INVENTORY_PRIORITY_MAX) ||
       priority != floor(priority))
     return fail(task, EBADMSG, "priority is not a whole number from 0 to 1000");
-  config.priority = (int)priority;
+  config.priority = task->config.priority ? *task->config.priority : (int)priority;
   if (config.stale_max_ns < missed_ns)
     config.stale_max_ns = missed_ns;
+  if (task->config.stale_s > 0)
+    config.stale_max_ns = (int64_t)(task->config.stale_s * 1e9);
   task->rc = mw_inventory_configure(mw_context_inventory(task->config.context), task->name, &config,
                                     task->err);
   return task->rc == 0;
@@ -389,7 +403,10 @@ static int take_list(lua_State *L, struct mw_task *task)
   if (!lua_istable(L, 2))
     return fail(task, EBADMSG, "list returned neither a list of containers nor \"unchanged\"");
   task->list_refused = true;
-  if (mw_lua_inventory_replace(L, 2, inventory, task->name, task->err) < 0)
+  int rc = mw_lua_inventory_replace(L, 2, inventory, task->name, task->err);
+  if (rc == -ETIME)
+    return mw_script_stop(L);
+  if (rc < 0)
     return refuse_list(task, "list returned a list that is not one of containers");
   task->list_refused = false;
   return 0;
@@ -489,6 +506,20 @@ static int not_found(const struct mw_task *task, struct mw_error *err)
                       task->config.name, task->config.script_dirs[0], kind_of(task)->folder);
 }
 
+static void tell_file(const struct mw_task *task, const char *path)
+{
+  if (task->config.on_file)
+    task->config.on_file(task->config.on_file_data, path);
+}
+
+static void tell_files(const struct mw_task *task)
+{
+  const char *path;
+
+  for (size_t i = 0; task->script && (path = mw_script_file(task->script, i)); i++)
+    tell_file(task, path);
+}
+
 static int find_file(struct mw_task *task, struct mw_error *err)
 {
   if (is_path(task->config.name)) {
@@ -503,6 +534,7 @@ static int find_file(struct mw_task *task, struct mw_error *err)
       task->path = NULL;
     if (!task->name || !task->path)
       return mw_error_set(err, ENOMEM, "out of memory");
+    tell_file(task, task->path);
     if (access(task->path, F_OK) == 0)
       return 0;
     if (errno != ENOENT && errno != ENOTDIR)
@@ -528,6 +560,7 @@ static int load(struct mw_task *task, struct mw_error *err)
       .memory_max_bytes = task->config.memory_max_bytes,
       .modules = mw_lua_sandbox_modules,
       .module_dirs = task->config.script_dirs,
+      .trusted_only = task->config.trusted_only,
       .prepare = prepare,
       .prepare_data = task,
   };
@@ -535,6 +568,7 @@ static int load(struct mw_task *task, struct mw_error *err)
   task->script = mw_script_new(&config, err);
   if (!task->script)
     return -err->code;
+  mw_script_limit_cpu(task->script, task->config.cpu_ms);
   int rc = mw_script_load_file(task->script, task->path, task->config.timeout_ms, err);
   if (rc == -EINVAL) /* of the text; to the caller of mw_task_open it would mean its options */
     err->code = EBADMSG;
@@ -555,10 +589,13 @@ struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_erro
   if (task->config.timeout_ms <= 0)
     task->config.timeout_ms = MW_TASK_TIMEOUT_DEFAULT_MS;
   mw_buf_init(&task->body, MESSAGE_MAX_BYTES);
-  if (find_file(task, err) < 0 || load(task, err) < 0 || step(task, start, err) < 0) {
+  bool failed = find_file(task, err) < 0 || load(task, err) < 0 || step(task, start, err) < 0;
+  tell_files(task);
+  if (failed) {
     mw_task_close(task);
     return NULL;
   }
+  task->config.priority = NULL;
   task->config.options = NULL;
   task->config.options_count = 0;
   return task;
@@ -578,6 +615,21 @@ void mw_task_close(struct mw_task *task)
 double mw_task_interval_s(const struct mw_task *task)
 {
   return task->interval_s;
+}
+
+enum mw_stop mw_task_stopped_by(const struct mw_task *task)
+{
+  return mw_script_stopped_by(task->script);
+}
+
+const char *mw_task_file(const struct mw_task *task, size_t index)
+{
+  return mw_script_file(task->script, index);
+}
+
+size_t mw_task_memory_bytes(const struct mw_task *task)
+{
+  return mw_script_memory_bytes(task->script);
 }
 
 size_t mw_task_memory_peak_bytes(const struct mw_task *task)

@@ -17,6 +17,7 @@
 #include "agent/options.h"
 #include "bindings/context.h"
 #include "moonwatch/error.h"
+#include "script/deadline.h"
 
 struct mw_task;
 
@@ -35,8 +36,17 @@ struct mw_task_config {
   const struct mw_option *options; /**< only read by mw_task_open */
   size_t options_count;
   double interval_s;       /**< how often it will be run; 0: as the script wants */
+  bool trusted_only;       /**< files of scripts that others can write are refused */
   size_t memory_max_bytes; /**< 0: the default of core/script */
   int64_t timeout_ms;      /**< for loading and for each run; 0: MW_TASK_TIMEOUT_DEFAULT_MS */
+  int64_t cpu_ms;          /**< CPU time of each of these; 0: no limit */
+
+  const int *priority; /**< of a source; NULL: as the script wants; only read by mw_task_open */
+  double stale_s;      /**< of a source; 0: as its interval wants */
+
+  /** Told by mw_task_open, also when it fails: each file that was read or looked for. */
+  void (*on_file)(void *data, const char *path);
+  void *on_file_data;
 
   mw_message_emit *emit; /**< of a check; NULL: messages are dropped */
   void *emit_data;
@@ -59,7 +69,14 @@ void mw_task_close(struct mw_task *task); /**< accepts NULL */
 /** How often it is run: as configured, else interval_s of its table, else every 10 s. */
 double mw_task_interval_s(const struct mw_task *task);
 
-/** Memory of the script's state in bytes: the most since it was made. */
+/** What has stopped the last run, which then has failed with -ETIME. */
+enum mw_stop mw_task_stopped_by(const struct mw_task *task);
+
+/** See mw_script_file. */
+const char *mw_task_file(const struct mw_task *task, size_t index);
+
+/** Memory of the script's state in bytes: now, and the most since it was made. */
+size_t mw_task_memory_bytes(const struct mw_task *task);
 size_t mw_task_memory_peak_bytes(const struct mw_task *task);
 
 /**

@@ -10,8 +10,6 @@
 
 #include "base/text.h"
 
-#define ENTRY_MAX_BYTES 16384
-
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 /* The one sink of the process; the mutex guards it and keeps entries whole. */
@@ -27,6 +25,13 @@ void mw_log_configure(const struct mw_log_config *config)
 {
   pthread_mutex_lock(&sink_mutex);
   sink = *config;
+  pthread_mutex_unlock(&sink_mutex);
+}
+
+void mw_log_set_level(enum mw_log_level level)
+{
+  pthread_mutex_lock(&sink_mutex);
+  sink.level = level;
   pthread_mutex_unlock(&sink_mutex);
 }
 
@@ -82,7 +87,7 @@ static void write_entry(enum mw_log_level level, const char *component, const ch
 {
   MW_AUTO_BUF entry;
 
-  mw_buf_init(&entry, ENTRY_MAX_BYTES * 8UL);
+  mw_buf_init(&entry, MW_LOG_ENTRY_MAX_BYTES * 8UL);
   build_entry(&entry, level, component, message);
   for (size_t done = 0; done < entry.len_bytes;) {
     ssize_t wrote = write(sink.fd, entry.data + done, entry.len_bytes - done);
@@ -107,7 +112,7 @@ static void flatten(char *message)
 
 void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...)
 {
-  char message[ENTRY_MAX_BYTES];
+  char message[MW_LOG_ENTRY_MAX_BYTES];
   va_list args;
 
   if (!mw_log_enabled(level))
@@ -124,7 +129,7 @@ void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...
 void mw_log_limited(struct mw_log_limit *limit, enum mw_log_level level, const char *component,
                     const char *fmt, ...)
 {
-  char message[ENTRY_MAX_BYTES];
+  char message[MW_LOG_ENTRY_MAX_BYTES];
   va_list args;
 
   pthread_mutex_lock(&sink_mutex);

@@ -28,11 +28,17 @@ struct mw_log_config {
 /** Until this is called: text, warnings and errors, standard error. */
 void mw_log_configure(const struct mw_log_config *config);
 
+/** Of what mw_log_configure was told, change the level alone. */
+void mw_log_set_level(enum mw_log_level level);
+
 bool mw_log_enabled(enum mw_log_level level);
 
 /** @p component is the part that speaks: "cgroup", or the name of a script. */
 void mw_log(enum mw_log_level level, const char *component, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** Longer texts are cut. */
+#define MW_LOG_ENTRY_MAX_BYTES 16384
 
 /** Keeps one kind of entry from flooding: zero it, keep it beside what it is about. */
 struct mw_log_limit {

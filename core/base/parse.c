@@ -75,18 +75,23 @@ bool mw_slice_next_line(struct mw_slice *rest, struct mw_slice *line)
   return true;
 }
 
+static bool is_blank(char byte)
+{
+  return byte == ' ' || byte == '\t';
+}
+
 bool mw_slice_next_word(struct mw_slice *rest, struct mw_slice *word)
 {
-  while (rest->len_bytes > 0 && (*rest->data == ' ' || *rest->data == '\t')) {
-    rest->data++;
-    rest->len_bytes--;
-  }
-  *word = (struct mw_slice){rest->data, 0};
-  while (rest->len_bytes > 0 && *rest->data != ' ' && *rest->data != '\t') {
-    rest->data++;
-    rest->len_bytes--;
-    word->len_bytes++;
-  }
+  const char *at = rest->data;
+  size_t left_bytes = rest->len_bytes;
+
+  for (; left_bytes > 0 && is_blank(*at); left_bytes--)
+    at++;
+  *word = (struct mw_slice){at, left_bytes};
+  for (; left_bytes > 0 && !is_blank(*at); left_bytes--)
+    at++;
+  word->len_bytes -= left_bytes;
+  *rest = (struct mw_slice){at, left_bytes};
   return word->len_bytes > 0;
 }
 

@@ -5,10 +5,13 @@
 
 #include "bindings/context.h"
 #include "bindings/lua_util.h"
+#include "kubelet/settings.h"
 
 struct context_box {
   struct mw_context *context;
   bool owned;
+  struct mw_http *http;         /* NULL until something is asked */
+  struct mw_http_access access; /* of moonwatch.open; its texts are in the box's environment */
 };
 
 /* ---- The context of a state ---- */
@@ -17,8 +20,10 @@ static int context_gc(lua_State *L)
 {
   struct context_box *box = lua_touserdata(L, 1);
 
+  mw_http_free(box->http);
   if (box->owned)
     mw_context_free(box->context);
+  box->http = NULL;
   box->context = NULL;
   return 0;
 }
@@ -59,14 +64,31 @@ static void push_own_context(lua_State *L)
   keep_box(L);
 }
 
-struct mw_context *mw_lua_context(lua_State *L)
+static struct context_box *own_box(lua_State *L)
 {
   struct context_box *box = lua_touserdata(L, lua_upvalueindex(1));
 
   if (!box || !box->context)
     luaL_error(L, "the host of this module is closed");
+  return box;
+}
+
+struct mw_context *mw_lua_context(lua_State *L)
+{
   /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): luaL_error does not return */
-  return box->context;
+  return own_box(L)->context;
+}
+
+struct mw_http *mw_lua_http(lua_State *L, struct mw_error *err)
+{
+  struct context_box *box = own_box(L);
+
+  if (!box->http) {
+    struct mw_http_config config = {.recorded_dir =
+                                        mw_context_http_access(box->context)->recorded_dir};
+    box->http = mw_http_new(&config, err);
+  }
+  return box->http;
 }
 
 /* ---- Modules ---- */
@@ -78,96 +100,117 @@ static const struct host_module {
 } host_modules[] = {
     {"cgroup", mw_lua_cgroup_functions, NULL},
     {"host", mw_lua_host_functions, NULL},
+    {"http", mw_lua_http_functions, NULL},
     {"inventory", mw_lua_inventory_functions, mw_lua_inventory_owner_functions},
+    {"kubelet", mw_lua_kubelet_functions, NULL},
     {"stats", mw_lua_stats_functions, NULL},
     {"store", mw_lua_store_functions, NULL},
 };
 
 /* With the context below the table on top of the stack: add functions that have it as upvalue. */
-static void add_functions(lua_State *L, const luaL_Reg *functions)
+static void add_functions(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   for (; functions && functions->name; functions++) {
     lua_pushvalue(L, -2);
-    lua_pushcclosure(L, functions->func, 1);
+    mw_push_binding(L, module, functions->name, functions->func, 1);
     lua_setfield(L, -2, functions->name);
   }
 }
 
 /* Replace the context on top of the stack by a module. */
-static int push_host_module(lua_State *L, const luaL_Reg *functions,
+static int push_host_module(lua_State *L, const char *module, const luaL_Reg *functions,
                             const luaL_Reg *owner_functions)
 {
   lua_newtable(L);
-  add_functions(L, functions);
-  add_functions(L, owner_functions);
+  add_functions(L, module, functions);
+  add_functions(L, module, owner_functions);
   lua_remove(L, -2);
   return 1;
 }
 
-static int open_host_module(lua_State *L, const luaL_Reg *functions)
+static int open_host_module(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   push_own_context(L);
-  return push_host_module(L, functions, NULL);
+  return push_host_module(L, module, functions, NULL);
 }
 
-static int open_module(lua_State *L, const luaL_Reg *functions)
+void mw_lua_add_functions(lua_State *L, const char *module, const luaL_Reg *functions)
+{
+  for (; functions->name; functions++) {
+    mw_push_binding(L, module, functions->name, functions->func, 0);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+static int open_module(lua_State *L, const char *module, const luaL_Reg *functions)
 {
   lua_newtable(L);
-  luaL_register(L, NULL, functions);
+  mw_lua_add_functions(L, module, functions);
   return 1;
 }
 
 int luaopen_moonwatch_cgroup(lua_State *L)
 {
-  return open_host_module(L, mw_lua_cgroup_functions);
+  return open_host_module(L, "cgroup", mw_lua_cgroup_functions);
 }
 
 int luaopen_moonwatch_host(lua_State *L)
 {
-  return open_host_module(L, mw_lua_host_functions);
+  return open_host_module(L, "host", mw_lua_host_functions);
+}
+
+int luaopen_moonwatch_http(lua_State *L)
+{
+  return open_host_module(L, "http", mw_lua_http_functions);
 }
 
 int luaopen_moonwatch_inventory(lua_State *L)
 {
   push_own_context(L);
-  return push_host_module(L, mw_lua_inventory_functions, mw_lua_inventory_owner_functions);
+  return push_host_module(L, "inventory", mw_lua_inventory_functions,
+                          mw_lua_inventory_owner_functions);
 }
 
 static int open_sandbox_inventory(lua_State *L)
 {
-  return open_host_module(L, mw_lua_inventory_functions);
+  return open_host_module(L, "inventory", mw_lua_inventory_functions);
+}
+
+int luaopen_moonwatch_kubelet(lua_State *L)
+{
+  return open_host_module(L, "kubelet", mw_lua_kubelet_functions);
 }
 
 int luaopen_moonwatch_stats(lua_State *L)
 {
-  return open_host_module(L, mw_lua_stats_functions);
+  return open_host_module(L, "stats", mw_lua_stats_functions);
 }
 
 int luaopen_moonwatch_store(lua_State *L)
 {
-  return open_host_module(L, mw_lua_store_functions);
+  return open_host_module(L, "store", mw_lua_store_functions);
 }
 
 int luaopen_moonwatch_json(lua_State *L)
 {
-  open_module(L, mw_lua_json_functions);
+  open_module(L, "json", mw_lua_json_functions);
   mw_lua_json_extend(L);
   return 1;
 }
 
 int luaopen_moonwatch_log(lua_State *L)
 {
-  return open_module(L, mw_lua_log_functions);
+  return open_module(L, "log", mw_lua_log_functions);
 }
 
 int luaopen_moonwatch_regex(lua_State *L)
 {
-  return open_module(L, mw_lua_regex_functions);
+  return open_module(L, "regex", mw_lua_regex_functions);
 }
 
 int luaopen_moonwatch_script(lua_State *L)
 {
-  return open_module(L, mw_lua_script_functions);
+  return open_module(L, "script", mw_lua_script_functions);
 }
 
 /* A line each. */
@@ -175,8 +218,10 @@ int luaopen_moonwatch_script(lua_State *L)
 const struct mw_script_module mw_lua_sandbox_modules[] = {
     {"moonwatch.cgroup", luaopen_moonwatch_cgroup},
     {"moonwatch.host", luaopen_moonwatch_host},
+    {"moonwatch.http", luaopen_moonwatch_http},
     {"moonwatch.inventory", open_sandbox_inventory},
     {"moonwatch.json", luaopen_moonwatch_json},
+    {"moonwatch.kubelet", luaopen_moonwatch_kubelet},
     {"moonwatch.log", luaopen_moonwatch_log},
     {"moonwatch.regex", luaopen_moonwatch_regex},
     {"moonwatch.stats", luaopen_moonwatch_stats},
@@ -188,14 +233,53 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
 /* ---- moonwatch.open ---- */
 
 /* A misspelt root would show this host instead. */
-static void check_roots(lua_State *L)
+static void check_keys(lua_State *L)
 {
+  static const char *const keys[] = {"host_root",    "proc_root", "credentials", "unix_sockets",
+                                     "http_answers", "kubelet",   "state_dir"};
+
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a list";
-    if (strcmp(key, "host_root") != 0 && strcmp(key, "proc_root") != 0 &&
-        strcmp(key, "state_dir") != 0)
+    bool known = false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+      known = known || strcmp(key, keys[i]) == 0;
+    if (!known)
       luaL_argerror(L, 1,
-                    lua_pushfstring(L, "it has host_root, proc_root and state_dir, not %s", key));
+                    lua_pushfstring(L,
+                                    "it has host_root, proc_root, credentials, unix_sockets, "
+                                    "http_answers, kubelet and state_dir, not %s",
+                                    key));
+  }
+}
+
+/* The settings in field kubelet of the table at 1. Texts stay on the stack, borrowed. */
+static void check_kubelet(lua_State *L, struct mw_kubelet_config *config)
+{
+  struct mw_error err;
+
+  lua_pushliteral(L, "kubelet");
+  lua_rawget(L, 1);
+  int settings = lua_gettop(L);
+  if (lua_isnil(L, settings))
+    return;
+  luaL_argcheck(L, lua_istable(L, settings), 1, "kubelet is not a table");
+  luaL_checkstack(L, 64, "settings of the kubelet");
+  for (lua_pushnil(L); lua_next(L, settings);) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      luaL_argerror(L, 1, "kubelet has a setting without a name");
+    if (lua_isboolean(L, -1))
+      lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
+    else
+      lua_pushvalue(L, -1);
+    const char *text = lua_tostring(L, -1);
+    if (!text)
+      luaL_argerror(
+          L, 1,
+          lua_pushfstring(L, "kubelet.%s is a %s", lua_tostring(L, -3), luaL_typename(L, -1)));
+    if (mw_kubelet_set(config, lua_tostring(L, -3), text, &err) < 0)
+      luaL_argerror(L, 1, lua_pushfstring(L, "%s", err.text));
+    lua_insert(L, settings + 1); /* below the key: it stays there */
+    lua_pop(L, 1);
   }
 }
 
@@ -204,14 +288,19 @@ static int moonwatch_open(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  check_roots(L);
+  check_keys(L);
+  struct mw_kubelet_config kubelet = {0};
   struct mw_context_config config = {.host_root = mw_lua_text_field(L, 1, "host_root"),
                                      .proc_root = mw_lua_text_field(L, 1, "proc_root"),
-                                     .state_dir = mw_lua_text_field(L, 1, "state_dir")};
+                                     .state_dir = mw_lua_text_field(L, 1, "state_dir"),
+                                     .kubelet = &kubelet};
+  check_kubelet(L, &kubelet);
   struct context_box *box = push_box(L);
   int box_index = lua_gettop(L);
   struct mw_error err;
 
+  mw_lua_read_http_access(L, 1, box_index, &box->access);
+  config.http = &box->access;
   box->context = mw_context_new(&config, &err);
   box->owned = true;
   if (!box->context)
@@ -219,7 +308,8 @@ static int moonwatch_open(lua_State *L)
   lua_newtable(L);
   for (size_t i = 0; i < sizeof host_modules / sizeof host_modules[0]; i++) {
     lua_pushvalue(L, box_index);
-    push_host_module(L, host_modules[i].functions, host_modules[i].owner_functions);
+    push_host_module(L, host_modules[i].name, host_modules[i].functions,
+                     host_modules[i].owner_functions);
     lua_setfield(L, -2, host_modules[i].name);
   }
   return 1;
@@ -228,5 +318,5 @@ static int moonwatch_open(lua_State *L)
 int luaopen_moonwatch(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"open", moonwatch_open}, {NULL, NULL}};
-  return open_module(L, functions);
+  return open_module(L, "moonwatch", functions);
 }

@@ -10,13 +10,16 @@
 #include <lua.h>
 
 #include "moonwatch/export.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 /* Functions of the modules; those in the first group find their context by mw_lua_context(). */
 extern const luaL_Reg mw_lua_cgroup_functions[];
 extern const luaL_Reg mw_lua_host_functions[];
+extern const luaL_Reg mw_lua_http_functions[];
 extern const luaL_Reg mw_lua_inventory_functions[];
 extern const luaL_Reg mw_lua_inventory_owner_functions[]; /* plain luajit has these, too */
+extern const luaL_Reg mw_lua_kubelet_functions[];
 extern const luaL_Reg mw_lua_stats_functions[];
 extern const luaL_Reg mw_lua_store_functions[];
 
@@ -24,6 +27,9 @@ extern const luaL_Reg mw_lua_json_functions[];
 extern const luaL_Reg mw_lua_log_functions[];
 extern const luaL_Reg mw_lua_regex_functions[];
 extern const luaL_Reg mw_lua_script_functions[];
+
+/** Add @p functions, as those of @p module, to the table on top. May raise. */
+void mw_lua_add_functions(lua_State *L, const char *module, const luaL_Reg *functions);
 
 /** Called with the module's table on top, to add what is no function (json.null). */
 void mw_lua_json_extend(lua_State *L);
@@ -36,8 +42,10 @@ extern const struct mw_script_module mw_lua_sandbox_modules[];
 MW_API int luaopen_moonwatch(lua_State *L);
 MW_API int luaopen_moonwatch_cgroup(lua_State *L);
 MW_API int luaopen_moonwatch_host(lua_State *L);
+MW_API int luaopen_moonwatch_http(lua_State *L);
 MW_API int luaopen_moonwatch_inventory(lua_State *L);
 MW_API int luaopen_moonwatch_json(lua_State *L);
+MW_API int luaopen_moonwatch_kubelet(lua_State *L);
 MW_API int luaopen_moonwatch_log(lua_State *L);
 MW_API int luaopen_moonwatch_regex(lua_State *L);
 MW_API int luaopen_moonwatch_script(lua_State *L);

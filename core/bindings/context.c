@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bindings/kubelet_numbers.h"
 
 struct mw_context {
   char *host_root, *proc_root, *state_dir;
   struct mw_context_config config;
   struct mw_host *host;
   struct mw_inventory *inventory;
+  struct mw_kubelet_access *kubelet;
   atomic_bool inventory_wanted;
 
   pthread_mutex_t mutex; /* guards what is opened late */
@@ -22,6 +24,7 @@ struct mw_context {
   struct mw_proc *proc;
   struct mw_stats *stats;
   struct mw_stats_cgroup_source *stats_source;
+  struct mw_kubelet_numbers *kubelet_numbers;
   struct mw_store *store;
 
   pthread_mutex_t problems_mutex;
@@ -32,6 +35,21 @@ struct mw_context {
 static char *copy_text(const char *text)
 {
   return text ? strdup(text) : NULL;
+}
+
+static struct mw_kubelet_access *open_kubelet(const struct mw_context *context,
+                                              const struct mw_context_config *config,
+                                              struct mw_error *err)
+{
+  struct mw_kubelet_config kubelet = {0};
+
+  if (config->kubelet)
+    kubelet = *config->kubelet;
+  if (!kubelet.recorded_dir && config->http)
+    kubelet.recorded_dir = config->http->recorded_dir;
+  if (!kubelet.clock)
+    kubelet.clock = config->clock;
+  return mw_kubelet_access_new(&kubelet, context->host_root, err);
 }
 
 struct mw_context *mw_context_new(const struct mw_context_config *config, struct mw_error *err)
@@ -47,6 +65,7 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
   context->config = *config;
   /* the caller's; copies follow */
   context->config.host_root = context->config.proc_root = context->config.state_dir = NULL;
+  context->config.kubelet = NULL;
   context->host_root = copy_text(config->host_root ? config->host_root : "/");
   context->proc_root = copy_text(config->proc_root);
   context->state_dir = copy_text(config->state_dir);
@@ -63,6 +82,9 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
   context->inventory = mw_inventory_new(config->clock, err);
   if (!context->inventory)
     goto fail;
+  context->kubelet = open_kubelet(context, config, err);
+  if (!context->kubelet)
+    goto fail;
   return context;
 
 fail:
@@ -77,8 +99,10 @@ void mw_context_free(struct mw_context *context)
   mw_store_free(context->store);
   mw_stats_free(context->stats);
   mw_stats_cgroup_source_free(context->stats_source);
+  mw_kubelet_numbers_free(context->kubelet_numbers);
   mw_proc_close(context->proc);
   mw_cgroups_close(context->cgroups);
+  mw_kubelet_access_free(context->kubelet);
   mw_inventory_free(context->inventory);
   mw_host_free(context->host);
   mw_problems_deinit(&context->problems);
@@ -103,6 +127,18 @@ const char *mw_context_host_root(struct mw_context *context)
 struct mw_host *mw_context_host(struct mw_context *context)
 {
   return context->host;
+}
+
+const struct mw_http_access *mw_context_http_access(struct mw_context *context)
+{
+  static const struct mw_http_access nothing;
+
+  return context->config.http ? context->config.http : &nothing;
+}
+
+struct mw_kubelet_access *mw_context_kubelet(struct mw_context *context)
+{
+  return context->kubelet;
 }
 
 struct mw_inventory *mw_context_inventory(struct mw_context *context)
@@ -233,15 +269,48 @@ static struct mw_stats_cgroup_source *open_stats_source(struct mw_context *conte
   return context->stats_source;
 }
 
+static int add_cgroup_numbers(struct mw_context *context, struct mw_stats *stats,
+                              struct mw_error *err)
+{
+  struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
+
+  return mw_stats_add_collector(stats, &collector, err);
+}
+
+/* Recorded answers come at once, and the same run is to give the same. */
+static int add_kubelet_numbers(struct mw_context *context, struct mw_stats *stats,
+                               struct mw_error *err)
+{
+  const struct mw_kubelet_numbers_config config = {
+      .access = context->kubelet,
+      .inventory = context->inventory,
+      .clock = context->config.clock,
+      .without_thread =
+          !context->config.may_start_threads || mw_kubelet_access_is_recorded(context->kubelet)};
+
+  if (!mw_kubelet_access_is_configured(context->kubelet))
+    return 0;
+  if (!context->kubelet_numbers)
+    context->kubelet_numbers = mw_kubelet_numbers_new(&config, err);
+  if (!context->kubelet_numbers)
+    return -ENOMEM;
+  struct mw_stats_collector collector = mw_kubelet_numbers_collector(context->kubelet_numbers);
+  return mw_stats_add_collector(stats, &collector, err);
+}
+
+/* Where no cgroup can be seen the kubelet may have numbers all the same. */
 static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *err)
 {
   struct mw_stats_config config = {.clock = context->config.clock};
 
-  if (context->stats || !open_stats_source(context, err))
+  if (context->stats)
     return context->stats;
-  struct mw_stats_collector collector = mw_stats_cgroup_collector(context->stats_source);
+  bool has_cgroups = open_stats_source(context, err) != NULL;
+  if (!has_cgroups && !mw_kubelet_access_is_configured(context->kubelet))
+    return NULL;
   struct mw_stats *stats = mw_stats_new(&config, err);
-  if (stats && mw_stats_add_collector(stats, &collector, err) < 0) {
+  if (stats && ((has_cgroups && add_cgroup_numbers(context, stats, err) < 0) ||
+                add_kubelet_numbers(context, stats, err) < 0)) {
     mw_stats_free(stats);
     return NULL;
   }

@@ -14,10 +14,13 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "bindings/http_access.h"
+#include "bindings/kubelet_access.h"
 #include "inventory/inventory.h"
 #include "moonwatch/cgroup.h"
 #include "moonwatch/clock.h"
 #include "moonwatch/host.h"
+#include "moonwatch/http.h"
 #include "moonwatch/proc.h"
 #include "moonwatch/stats.h"
 #include "moonwatch/store.h"
@@ -33,6 +36,9 @@ struct mw_context_config {
   const char *state_dir; /**< its "store" is what scripts keep; NULL: nothing is kept; copied */
   const struct mw_clock *clock;                  /**< NULL: the system's */
   uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
+  const struct mw_http_access *http;             /**< NULL: nothing has a name; borrowed */
+  const struct mw_kubelet_config *kubelet;       /**< NULL: nothing is configured; copied */
+  bool may_start_threads;                        /**< for numbers of a kubelet */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_cgroups_config */
   void *on_read_data;
 };
@@ -44,6 +50,7 @@ void mw_context_free(struct mw_context *context); /**< accepts NULL; no state ma
 const struct mw_clock *mw_context_clock(struct mw_context *context);
 const char *mw_context_host_root(struct mw_context *context);
 struct mw_host *mw_context_host(struct mw_context *context);
+struct mw_kubelet_access *mw_context_kubelet(struct mw_context *context);
 struct mw_inventory *mw_context_inventory(struct mw_context *context);
 
 /** To tell a check that has no container to look at from one that looks at something else. */
@@ -57,6 +64,9 @@ struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *e
 
 /** Likewise; -ENOENT: there is no state directory. A store that is damaged is set aside. */
 struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *err);
+
+/** What scripts may name when they ask over HTTP; never NULL. */
+const struct mw_http_access *mw_context_http_access(struct mw_context *context);
 
 /** Once in each pass, when the sources have spoken: let go of what is too old, and of what belongs
  *  to containers that are gone. */
@@ -82,5 +92,10 @@ void mw_lua_set_context(lua_State *L, struct mw_context *context);
 
 /** The context of the binding's function that runs: its first upvalue. Raises when it is closed. */
 struct mw_context *mw_lua_context(lua_State *L);
+
+/** The HTTP client of this state and context, made at the first call, likewise from the first
+ *  upvalue. It is freed with the state. @return NULL with @p err filled; raises when it is closed.
+ */
+struct mw_http *mw_lua_http(lua_State *L, struct mw_error *err);
 
 #endif

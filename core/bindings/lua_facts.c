@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "bindings/lua_util.h"
+#include "script/script.h"
 
 /* ---- To Lua ---- */
 
@@ -148,8 +149,11 @@ void mw_lua_facts_reader_init(lua_State *L, struct mw_lua_facts_reader *reader,
                               struct mw_error *err)
 {
   luaL_checkstack(L, MW_FACTS_MAX + KEYS_COUNT + 16, "a list of containers");
-  *reader = (struct mw_lua_facts_reader){
-      .schema = schema, .first_key = lua_gettop(L) + 1, .scratch = scratch, .err = err};
+  *reader = (struct mw_lua_facts_reader){.schema = schema,
+                                         .first_key = lua_gettop(L) + 1,
+                                         .scratch = scratch,
+                                         .stop = mw_script_stop_flag(L),
+                                         .err = err};
   for (size_t i = 0; i < schema->count; i++)
     lua_pushstring(L, schema->facts[i].name);
   for (int i = 0; i < KEYS_COUNT; i++)
@@ -187,6 +191,14 @@ static void *array_for(const struct place *place, size_t count, size_t size_byte
     mw_error_set(place->reader->err, ENOMEM, "%s %zu: out of memory for its %s",
                  place->reader->schema->noun, place->number, place->fact->name);
   return array;
+}
+
+/* A table may be in a list so often, or hold so little in so much memory, that a list takes for
+ * ever; long texts count as well. */
+static int check_deadline(const struct place *place)
+{
+  return *place->reader->stop ? mw_error_set(place->reader->err, ETIME, "the deadline has passed")
+                              : 0;
 }
 
 /* The string at @p index, which the inventory leaves out when C would take it for a shorter one. */
@@ -249,6 +261,8 @@ static int read_map(lua_State *L, const struct place *place, struct mw_inventory
     return -ENOMEM;
   *out = (struct mw_inventory_map){.pairs = pairs};
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    if (check_deadline(place) < 0)
+      return -ETIME;
     if (lua_type(L, -2) != LUA_TSTRING)
       return refuse(place, "has a key that is not a string");
     if (lua_type(L, -1) != LUA_TSTRING)
@@ -279,6 +293,8 @@ static int read_texts(lua_State *L, const struct place *place, struct mw_invento
   if (!texts)
     return -ENOMEM;
   for (size_t i = 0; i < count; i++) {
+    if (check_deadline(place) < 0)
+      return -ETIME;
     lua_rawgeti(L, -1, (int)i + 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       return refuse_element(place, i + 1, "is not a string");
@@ -353,6 +369,8 @@ static int read_owners(lua_State *L, const struct place *place, struct mw_invent
   if (!owners)
     return -ENOMEM;
   for (size_t i = 0; i < count; i++) {
+    if (check_deadline(place) < 0)
+      return -ETIME;
     lua_rawgeti(L, -1, (int)i + 1);
     const char *wrong = read_owner(L, place, &owners[i]);
     if (wrong)
@@ -373,6 +391,8 @@ static int read_ports(lua_State *L, const struct place *place, struct mw_invento
   if (!ports)
     return -ENOMEM;
   for (size_t i = 0; i < count; i++) {
+    if (check_deadline(place) < 0)
+      return -ETIME;
     lua_rawgeti(L, -1, (int)i + 1);
     const char *wrong = read_port(L, place, &ports[i]);
     if (wrong)
@@ -419,6 +439,8 @@ int mw_lua_facts_read(lua_State *L, const struct mw_lua_facts_reader *reader, si
   if (!lua_istable(L, top))
     return mw_error_set(reader->err, EINVAL, "%s %zu is not a table", schema->noun, number);
   for (size_t i = 0; rc == 0 && i < schema->count; i++) {
+    if (check_deadline(&place) < 0)
+      return -ETIME;
     place.fact = &schema->facts[i];
     lua_pushvalue(L, reader->first_key + (int)i);
     lua_rawget(L, top);

@@ -3,6 +3,7 @@
 #define MW_LUA_FACTS_H
 
 #include <lua.h>
+#include <signal.h>
 
 #include "inventory/facts.h"
 
@@ -15,6 +16,7 @@ struct mw_lua_facts_reader {
   const struct mw_facts_schema *schema;
   int first_key; /**< on the stack */
   struct mw_scratch *scratch;
+  const volatile sig_atomic_t *stop; /**< set when the deadline of the script has passed */
   struct mw_error *err;
 };
 
@@ -30,7 +32,8 @@ void mw_lua_facts_reader_init(lua_State *L, struct mw_lua_facts_reader *reader,
  * Fill @p facts from the value on top of the stack, the @p number-th in its list. Texts are Lua's,
  * borrowed from the table. Never raises: nothing in here allocates in Lua, so no collection starts
  * and no finalizer of a script runs.
- * @return 0; -EINVAL: "container 2: labels is not a table"; -ENOMEM.
+ * @return 0; -EINVAL: "container 2: labels is not a table"; -ENOMEM; -ETIME: the deadline of the
+ * script has passed.
  */
 int mw_lua_facts_read(lua_State *L, const struct mw_lua_facts_reader *reader, size_t number,
                       void *facts);

@@ -10,7 +10,8 @@
  * Replace what @p source said by the table at @p index (a positive index): a list of containers, or
  * {containers = list, pods = list}, of which either may be nil for an empty one (their fields:
  * scripts/meta/inventory.lua). Raises only when Lua is out of memory.
- * @return 0; -EINVAL: something that is not a container or a pod, which @p err names; or as
+ * @return 0; -EINVAL: something that is not a container or a pod, which @p err names; -ETIME: the
+ * deadline of the script has passed; or as
  * mw_inventory_report_new, _report_container and _replace. On failure the last list stays.
  */
 int mw_lua_inventory_replace(lua_State *L, int index, struct mw_inventory *inventory,

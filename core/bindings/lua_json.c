@@ -1,10 +1,12 @@
 /* moonwatch.json for Lua: all but encode, which is in lua_json_encode.c. */
 #include "bindings/lua_json.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "bindings/bindings.h"
 #include "bindings/lua_util.h"
+#include "script/script.h"
 #include "json/reader.h"
 
 #define WHOLE_MAX (INT64_C(1) << 53) /* up to here a double holds every whole number */
@@ -18,7 +20,8 @@ struct reader_box {
 
 struct decoder {
   lua_State *L;
-  int list_type_index; /* on the stack */
+  int list_type_index;               /* on the stack */
+  const volatile sig_atomic_t *stop; /* set when the deadline of the script has passed */
   unsigned depth;
   struct level {
     bool is_list;
@@ -26,8 +29,9 @@ struct decoder {
   } levels[MW_JSON_READER_DEPTH_DEFAULT];
 };
 
-/* The value on top of the stack is whole: put it where it belongs. */
-static int add_value(struct decoder *d)
+/* The value on top of the stack is whole: put it where it belongs. A document may have so many of
+ * them that the deadline passes meanwhile. */
+static int add_value(struct decoder *d, struct mw_error *err)
 {
   struct level *level = d->depth > 0 ? &d->levels[d->depth - 1] : NULL;
 
@@ -35,25 +39,23 @@ static int add_value(struct decoder *d)
     lua_rawseti(d->L, -2, ++level->count);
   else if (level)
     lua_rawset(d->L, -3);
-  return 0;
+  return *d->stop ? mw_error_set(err, ETIME, "the deadline has passed") : 0;
 }
 
 static int add_null(void *data, struct mw_error *err)
 {
   struct decoder *d = data;
 
-  (void)err;
   lua_pushlightuserdata(d->L, NULL);
-  return add_value(d);
+  return add_value(d, err);
 }
 
 static int add_boolean(void *data, bool value, struct mw_error *err)
 {
   struct decoder *d = data;
 
-  (void)err;
   lua_pushboolean(d->L, value);
-  return add_value(d);
+  return add_value(d, err);
 }
 
 /* A whole number without point or exponent whose digits a double might lose. */
@@ -71,23 +73,21 @@ static int add_number(void *data, const struct mw_json_number *number, struct mw
 {
   struct decoder *d = data;
 
-  (void)err;
   if (needs_text(number))
     lua_pushlstring(d->L, number->text.data, number->text.len_bytes);
   else if (number->kind == MW_JSON_I64)
     lua_pushnumber(d->L, (lua_Number)number->value.i64);
   else
     lua_pushnumber(d->L, number->value.f64);
-  return add_value(d);
+  return add_value(d, err);
 }
 
 static int add_string(void *data, struct mw_slice text, struct mw_error *err)
 {
   struct decoder *d = data;
 
-  (void)err;
   lua_pushlstring(d->L, text.data, text.len_bytes);
-  return add_value(d);
+  return add_value(d, err);
 }
 
 static int push_key(void *data, struct mw_slice key, struct mw_error *err)
@@ -126,9 +126,8 @@ static int end_table(void *data, struct mw_error *err)
 {
   struct decoder *d = data;
 
-  (void)err;
   d->depth--;
-  return add_value(d);
+  return add_value(d, err);
 }
 
 static const struct mw_json_events decoder_events = {
@@ -155,7 +154,7 @@ static int reader_gc(lua_State *L)
 static int json_decode(lua_State *L)
 {
   struct mw_slice text;
-  struct decoder d = {.L = L};
+  struct decoder d = {.L = L, .stop = mw_script_stop_flag(L)};
   struct mw_error err;
 
   luaL_checktype(L, 1, LUA_TSTRING);
@@ -177,6 +176,8 @@ static int json_decode(lua_State *L)
     rc = mw_json_reader_finish(box->reader, &err);
   mw_json_reader_free(box->reader);
   box->reader = NULL;
+  if (rc == -ETIME)
+    return mw_script_stop(L);
   return rc < 0 ? mw_lua_fail(L, &err) : 1;
 }
 

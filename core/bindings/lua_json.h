@@ -18,8 +18,9 @@
  * something that outlives the jump (a userdata with __gc, an object of the program), never to a
  * local with a cleanup.
  *
- * @return 0; -EINVAL: a value that has no JSON, which @p err names by its path; -EMSGSIZE or
- * -ENOMEM of @p out. After a failure @p out holds a part of the document.
+ * @return 0; -EINVAL: a value that has no JSON, which @p err names by its path; -ETIME: the
+ * deadline of the script has passed; -EMSGSIZE or -ENOMEM of @p out. After a failure @p out holds a
+ * part of the document.
  */
 int mw_lua_json_encode(lua_State *L, int index, struct mw_buf *out, struct mw_error *err);
 

@@ -16,9 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "base/text.h"
 #include "bindings/json_shape.h"
 #include "bindings/lua_util.h"
+#include "script/script.h"
 #include "json/writer.h"
 
 static const char encoder_key; /* its address is the key in the registry */
@@ -67,6 +69,7 @@ struct encoder {
   /* During one call: */
   struct mw_json_writer writer;
   struct mw_error *err;
+  const volatile sig_atomic_t *stop; /* set when the deadline of the script has passed */
   int children_index, anchors_index, texts_index; /* on the stack */
   const void *list_type, *constant_type;
   struct step path[MW_JSON_DEPTH_MAX + 1];
@@ -182,6 +185,13 @@ static int refuse_type(struct encoder *e, lua_State *L, int type)
   return refuse(e, why);
 }
 
+/* Tables may be in each other so often, or hold so little in so much memory, that a short document
+ * takes for ever. */
+static int check_deadline(struct encoder *e)
+{
+  return *e->stop ? mw_error_set(e->err, ETIME, "the deadline has passed") : 0;
+}
+
 static void enter(struct encoder *e, struct mw_slice key, int index)
 {
   e->path[e->depth++] = (struct step){key, index};
@@ -241,6 +251,8 @@ static int write_top(struct encoder *e, lua_State *L)
 {
   struct value value;
 
+  if (check_deadline(e) < 0)
+    return -ETIME;
   if (!take_value(L, &value))
     return refuse_type(e, L, value.type);
   if (value.type == LUA_TTABLE)
@@ -289,6 +301,8 @@ static struct member *add_member(struct encoder *e)
 static int collect_members(struct encoder *e, lua_State *L, uint64_t *hash)
 {
   do {
+    if (check_deadline(e) < 0)
+      return -ETIME;
     struct member *member = add_member(e);
     if (!member)
       return mw_error_set(e->err, ENOMEM, "out of memory for %zu members", e->members_count);
@@ -318,6 +332,8 @@ static int collect_keys(struct encoder *e, lua_State *L, size_t first, int ancho
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING)
       return refuse(e, "a table whose keys are not all strings");
+    if (check_deadline(e) < 0)
+      return -ETIME;
     e->members[first++].key = key_of(L, -2);
     if (anchor_at > 0) {
       lua_pushvalue(L, -2);
@@ -384,16 +400,17 @@ static int compare_members(const void *left, const void *right)
 static int write_sorted(struct encoder *e, lua_State *L, size_t first)
 {
   size_t count = e->members_count - first;
-  int rc = 0;
+  int rc = mw_sort(e->members + first, count, sizeof *e->members, compare_members, e->stop);
 
-  qsort(e->members + first, count, sizeof *e->members, compare_members);
-  for (size_t i = 0; i < count && rc == 0; i++) {
+  if (rc == -ENOMEM)
+    return mw_error_set(e->err, ENOMEM, "out of memory for %zu members", count);
+  for (size_t i = 0; i < count && (rc = check_deadline(e)) == 0; i++) {
     const struct member *member = &e->members[first + i];
     mw_json_write_key_slice(&e->writer, member->key);
-    if (member->value.type == LUA_TTABLE)
-      rc = write_child(e, L, member->key, member->value.as.child);
-    else
+    if (member->value.type != LUA_TTABLE)
       write_scalar(e, &member->value);
+    else if ((rc = write_child(e, L, member->key, member->value.as.child)) < 0)
+      break;
   }
   return rc < 0 ? rc : e->writer.rc;
 }
@@ -452,6 +469,8 @@ static int write_list(struct encoder *e, lua_State *L)
   size_t count = lua_objlen(L, -3), found = 0;
 
   do {
+    if (check_deadline(e) < 0)
+      return -ETIME;
     double key = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
     if (lua_type(L, -2) != LUA_TNUMBER)
       return refuse(e, "a table whose keys are neither all strings nor 1, 2, 3, ...");
@@ -498,6 +517,8 @@ static int write_table(struct encoder *e, lua_State *L)
 {
   if (e->depth >= MW_JSON_DEPTH_MAX)
     return refuse(e, "a table nested too deep, or inside itself");
+  if (check_deadline(e) < 0)
+    return -ETIME;
   const void *type = type_of(L, -1);
   if (type && type == e->constant_type && write_constant(e, L))
     return e->writer.rc;
@@ -539,6 +560,7 @@ static struct encoder *begin(lua_State *L)
   mw_lua_json_push_list_type(L);
   struct encoder *e = push_encoder(L);
   reset_encoder(L, e);
+  e->stop = mw_script_stop_flag(L);
   e->list_type = lua_topointer(L, -2);
   e->constant_type = lua_topointer(L, -3);
   e->texts_index = lua_gettop(L) - 3;
@@ -575,6 +597,8 @@ int mw_lua_json_encode_function(lua_State *L)
     e->text_leaves = false;
   }
   give_back_memory(e);
+  if (rc == -ETIME)
+    return mw_script_stop(L);
   if (rc == -EINVAL)
     return luaL_error(L, "%s", err.text);
   return rc < 0 ? mw_lua_fail(L, &err) : 1;

@@ -40,11 +40,14 @@ static void format_arguments(lua_State *L)
   lua_call(L, lua_gettop(L) - 1, 1);
 }
 
-/* Push the text with blanks for NULs: what a container or a far end put into it must not end it. */
+/* Push what the log takes of the text, with blanks for NULs: what a container or a far end put into
+ * it must not end it. */
 static const char *push_whole(lua_State *L, const char *text, size_t len_bytes)
 {
   luaL_Buffer whole;
 
+  if (len_bytes > MW_LOG_ENTRY_MAX_BYTES)
+    len_bytes = MW_LOG_ENTRY_MAX_BYTES;
   luaL_buffinit(L, &whole);
   for (size_t i = 0; i < len_bytes; i++)
     luaL_addchar(&whole, text[i] ? text[i] : ' ');

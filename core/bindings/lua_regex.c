@@ -92,11 +92,11 @@ static void push_class(lua_State *L)
 {
   luaL_newmetatable(L, REGEX_TYPE);
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, regex_matches);
+  mw_push_binding(L, "regex", "matches", regex_matches, 0);
   lua_setfield(L, -2, "matches");
-  lua_pushcclosure(L, regex_index, 1);
+  mw_push_binding(L, "regex", "__index", regex_index, 1);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, regex_tostring);
+  mw_push_binding(L, "regex", "__tostring", regex_tostring, 0);
   lua_setfield(L, -2, "__tostring");
   lua_pushcfunction(L, regex_gc);
   lua_setfield(L, -2, "__gc");

@@ -16,6 +16,7 @@
 #define RESULT_MAX_BYTES ((size_t)64 << 20)
 #define RESULT_DEPTH_MAX 32
 #define MODULE_DIRS_MAX 16
+#define TIMEOUT_MAX_MS 1e15
 
 struct script_box {
   struct mw_script *script;
@@ -190,10 +191,13 @@ static int script_eval(lua_State *L)
   check_script(L);
   eval.text = luaL_checklstring(L, 2, &eval.len_bytes);
   eval.chunk_name = lua_isnoneornil(L, 3) ? "eval" : mw_lua_check_cstring(L, 3);
+  lua_Number timeout_ms = luaL_optnumber(L, 4, -1);
+  luaL_argcheck(L, timeout_ms >= -1 && timeout_ms <= TIMEOUT_MAX_MS, 4, "timeout_ms");
   eval.result = mw_lua_push_box(L, sizeof *eval.result, result_gc);
   mw_buf_init(eval.result, RESULT_MAX_BYTES);
   struct script_box *box = check_script(L);
-  int rc = mw_script_call(box->script, run_eval, &eval, box->timeout_ms, &eval.err);
+  int rc = mw_script_call(box->script, run_eval, &eval,
+                          timeout_ms < 0 ? box->timeout_ms : (int64_t)timeout_ms, &eval.err);
   if (rc < 0 || eval.rc < 0)
     return mw_lua_fail(L, &eval.err);
   const char *at = eval.result->data;
@@ -228,7 +232,7 @@ static void push_class(lua_State *L)
   /* filled each time: memory may have run out half-way through the first time */
   luaL_newmetatable(L, SCRIPT_TYPE);
   lua_newtable(L);
-  luaL_register(L, NULL, methods);
+  mw_lua_add_functions(L, "script", methods);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, script_close);
   lua_setfield(L, -2, "__gc");
@@ -283,7 +287,7 @@ static lua_Number number_option(lua_State *L, const char *key)
 {
   lua_getfield(L, 1, key);
   lua_Number value = luaL_optnumber(L, -1, 0);
-  luaL_argcheck(L, value >= 0 && value <= 1e15, 1, key);
+  luaL_argcheck(L, value >= 0 && value <= TIMEOUT_MAX_MS, 1, key);
   lua_pop(L, 1);
   return value;
 }

@@ -5,6 +5,7 @@
 #include "bindings/context.h"
 #include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
+#include "script/owner.h"
 #include "store/space.h"
 
 #define VALUE_MAX_BYTES ((size_t)1 << 20)
@@ -119,20 +120,24 @@ static int store_delete(lua_State *L)
   return 1;
 }
 
-static struct mw_store_bytes upvalue_bytes(lua_State *L, int index)
-{
-  struct mw_store_bytes bytes = {"", 0};
+/* Where a walk is: a table with the prefix, and the last key. The text stays in it. */
+enum { WALK_UPVALUE = 2, WALK_PREFIX = 1, WALK_LAST };
 
-  if (!lua_isnil(L, lua_upvalueindex(index)))
-    bytes.data = lua_tolstring(L, lua_upvalueindex(index), &bytes.len_bytes);
+static struct mw_store_bytes walk_text(lua_State *L, int index)
+{
+  struct mw_store_bytes bytes;
+
+  lua_rawgeti(L, lua_upvalueindex(WALK_UPVALUE), index);
+  bytes.data = lua_tolstring(L, -1, &bytes.len_bytes);
+  lua_pop(L, 1);
   return bytes;
 }
 
-/* Upvalues: the context, the prefix, the last key. Nothing is open between two calls, so that the
- * loop may take its time, write, or never come back. */
+/* Nothing is open between two calls, so that the loop may take its time, write, or never come back.
+ */
 static int next_record(lua_State *L)
 {
-  struct mw_store_bytes prefix = upvalue_bytes(L, 2), last = upvalue_bytes(L, 3);
+  struct mw_store_bytes prefix = walk_text(L, WALK_PREFIX), last = walk_text(L, WALK_LAST);
   struct scratch *scratch = own_scratch(L);
   struct mw_store_space space = {0};
   struct mw_error err;
@@ -146,7 +151,7 @@ static int next_record(lua_State *L)
     return 0;
   push_value(L, &scratch->key);
   lua_pushvalue(L, -1);
-  lua_replace(L, lua_upvalueindex(3));
+  lua_rawseti(L, lua_upvalueindex(WALK_UPVALUE), WALK_LAST);
   push_value(L, &scratch->value);
   return 2;
 }
@@ -156,15 +161,21 @@ static int store_each(lua_State *L)
   struct mw_store_space space = {0};
   struct mw_error err;
 
-  if (!lua_isnoneornil(L, 1))
-    check_bytes(L, 1);
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_pushliteral(L, "");
+  }
+  check_bytes(L, 1);
   lua_settop(L, 1);
   if (own_space(L, &space, &err) < 0)
     return mw_lua_fail(L, &err);
   lua_pushvalue(L, lua_upvalueindex(1));
+  lua_createtable(L, WALK_LAST, 0);
   lua_pushvalue(L, 1);
-  lua_pushnil(L);
-  lua_pushcclosure(L, next_record, 3);
+  lua_rawseti(L, -2, WALK_PREFIX);
+  lua_pushliteral(L, "");
+  lua_rawseti(L, -2, WALK_LAST);
+  mw_push_binding(L, "store", "each's iterator", next_record, 2);
   return 1;
 }
 

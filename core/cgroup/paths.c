@@ -78,18 +78,28 @@ static bool cut_behind_id(char *path, const char *id)
   return true;
 }
 
+/* Who is in a cgroup namespace of his own is shown paths from its root on: "/../../docker/abc".
+ * What is mounted may begin further up, so a path is right when what is behind the dots is. */
+static struct mw_slice without_dots(struct mw_slice path)
+{
+  while (path.len_bytes > 3 && memcmp(path.data, "/../", 4) == 0)
+    path = (struct mw_slice){path.data + 3, path.len_bytes - 3};
+  return path;
+}
+
 /*
  * The process may be in a sub-cgroup of the container, here or elsewhere: what is below the
  * container's id is cut off. A path without the id is a cgroup that the container shares with
- * others, whose figures are not its own. Where the entry's own line does not fit (another pid or
- * cgroup namespace) nothing that the file says can be trusted; what is outside of the hierarchy is
- * not meant.
+ * others, whose figures are not its own. Where the entry's own line does not fit (another pid
+ * namespace, or another part of the hierarchy) nothing that the file says can be trusted.
  */
 static char *path_by_process(const struct mw_cgroup_entry *entry, struct mw_slice found_at,
                              struct mw_slice elsewhere)
 {
   size_t entry_bytes = strlen(entry->path);
 
+  found_at = without_dots(found_at);
+  elsewhere = without_dots(elsewhere);
   if (elsewhere.len_bytes == 0 || elsewhere.data[0] != '/' || found_at.len_bytes < entry_bytes ||
       /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): no path is empty */
       memcmp(found_at.data, entry->path, entry_bytes) != 0)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "moonwatch/error.h"
+#include "moonwatch/kubelet.h"
 
 /** Documented in docs and in --help; scripts of operators rely on them. */
 enum mw_exit {
@@ -22,12 +23,18 @@ enum mw_exit {
 
 /* The commands: argv[0] is the name of the command. */
 int mw_command_check(int argc, char **argv);
+int mw_command_config(int argc, char **argv);
 int mw_command_doctor(int argc, char **argv);
 int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
+int mw_command_run(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
 int mw_command_store(int argc, char **argv);
+int mw_command_status(int argc, char **argv);
+
+/** reload, run-now, pause, resume, log-level. */
+int mw_command_order(int argc, char **argv);
 
 /** "moonwatch: ..." on standard error. Control characters are left out, but for line ends. */
 void mw_cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -46,11 +53,20 @@ int mw_cli_flush(void);
 
 enum mw_cli_format { MW_CLI_TABLE, MW_CLI_JSON };
 
-/** A command that shows the host below host_root (NULL: this one) and needs nothing else. */
+/** The host that a command shows, and how. */
+struct mw_cli_host_view {
+  const char *host_root; /**< NULL: this one */
+  enum mw_cli_format format;
+  /** Without what the environment says; its recorded_dir is --http-answers. */
+  struct mw_kubelet_config kubelet;
+};
+
+/** A command that shows a host and needs nothing else. */
 struct mw_cli_host_command {
   const char *name; /**< "doctor" */
   const char *help;
-  int (*show)(const char *host_root, enum mw_cli_format format); /**< @return an exit code */
+  bool with_kubelet;                                /**< it has --set kubelet.KEY=VALUE */
+  int (*show)(const struct mw_cli_host_view *view); /**< @return an exit code */
 };
 
 /** Read its options (--format, --help, --host-root) and show it. @return an exit code. */
@@ -70,6 +86,13 @@ int mw_cli_check_host_root(const char *host_root, struct mw_error *err);
  * of this program. @return text that the caller frees, or NULL with @p err filled.
  */
 char *mw_cli_scripts_dir(struct mw_error *err);
+
+/**
+ * Where the configuration is: MOONWATCH_CONFIG, else etc/moonwatch/moonwatch.lua beside the bin
+ * folder of this program, where there is one, else /etc/moonwatch/moonwatch.lua. *may_lack: nobody
+ * has named it, so it need not be there. @return text that the caller frees; NULL: out of memory.
+ */
+char *mw_cli_config_file(bool *may_lack);
 
 /* ---- wait.c: between two runs of a command ---- */
 

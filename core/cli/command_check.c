@@ -38,7 +38,8 @@ struct run {
   struct mw_container_table *table;
   struct mw_read_list reads;
   bool table_printed;
-  bool silent; /* the first reading, which only gives rates something to start from */
+  bool silent;       /* the first reading, which only gives rates something to start from */
+  bool check_failed; /* the last run of the check itself, whatever its sources did */
   uint64_t messages_total;
 };
 
@@ -55,11 +56,12 @@ static void print_help(void)
        "  --interval S         seconds between runs, fractions allowed\n"
        "                       (default: the check's own)\n"
        "  --format table|json  a table for eyes, or one message a line (default: table)\n"
-       "  --set KEY=VALUE      an option of the check; may be repeated\n"
+       "  --set KEY=VALUE      an option of the check, or kubelet.KEY=VALUE, see\n"
+       "                       moonwatch inventory --help; may be repeated\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
        "                       in .lua; may be repeated (default: cgroup)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
-       "                       one (default: /)\n"
+       "                       one (default: /)\n" MW_SESSION_HTTP_HELP
        "  --state-dir DIR      where the check keeps what it stores (moonwatch.store);\n"
        "                       without it, it can store nothing\n"
        "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
@@ -86,6 +88,8 @@ static int parse_set(char *text, struct arguments *out)
 {
   char *equals = strchr(text, '=');
 
+  if (mw_cli_is_setting(text))
+    return mw_cli_take_setting("check", text, &out->session.kubelet);
   if (!equals || equals == text)
     return mw_cli_usage("check", "--set %s is not of the form KEY=VALUE", text);
   if (out->options_count == OPTIONS_MAX)
@@ -107,9 +111,11 @@ static int parse_log_format(const char *text, struct arguments *out)
 /* Above the bytes that stand for short options, of which there are none. */
 enum option_code {
   OPTION_COUNT = 256,
+  OPTION_CREDENTIALS,
   OPTION_FORMAT,
   OPTION_HELP,
   OPTION_HOST_ROOT,
+  OPTION_HTTP_ANSWERS,
   OPTION_INTERVAL,
   OPTION_LIST_READS,
   OPTION_LOG_FORMAT,
@@ -117,13 +123,16 @@ enum option_code {
   OPTION_SET,
   OPTION_SOURCE,
   OPTION_STATE_DIR,
+  OPTION_UNIX_SOCKET,
 };
 
 static const struct option long_options[] = {
     {"count", required_argument, NULL, OPTION_COUNT},
+    {"credentials", required_argument, NULL, OPTION_CREDENTIALS},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"help", no_argument, NULL, OPTION_HELP},
     {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
+    {"http-answers", required_argument, NULL, OPTION_HTTP_ANSWERS},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"list-reads", no_argument, NULL, OPTION_LIST_READS},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
@@ -131,6 +140,7 @@ static const struct option long_options[] = {
     {"set", required_argument, NULL, OPTION_SET},
     {"source", required_argument, NULL, OPTION_SOURCE},
     {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
+    {"unix-socket", required_argument, NULL, OPTION_UNIX_SOCKET},
     {0},
 };
 
@@ -166,6 +176,13 @@ static int parse_option(int option, char **argv, struct arguments *out)
     return parse_set(optarg, out);
   case OPTION_SOURCE:
     return mw_session_take_source(&out->session, "check", optarg);
+  case OPTION_CREDENTIALS:
+    return mw_session_take_credentials(&out->session, "check", optarg);
+  case OPTION_UNIX_SOCKET:
+    return mw_session_take_unix_socket(&out->session, "check", optarg);
+  case OPTION_HTTP_ANSWERS:
+    out->session.http.recorded_dir = optarg;
+    return 0;
   default:
     return mw_cli_bad_option("check", option, argv, long_options);
   }
@@ -259,6 +276,7 @@ static int run_tasks(struct run *run)
     mw_session_say_failures(&run->session);
   if (rc < 0)
     mw_cli_say("%s", err.text);
+  run->check_failed = rc < 0;
   return failed > 0 || rc < 0 ? MW_EXIT_FAILED : 0;
 }
 
@@ -319,8 +337,10 @@ static int run_all(struct run *run)
   double interval_s = mw_task_interval_s(run->check);
 
   run->silent = true;
-  if (run_once(run) != 0)
-    return MW_EXIT_FAILED;
+  int first_rc = run_once(run);
+  /* what the sources that did not fail list is shown all the same */
+  if (first_rc != 0 && (run->check_failed || mw_session_containers_count(&run->session) == 0))
+    return first_rc;
   if (nothing_to_do(run))
     return say_nothing_to_do(run);
   mw_cli_say("took a first reading; rates follow in %g s", interval_s);

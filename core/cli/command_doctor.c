@@ -9,18 +9,22 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/doctor.h"
+#include "cli/settings.h"
 
 static const char help[] =
     "Usage: moonwatch doctor [OPTION...]\n"
     "\n"
     "Look at what this host permits: its cgroup controllers, the files of some\n"
-    "containers, /proc, and the rights and limits of this process. Each finding\n"
+    "containers, /proc, the rights and limits of this process, and, where one is\n"
+    "configured or NODE_IP or NODE_NAME is set, the kubelet. Each finding\n"
     "says what it costs, in names of figures, and the line that cures it. Run it\n"
     "as the user, and in the container, that the agent runs as and in.\n"
     "\n"
     "Options:\n"
     "  --format table|json  how to print (default: table)\n"
     "  --host-root DIR      look at the host below DIR (default: /)\n"
+    "  --http-answers DIR   recorded answers of DIR instead of the network's\n"
+    "  --set kubelet.KEY=VALUE  see moonwatch inventory --help; may be repeated\n"
     "  --help               show this\n"
     "\n"
     "Status: ok; info, good to know, and fine; warn, some figures are lost; fail, no\n"
@@ -41,9 +45,8 @@ int mw_doctor_read(const struct mw_doctor *doctor, const char *name, struct mw_b
 static void note_read(void *data, const char *path)
 {
   struct mw_doctor *doctor = data;
-  const char *slash = strrchr(path, '/');
 
-  mw_buf_printf(&doctor->files, NULL, "%s\n", slash ? slash + 1 : path);
+  mw_buf_printf(&doctor->files, NULL, "%s\n", path);
 }
 
 static void note_problem(void *data, const char *id, const struct mw_error *problem)
@@ -76,8 +79,9 @@ static void open_cgroups(struct mw_doctor *doctor)
 
 /* ---- The command ---- */
 
-static int show(struct mw_doctor *doctor, enum mw_cli_format format)
+static int show(struct mw_doctor *doctor, const struct mw_cli_host_view *view)
 {
+  struct mw_kubelet_config kubelet = view->kubelet;
   struct mw_error err;
 
   mw_host_permits(doctor->host, &doctor->permits);
@@ -88,7 +92,9 @@ static int show(struct mw_doctor *doctor, enum mw_cli_format format)
     mw_doctor_check_containers(doctor);
     mw_doctor_check_agent(doctor);
   }
-  if (format == MW_CLI_TABLE) {
+  mw_cli_take_environment(&kubelet);
+  mw_doctor_check_kubelet(doctor, &kubelet);
+  if (view->format == MW_CLI_TABLE) {
     mw_findings_print(doctor->findings, mw_cli_terminal_columns());
   } else if (mw_findings_print_json(doctor->findings, &err) < 0) {
     mw_cli_say("%s", err.text);
@@ -97,15 +103,15 @@ static int show(struct mw_doctor *doctor, enum mw_cli_format format)
   return mw_findings_need_cure(doctor->findings) ? MW_EXIT_FAILED : MW_EXIT_FINE;
 }
 
-static int run_doctor(const char *host_root, enum mw_cli_format format)
+static int run_doctor(const struct mw_cli_host_view *view)
 {
-  struct mw_host_config host_config = {.host_root = host_root};
+  struct mw_host_config host_config = {.host_root = view->host_root};
   char root[PATH_MAX];
   struct mw_doctor doctor = {.host_root = root};
   struct mw_error err;
   int rc = MW_EXIT_FAILED;
 
-  snprintf(root, sizeof root, "%s", host_root ? host_root : "");
+  snprintf(root, sizeof root, "%s", view->host_root ? view->host_root : "");
   for (size_t end = strlen(root); end > 0 && root[end - 1] == '/'; end--)
     root[end - 1] = '\0';
   mw_buf_init(&doctor.problems, MW_DOCTOR_PROBLEMS_MAX_BYTES);
@@ -113,7 +119,7 @@ static int run_doctor(const char *host_root, enum mw_cli_format format)
   doctor.host = mw_host_new(&host_config, &err);
   doctor.findings = doctor.host ? mw_findings_new(&err) : NULL;
   if (doctor.findings)
-    rc = show(&doctor, format);
+    rc = show(&doctor, view);
   else
     mw_cli_say("%s", err.text);
   mw_cgroups_close(doctor.cgroups);
@@ -126,7 +132,8 @@ static int run_doctor(const char *host_root, enum mw_cli_format format)
 
 int mw_command_doctor(int argc, char **argv)
 {
-  const struct mw_cli_host_command command = {.name = "doctor", .help = help, .show = run_doctor};
+  const struct mw_cli_host_command command = {
+      .name = "doctor", .help = help, .with_kubelet = true, .show = run_doctor};
 
   return mw_cli_host_command(&command, argc, argv);
 }

@@ -29,9 +29,10 @@ static void print_help(void)
        "  --host-root DIR      the host below DIR (default: /)\n"
        "Options:\n"
        "  --set KEY=VALUE      an option of the filter; may be repeated:\n"
-       "                       container_exclude=\"name:^test- image:/pause\"\n"
-       "  --format table|json  for eyes, or one object a container (default: table)\n"
-       "  --help               show this\n"
+       "                       container_exclude=\"name:^test- image:/pause\"; or\n"
+       "                       kubelet.KEY=VALUE, see moonwatch inventory --help\n"
+       "  --format table|json  for eyes, or one object a container (default: "
+       "table)\n" MW_SESSION_HTTP_HELP "  --help               show this\n"
        "\n"
        "Exit codes: 0 fine, 1 a rule does not compile (the others hold), 2 wrong usage,\n"
        "3 explain: no container runs.");

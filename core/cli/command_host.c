@@ -165,10 +165,10 @@ static void print_json(struct facts *facts)
     puts(out.data);
 }
 
-static int show(const char *host_root, enum mw_cli_format format)
+static int show(const struct mw_cli_host_view *view)
 {
-  struct mw_host_config host_config = {.host_root = host_root};
-  struct mw_cgroups_config cgroups_config = {.host_root = host_root};
+  struct mw_host_config host_config = {.host_root = view->host_root};
+  struct mw_cgroups_config cgroups_config = {.host_root = view->host_root};
   struct facts facts = {0};
   struct mw_error err;
 
@@ -180,7 +180,7 @@ static int show(const char *host_root, enum mw_cli_format format)
   facts.cgroups = mw_cgroups_open(&cgroups_config, &err);
   if (!facts.cgroups)
     note(&facts, &err);
-  if (format == MW_CLI_JSON)
+  if (view->format == MW_CLI_JSON)
     print_json(&facts);
   else
     print_table(&facts);

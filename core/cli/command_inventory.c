@@ -14,8 +14,21 @@ static void print_help(void)
        "  --format table|json  a table for eyes, or one object (default: table)\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
        "                       in .lua; may be repeated (default: cgroup)\n"
-       "  --host-root DIR      the host below DIR (default: /)\n"
+       "  --host-root DIR      the host below DIR (default: /)\n" MW_SESSION_HTTP_HELP
+       "  --set kubelet.KEY=VALUE  for the source kubelet; may be repeated. Keys:\n"
+       "      url=URL          https://HOST:10250 (default: of NODE_IP, then NODE_NAME)\n"
+       "      node_ip=IP, node_name=NAME  instead of those of the environment\n"
+       "      token_file=FILE  a bearer token (default: of the pod's service account)\n"
+       "      cert_file=FILE, key_file=FILE  the certificate of a client, and its key\n"
+       "      ca_file=FILE     the authority to believe (default: of the pod's service\n"
+       "                       account, else those of the system)\n"
+       "      timeout_s=S      for an answer (default: 10)\n"
+       "      allow_http=true  plain http as well, port 10255; no token is sent there\n"
+       "      insecure_skip_verify=true  believe whoever answers\n"
        "  --help               show this\n"
+       "\n"
+       "Environment:\n"
+       "  NODE_IP, NODE_NAME   where the kubelet is, when no setting says it\n"
        "\n"
        "Exit codes: 0 fine, 1 a source failed, 2 wrong usage, 3 no container is known.");
 }

@@ -19,7 +19,8 @@ static void print_help(void)
        "  --format table|json  for eyes, or one object (default: table)\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
        "                       in .lua; may be repeated (default: cgroup)\n"
-       "  --host-root DIR      the host below DIR (default: /)\n"
+       "  --host-root DIR      the host below DIR (default: /)\n" MW_SESSION_HTTP_HELP
+       "  --set kubelet.KEY=VALUE  see moonwatch inventory --help; may be repeated\n"
        "  --help               show this\n"
        "\n"
        "Exit codes: 0 fine, 1 it cannot be read, or there is no such container, or more\n"

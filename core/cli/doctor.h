@@ -1,10 +1,11 @@
 /**
  * @file doctor.h
- * What a host permits the agent, looked at from three sides; command_doctor.c puts them together.
+ * What a host permits the agent, looked at from four sides; command_doctor.c puts them together.
  *
  *   doctor_host.c         the kernel, /proc, rights of this process, descriptors, inotify
  *   doctor_controllers.c  the controllers of cgroups: where each is, or why it is not
  *   doctor_containers.c   the files of some containers: which are missing, and why
+ *   doctor_kubelet.c      the kubelet, where there is one: address, TLS, identity, each right
  */
 #ifndef MW_DOCTOR_H
 #define MW_DOCTOR_H
@@ -13,6 +14,7 @@
 #include "cli/findings.h"
 #include "moonwatch/cgroup.h"
 #include "moonwatch/host.h"
+#include "moonwatch/kubelet.h"
 
 #define MW_DOCTOR_PROBLEMS_MAX_BYTES ((size_t)1 << 20)
 
@@ -25,7 +27,7 @@ struct mw_doctor {
 
   /* what the readings told */
   struct mw_buf problems; /**< lines "<errno> <text>" of all files that could not be read */
-  struct mw_buf files;    /**< of the container that is being read: names of files, a line each */
+  struct mw_buf files;    /**< read for the container that is looked at: their paths, a line each */
   size_t files_each;      /**< that are kept open for a container */
 };
 
@@ -44,6 +46,9 @@ void mw_doctor_check_controllers(struct mw_doctor *doctor);
 
 /** Before mw_doctor_check_agent, which counts on it. */
 void mw_doctor_check_containers(struct mw_doctor *doctor);
+
+/** Nothing is found where nothing tells of a kubelet. */
+void mw_doctor_check_kubelet(struct mw_doctor *doctor, const struct mw_kubelet_config *config);
 
 /** The container that this process is in; descriptors and watches against the containers there are.
  */

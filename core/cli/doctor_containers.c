@@ -81,13 +81,28 @@ static void list_files(struct sample *sample)
   }
 }
 
-static bool was_read(const struct mw_doctor *doctor, const char *name)
+/* Files of the same names are read in cgroups above the container's, which alone has its id in the
+ * name. */
+static bool is_of(const char *path, size_t directory_bytes, const char *id)
+{
+  const char *slash = memrchr(path, '/', directory_bytes);
+
+  return slash && memmem(slash, directory_bytes - (size_t)(slash - path), id, strlen(id));
+}
+
+static bool was_read(const struct mw_doctor *doctor, const char *id, const char *name)
 {
   struct mw_slice rest = {doctor->files.data, doctor->files.len_bytes}, line;
 
-  while (mw_slice_next_line(&rest, &line))
-    if (mw_slice_equal(line, name))
+  while (mw_slice_next_line(&rest, &line)) {
+    const char *slash = memrchr(line.data, '/', line.len_bytes);
+    if (!slash)
+      continue;
+    size_t directory_bytes = (size_t)(slash - line.data);
+    if (mw_slice_equal((struct mw_slice){slash + 1, line.len_bytes - directory_bytes - 1}, name) &&
+        is_of(line.data, directory_bytes, id))
       return true;
+  }
   return false;
 }
 
@@ -144,7 +159,7 @@ static void read_container(struct sample *sample, const char *id, const char *co
     sample->present |= rc == 0 ? reading.figures.present : 0;
     for (unsigned i = 0; i < sample->files_count; i++) {
       struct missing *missing = &sample->files[i];
-      if (was_read(doctor, missing->file.file))
+      if (was_read(doctor, id, missing->file.file))
         continue;
       missing->containers++;
       find_reason(doctor, missing);

@@ -117,8 +117,9 @@ static bool has_version_1(enum mw_controller controller)
 }
 
 static void explain_unmounted(struct mw_finding *finding, const struct tables *tables,
-                              const char *name)
+                              enum mw_controller controller)
 {
+  const char *name = mw_controller_name(controller, 1);
   const char *unified = mw_cgroup_mounts_find(tables->cgroup_mounts, "cgroupv2");
   uint64_t hierarchy, enabled;
 
@@ -139,7 +140,7 @@ static void explain_unmounted(struct mw_finding *finding, const struct tables *t
                     "in a container run it with --cgroupns=host; else see that no "
                     "hierarchy of version 1 has it, and echo +%s > "
                     "%s/cgroup.subtree_control",
-                    name, unified);
+                    mw_controller_name(controller, 2), unified);
   } else {
     mw_finding_found(finding, "not mounted");
     mw_finding_cure(finding,
@@ -184,7 +185,7 @@ static void explain_absence(struct mw_doctor *doctor, const struct tables *table
   if (path)
     explain_mounted(finding, tables, path);
   else if (has_version_1(controller))
-    explain_unmounted(finding, tables, name);
+    explain_unmounted(finding, tables, controller);
   else
     explain_version_2_missing(finding);
   /* of what a recording lacks, it may only be the recording that lacks it */
@@ -225,7 +226,9 @@ void mw_doctor_check_controllers(struct mw_doctor *doctor)
   if (*doctor->host_root || mw_doctor_read(doctor, "proc/1/mounts", &tables.mounts) < 0)
     mw_doctor_read(doctor, "proc/mounts", &tables.mounts);
   mw_doctor_read(doctor, "proc/cgroups", &tables.kernel);
-  mw_cgroup_mounts_parse(text_of(&tables.mounts), "", mounts);
+  mw_cgroup_mounts_parse(text_of(&tables.mounts), doctor->host_root, mounts);
+  if (mounts->count == 0)
+    mw_cgroup_mounts_parse(text_of(&tables.mounts), "", mounts);
   for (int i = 0; i < MW_CONTROLLER_COUNT; i++)
     check_controller(doctor, &tables, (enum mw_controller)i);
   mw_buf_deinit(&tables.mounts);

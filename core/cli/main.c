@@ -18,11 +18,19 @@ static const struct command {
   const char *text;
 } commands[] = {
     {"check", mw_command_check, "run one check in the foreground"},
+    {"config", mw_command_config, "check the configuration, or show what is in effect"},
     {"doctor", mw_command_doctor, "tell what this host permits, and how to get the rest"},
     {"filter", mw_command_filter, "tell which containers the rules leave out, and why"},
     {"host", mw_command_host, "show what is known about this host"},
     {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
+    {"log-level", mw_command_order, "change what a running agent logs"},
+    {"pause", mw_command_order, "have a running agent leave a script alone"},
+    {"reload", mw_command_order, "have a running agent load scripts anew"},
+    {"resume", mw_command_order, "have a running agent run a script again"},
+    {"run", mw_command_run, "run the agent"},
+    {"run-now", mw_command_order, "have a running agent run a script at once"},
     {"stats", mw_command_stats, "show all figures of one container"},
+    {"status", mw_command_status, "show how a running agent is"},
     {"store", mw_command_store, "look at what scripts keep over restarts"},
 };
 
@@ -130,6 +138,8 @@ static void print_help(void)
        "  MOONWATCH_SCRIPTS  the folder with checks/, commands/, sources/ and\n"
        "                     moonwatch/, instead of the one that was installed with\n"
        "                     the program\n"
+       "  MOONWATCH_CONFIG   the configuration file, instead of\n"
+       "                     /etc/moonwatch/moonwatch.lua\n"
        "  COLUMNS            how wide tables may be (default: as wide as the terminal)\n"
        "\n"
        "Exit codes: 0 fine, 1 something failed, 2 wrong usage, 3 nothing to do.");

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/config.h"
 #include "cli/cli.h"
 
 static bool is_directory(const char *path)
@@ -78,4 +79,21 @@ char *mw_cli_scripts_dir(struct mw_error *err)
                dir);
   free(dir);
   return NULL;
+}
+
+char *mw_cli_config_file(bool *may_lack)
+{
+  const char *from_environment = getenv("MOONWATCH_CONFIG");
+  char prefix[PATH_MAX];
+  char *file = NULL;
+
+  *may_lack = !from_environment || !*from_environment;
+  if (!*may_lack)
+    return strdup(from_environment);
+  if (own_prefix(prefix) && asprintf(&file, "%s" MW_CONFIG_FILE_DEFAULT, prefix) >= 0) {
+    if (access(file, F_OK) == 0)
+      return file;
+    free(file);
+  }
+  return strdup(MW_CONFIG_FILE_DEFAULT);
 }

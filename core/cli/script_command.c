@@ -177,6 +177,8 @@ int mw_script_command_take_set(struct mw_script_command *command, char *text)
 {
   char *equals = strchr(text, '=');
 
+  if (mw_cli_is_setting(text))
+    return mw_cli_take_setting(command->name, text, &command->session.kubelet);
   if (!equals || equals == text)
     return mw_cli_usage(command->name, "--set %s is not of the form KEY=VALUE", text);
   *equals = '\0';
@@ -197,8 +199,17 @@ int mw_script_command_take(struct mw_script_command *command, int option, char *
     command->session.host_root = optarg;
     return mw_cli_check_host_root(optarg, &err) < 0 ? mw_cli_usage(command->name, "%s", err.text)
                                                     : 0;
+  case MW_OPTION_SET:
+    return mw_cli_take_setting_only(command->name, optarg, &command->session.kubelet);
   case MW_OPTION_SOURCE:
     return mw_session_take_source(&command->session, command->name, optarg);
+  case MW_OPTION_CREDENTIALS:
+    return mw_session_take_credentials(&command->session, command->name, optarg);
+  case MW_OPTION_UNIX_SOCKET:
+    return mw_session_take_unix_socket(&command->session, command->name, optarg);
+  case MW_OPTION_HTTP_ANSWERS:
+    command->session.http.recorded_dir = optarg;
+    return 0;
   default:
     return mw_cli_bad_option(command->name, option, argv, options);
   }

@@ -35,16 +35,24 @@ struct mw_script_command {
 /** Codes of the options that these commands share; their own begin at MW_OPTION_OWN. */
 enum mw_shared_option {
   MW_OPTION_FORMAT = 256,
+  MW_OPTION_CREDENTIALS,
+  MW_OPTION_HTTP_ANSWERS,
   MW_OPTION_HOST_ROOT,
+  MW_OPTION_SET,
   MW_OPTION_SOURCE,
+  MW_OPTION_UNIX_SOCKET,
   MW_OPTION_HELP,
   MW_OPTION_OWN,
 };
 
 #define MW_SHARED_OPTIONS                                                                          \
   {"format", required_argument, NULL, MW_OPTION_FORMAT},                                           \
+      {"credentials", required_argument, NULL, MW_OPTION_CREDENTIALS},                             \
+      {"http-answers", required_argument, NULL, MW_OPTION_HTTP_ANSWERS},                           \
       {"host-root", required_argument, NULL, MW_OPTION_HOST_ROOT},                                 \
+      {"set", required_argument, NULL, MW_OPTION_SET},                                             \
       {"source", required_argument, NULL, MW_OPTION_SOURCE},                                       \
+      {"unix-socket", required_argument, NULL, MW_OPTION_UNIX_SOCKET},                             \
   {                                                                                                \
     "help", no_argument, NULL, MW_OPTION_HELP                                                      \
   }
@@ -59,7 +67,8 @@ int mw_script_command_take(struct mw_script_command *command, int option, char *
 /** Give the script an option. @p text is borrowed. @return 0, or an exit code: too many. */
 int mw_script_command_set(struct mw_script_command *command, const char *key, const char *text);
 
-/** --set KEY=VALUE; @p text is cut at its sign. @return 0, or an exit code. */
+/** --set KEY=VALUE of the script, or of its host; @p text is cut at its sign. @return 0, or an exit
+ * code. */
 int mw_script_command_take_set(struct mw_script_command *command, char *text);
 
 /** Run it. @return the exit code. */

@@ -16,14 +16,63 @@ int mw_session_take_source(struct mw_session_config *config, const char *command
   return 0;
 }
 
+/* Cut @p text at its first @p sign. @return what is behind it; NULL: it has none, or nothing before
+ * it. */
+static char *cut(char *text, char sign)
+{
+  char *at = strchr(text, sign);
+
+  if (!at || at == text)
+    return NULL;
+  *at = '\0';
+  return at + 1;
+}
+
+int mw_session_take_credentials(struct mw_session_config *config, const char *command, char *text)
+{
+  struct mw_error err;
+  const char *equals = strchr(text, '='), *dot = strchr(text, '.');
+
+  if (!equals || !dot || dot > equals || dot == text)
+    return mw_cli_usage(command, "--credentials %s is not of the form NAME.KEY=VALUE", text);
+  char *key = cut(text, '.'), *value = cut(key, '=');
+  if (!value)
+    return mw_cli_usage(command, "--credentials %s.%s has no key", text, key);
+  if (mw_http_access_set(&config->http, text, key, value, &err) < 0)
+    return mw_cli_usage(command, "--credentials %s.%s: %s", text, key, err.text);
+  if (strcmp(key, "insecure_skip_verify") == 0 && strcmp(value, "true") == 0)
+    mw_cli_say("warning: with credentials %s anybody can pass for the server: "
+               "insecure_skip_verify is true",
+               text);
+  return 0;
+}
+
+int mw_session_take_unix_socket(struct mw_session_config *config, const char *command, char *text)
+{
+  struct mw_error err;
+  char *path = cut(text, '=');
+
+  if (!path)
+    return mw_cli_usage(command, "--unix-socket %s is not of the form NAME=PATH", text);
+  if (mw_http_access_add_socket(&config->http, text, path, &err) < 0)
+    return mw_cli_usage(command, "--unix-socket %s: %s", text, err.text);
+  return 0;
+}
+
 int mw_session_open(struct mw_session *session, const struct mw_session_config *config)
 {
+  struct mw_kubelet_config kubelet = config->kubelet;
   struct mw_context_config context_config = {.host_root = config->host_root,
                                              .state_dir = config->state_dir,
+                                             .http = &config->http,
+                                             .kubelet = &kubelet,
+                                             .may_start_threads = true,
                                              .on_read = config->on_read,
                                              .on_read_data = config->on_read_data};
   struct mw_error err;
 
+  mw_cli_take_environment(&kubelet);
+  mw_cli_warn_of_settings(&kubelet, config->host_root);
   mw_buf_init(&session->failures, FAILURES_MAX_BYTES);
   session->scripts_dir = mw_cli_scripts_dir(&err);
   if (session->scripts_dir)

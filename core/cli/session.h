@@ -10,6 +10,7 @@
 #include "agent/task.h"
 #include "base/buf.h"
 #include "bindings/context.h"
+#include "cli/settings.h"
 #include "moonwatch/error.h"
 
 #define MW_SESSION_SOURCES_MAX 16
@@ -20,6 +21,8 @@ struct mw_session_config {
   const char *state_dir; /**< NULL: scripts keep nothing */
   const char *sources[MW_SESSION_SOURCES_MAX];
   size_t sources_count;                          /**< 0: the source cgroup alone */
+  struct mw_http_access http;                    /**< what scripts may name over HTTP */
+  struct mw_kubelet_config kubelet;              /**< without what the environment says */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_context_config */
   void *on_read_data;
 };
@@ -36,7 +39,25 @@ struct mw_session {
 /** --source @p text. @return 0, or what mw_cli_usage returns. */
 int mw_session_take_source(struct mw_session_config *config, const char *command, const char *text);
 
-/** Find the scripts and make the context. @return 0, or an exit code when it was said why. */
+/**
+ * --credentials @p text, NAME.KEY=VALUE; --unix-socket @p text, NAME=PATH. The text is cut at its
+ * signs, and has to outlive the session. @return 0, or what mw_cli_usage returns.
+ */
+int mw_session_take_credentials(struct mw_session_config *config, const char *command, char *text);
+int mw_session_take_unix_socket(struct mw_session_config *config, const char *command, char *text);
+
+/** What these options and --http-answers DIR do, for the help of commands. */
+#define MW_SESSION_HTTP_HELP                                                                       \
+  "  --credentials NAME.KEY=VALUE\n"                                                               \
+  "                       what scripts name when they ask over HTTP: KEY is\n"                     \
+  "                       ca_file, cert_file, key_file, token_file, or\n"                          \
+  "                       insecure_skip_verify (true or false); may be repeated\n"                 \
+  "  --unix-socket NAME=PATH\n"                                                                    \
+  "                       a socket that scripts may name; may be repeated\n"                       \
+  "  --http-answers DIR   recorded answers (DIR/answers.json), no network\n"
+
+/** Find the scripts and make the context, which borrows what @p config says of HTTP. @return 0, or
+ * an exit code when it was said why. */
 int mw_session_open(struct mw_session *session, const struct mw_session_config *config);
 
 /** Open the sources. @return 0, or an exit code when it was said why. */

@@ -19,23 +19,13 @@
  * variable of a thread may allocate, which a handler must not; initial-exec does not. */
 static _Thread_local struct mw_deadline *volatile armed __attribute__((tls_model("initial-exec")));
 
-/* A thread's id comes again when it has ended, but a timer made for it stays with the dead: so this
- * numbers threads. Alone it would not do either, for it is the same in a child after fork(2). */
-static uint64_t own_mark(void)
-{
-  static atomic_uint_fast64_t marks_total;
-  static _Thread_local uint64_t mark;
+static const char interruption; /* its address is what an interruption carries */
 
-  if (mark == 0)
-    mark = atomic_fetch_add(&marks_total, 1) + 1;
-  return mark;
-}
-
-static int64_t now_ns(void)
+static int64_t now_ns(clockid_t clock)
 {
   struct timespec now;
 
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
 }
 
@@ -46,9 +36,11 @@ static struct timespec timespec_of(int64_t ns)
 
 /* ---- At the deadline ---- */
 
-static void stop_timer(struct mw_deadline *deadline)
+static void stop_timers(struct mw_deadline *deadline)
 {
   timer_settime(deadline->timer, 0, &(struct itimerspec){0}, NULL);
+  if (deadline->has_cpu_timer)
+    timer_settime(deadline->cpu_timer, 0, &(struct itimerspec){0}, NULL);
 }
 
 /* Fill the message with the place of the innermost function that has lines. No memory is asked
@@ -61,15 +53,22 @@ static void compose_message(struct mw_deadline *deadline, lua_State *L)
   for (int level = 0; where[0] == '\0' && lua_getstack(L, level, &at); level++)
     if (lua_getinfo(L, "Sl", &at) && at.currentline > 0)
       snprintf(where, sizeof where, "%s:%d: ", at.short_src, at.currentline);
-  snprintf(deadline->message, sizeof deadline->message, "%sdeadline of %" PRId64 " ms reached",
-           where, deadline->timeout_ms);
+  deadline->phrase = deadline->message + strlen(where);
+  if (deadline->stop == MW_STOP_INTERRUPTED)
+    snprintf(deadline->message, sizeof deadline->message, "%sinterrupted", where);
+  else if (deadline->stop == MW_STOP_CPU)
+    snprintf(deadline->message, sizeof deadline->message,
+             "%slimit of %" PRId64 " ms of CPU time reached", where, deadline->cpu_limit_ms);
+  else
+    snprintf(deadline->message, sizeof deadline->message, "%sdeadline of %" PRId64 " ms reached",
+             where, deadline->timeout_ms);
 }
 
 static int raise_error(struct mw_deadline *deadline, lua_State *L)
 {
   if (!deadline->raised) {
     deadline->raised = 1;
-    stop_timer(deadline);
+    stop_timers(deadline);
     compose_message(deadline, L);
   }
   lua_pushstring(L, deadline->message);
@@ -99,6 +98,22 @@ int mw_deadline_raise(struct mw_deadline *deadline, lua_State *L)
 }
 
 /* A late signal finds another deadline armed, or none, or this one armed anew with time left. */
+static enum mw_stop reason_of(const struct mw_deadline *deadline, const siginfo_t *info)
+{
+  const void *carried = info->si_value.sival_ptr;
+
+  if (info->si_code == SI_QUEUE)
+    return info->si_pid == getpid() && carried == &interruption ? MW_STOP_INTERRUPTED
+                                                                : MW_STOP_NONE;
+  if (info->si_code != SI_TIMER || carried != deadline)
+    return MW_STOP_NONE;
+  if (now_ns(CLOCK_MONOTONIC) >= deadline->expires_ns)
+    return MW_STOP_WALL;
+  return deadline->cpu_limit_ms > 0 && now_ns(CLOCK_THREAD_CPUTIME_ID) >= deadline->cpu_expires_ns
+             ? MW_STOP_CPU
+             : MW_STOP_NONE;
+}
+
 static void on_signal(int number, siginfo_t *info, void *interrupted)
 {
   struct mw_deadline *deadline = armed;
@@ -106,8 +121,10 @@ static void on_signal(int number, siginfo_t *info, void *interrupted)
 
   (void)number;
   (void)interrupted;
-  if (deadline && info->si_code == SI_TIMER && info->si_value.sival_ptr == deadline &&
-      !deadline->raised && now_ns() >= deadline->expires_ns) {
+  enum mw_stop reason = deadline && !deadline->raised ? reason_of(deadline, info) : MW_STOP_NONE;
+  if (reason != MW_STOP_NONE) {
+    if (!deadline->expired)
+      deadline->stop = reason;
     deadline->expired = 1;
     lua_sethook(deadline->L, raise_hook, EVERYTHING, 1);
   }
@@ -133,9 +150,10 @@ static void unblock_signal(void)
   pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
-static int make_timer(struct mw_deadline *deadline, pid_t thread_id, struct mw_error *err)
+static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+
+static int make_timers(struct mw_deadline *deadline, pid_t thread_id, struct mw_error *err)
 {
-  static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
                            .sigev_signo = MW_DEADLINE_SIGNAL,
                            .sigev_value.sival_ptr = deadline};
@@ -147,7 +165,13 @@ static int make_timer(struct mw_deadline *deadline, pid_t thread_id, struct mw_e
   if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
     return mw_error_set(err, errno, "cannot make the timer of a script: %s", strerror(errno));
   deadline->thread_id = thread_id;
-  deadline->thread_mark = own_mark();
+  deadline->thread_mark = mw_thread_mark();
+  if (deadline->cpu_limit_ms <= 0)
+    return 0;
+  if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &deadline->cpu_timer) < 0)
+    return mw_error_set(err, errno, "cannot make the timer of a script's CPU time: %s",
+                        strerror(errno));
+  deadline->has_cpu_timer = true;
   return 0;
 }
 
@@ -160,31 +184,58 @@ void mw_deadline_deinit(struct mw_deadline *deadline)
 {
   if (deadline->thread_id != 0)
     timer_delete(deadline->timer);
+  if (deadline->has_cpu_timer)
+    timer_delete(deadline->cpu_timer);
   deadline->thread_id = 0;
+  deadline->has_cpu_timer = false;
+}
+
+void mw_deadline_limit_cpu(struct mw_deadline *deadline, int64_t cpu_ms)
+{
+  deadline->cpu_limit_ms = cpu_ms < 0 ? 0 : cpu_ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : cpu_ms;
+}
+
+/* An id comes again when its thread has ended, and the timer stays with the dead; a mark is the
+ * same in a child after fork(2), which has no timers. */
+static bool has_timers(const struct mw_deadline *deadline, pid_t thread_id)
+{
+  return thread_id == deadline->thread_id && deadline->thread_mark == mw_thread_mark() &&
+         (deadline->has_cpu_timer || deadline->cpu_limit_ms <= 0);
+}
+
+static void start_timer(timer_t timer, int64_t expires_ns)
+{
+  struct itimerspec when = {.it_value = timespec_of(expires_ns),
+                            .it_interval = timespec_of(REPEAT_NS)};
+
+  timer_settime(timer, TIMER_ABSTIME, &when, NULL);
 }
 
 int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_error *err)
 {
+  deadline->stop = MW_STOP_NONE;
   if (timeout_ms <= 0)
     return 0;
   if (timeout_ms > TIMEOUT_MAX_MS)
     timeout_ms = TIMEOUT_MAX_MS;
 
   pid_t thread_id = gettid();
-  bool has_timer = thread_id == deadline->thread_id && deadline->thread_mark == own_mark();
-  int rc = has_timer ? 0 : make_timer(deadline, thread_id, err);
+  int rc = has_timers(deadline, thread_id) ? 0 : make_timers(deadline, thread_id, err);
   if (rc < 0)
     return rc;
 
   deadline->timeout_ms = timeout_ms;
-  deadline->expires_ns = now_ns() + timeout_ms * MW_NS_PER_MS;
+  deadline->expires_ns = now_ns(CLOCK_MONOTONIC) + timeout_ms * MW_NS_PER_MS;
+  if (deadline->cpu_limit_ms > 0)
+    deadline->cpu_expires_ns =
+        now_ns(CLOCK_THREAD_CPUTIME_ID) + deadline->cpu_limit_ms * MW_NS_PER_MS;
   deadline->outer = armed;
   deadline->armed = true;
   atomic_signal_fence(memory_order_release); /* a late signal finds the new time, or nothing */
   armed = deadline;
-  struct itimerspec when = {.it_value = timespec_of(deadline->expires_ns),
-                            .it_interval = timespec_of(REPEAT_NS)};
-  timer_settime(deadline->timer, TIMER_ABSTIME, &when, NULL);
+  start_timer(deadline->timer, deadline->expires_ns);
+  if (deadline->cpu_limit_ms > 0)
+    start_timer(deadline->cpu_timer, deadline->cpu_expires_ns);
   return 0;
 }
 
@@ -194,7 +245,7 @@ bool mw_deadline_disarm(struct mw_deadline *deadline)
     return false;
 
   /* In this order: once the handler can do nothing more, what it did is undone. */
-  stop_timer(deadline);
+  stop_timers(deadline);
   armed = deadline->outer;
   deadline->armed = false;
 
@@ -204,4 +255,25 @@ bool mw_deadline_disarm(struct mw_deadline *deadline)
   deadline->expired = 0;
   deadline->raised = 0;
   return raised;
+}
+
+void mw_deadline_interrupt(pthread_t thread)
+{
+  union sigval value = {.sival_ptr = (void *)(uintptr_t)&interruption};
+
+  pthread_once(&handler_once, install_handler); /* without it the signal would end the process */
+  pthread_sigqueue(thread, MW_DEADLINE_SIGNAL, value); /* when it fails it is repeated anyway */
+}
+
+int64_t mw_deadline_left_ms(void)
+{
+  int64_t first_ns = INT64_MAX;
+
+  for (const struct mw_deadline *deadline = armed; deadline; deadline = deadline->outer)
+    if (deadline->expires_ns < first_ns)
+      first_ns = deadline->expires_ns;
+  if (first_ns == INT64_MAX)
+    return INT64_MAX;
+  int64_t left_ns = first_ns - now_ns(CLOCK_MONOTONIC);
+  return left_ns > 0 ? left_ns / MW_NS_PER_MS : 0;
 }

@@ -11,18 +11,27 @@
 #include "base/buf.h"
 #include "script/alloc.h"
 #include "script/deadline.h"
+#include "script/owner.h"
 #include "script/script.h"
 
 struct mw_script {
   struct mw_alloc alloc; /**< first: Lua hands its address back, see mw_script_of */
   struct mw_deadline deadline;
   lua_State *L;
+  struct mw_owner owner;
   char *name;
   const struct mw_script_module *modules;
   const char *const *module_dirs;
+  bool trusted_only;
   const char *stack_base; /**< a place in the frame of mw_script_call; NULL: no call is going on */
-  struct mw_buf source;   /**< of the file being loaded: here a Lua error cannot leak it */
+  size_t collect_above_bytes; /**< what a call leaves beyond this is collected, see script.c */
+  struct mw_buf source;       /**< of the file being loaded: here a Lua error cannot leak it */
+  struct mw_buf files;        /**< paths, each ends with a '\0' */
+  size_t files_count;
 };
+
+/** Remember a file that was read or looked for. */
+void mw_script_note_file(struct mw_script *script, const char *path);
 
 /** The script that @p L (the state or one of its coroutines) belongs to. */
 static inline struct mw_script *mw_script_of(lua_State *L)
@@ -48,6 +57,10 @@ static inline void mw_script_check_deadline(lua_State *L)
  * @p level: whose line the message names, as in luaL_where.
  */
 void mw_script_check_stack(lua_State *L, int level);
+
+/** Read a file of the script, when it may be one. @return as mw_file_read, or mw_trusted_open. */
+int mw_script_read_source(const struct mw_script *script, const char *path, struct mw_buf *out,
+                          struct mw_error *err);
 
 /**
  * Compile source text; messages name it @p name. As lua_load: leaves a function or a message.

@@ -1,11 +1,9 @@
 /* The script's own require: C modules that the host names, Lua files below the host's folders. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "script/internal.h"
 
 #define LOADED lua_upvalueindex(1) /* name to value; to false while the module is being loaded */
@@ -40,7 +38,8 @@ static bool push_file(lua_State *L, const char *dir, const char *short_path)
   struct mw_error err;
 
   const char *path = lua_pushfstring(L, "%s/%s", dir, short_path);
-  int rc = mw_file_read(AT_FDCWD, path, &script->source, &err);
+  mw_script_note_file(script, path);
+  int rc = mw_script_read_source(script, path, &script->source, &err);
   lua_pop(L, 1);
   if (rc == -ENOENT || rc == -ENOTDIR)
     return false;

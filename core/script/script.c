@@ -4,14 +4,24 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <luajit.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "base/trusted.h"
+#include "moonwatch/clock.h"
 #include "script/internal.h"
 
 #define RESERVE_BYTES 4096
+#define FILES_MAX_BYTES ((size_t)128 << 10)
+#define LEFTOVERS_MIN_BYTES ((size_t)64 << 10)
+#define WHOLE_CYCLES 2 /* the first one may have begun before */
+#define STEP_KIB 256   /* some milliseconds, at most */
+#define TRIM_MIN_BYTES ((size_t)1 << 20)
+#define TIDY_AFTER_DEADLINE_NS (20 * MW_NS_PER_MS)
 #define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
 
 /* ---- Life cycle ---- */
@@ -22,6 +32,7 @@ static int set_up(lua_State *L)
 
   /* Compiled loops never look at hooks, so nothing would stop them. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  mw_owner_register(L, &mw_script_of(L)->owner);
   mw_sandbox_open(L);
   if (config->prepare)
     config->prepare(L, config->prepare_data);
@@ -56,7 +67,10 @@ struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw
   script->alloc.reserve_bytes = RESERVE_BYTES;
   script->modules = config->modules;
   script->module_dirs = config->module_dirs;
+  script->trusted_only = config->trusted_only;
+  mw_owner_take(&script->owner);
   mw_buf_init(&script->source, MW_SCRIPT_SOURCE_MAX_BYTES);
+  mw_buf_init(&script->files, FILES_MAX_BYTES);
   if (open_state(script, config, err) < 0)
     goto fail;
   return script;
@@ -74,8 +88,29 @@ void mw_script_free(struct mw_script *script)
     lua_close(script->L);
   mw_deadline_deinit(&script->deadline);
   mw_buf_deinit(&script->source);
+  mw_buf_deinit(&script->files);
   free(script->name);
   free(script);
+}
+
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms)
+{
+  mw_deadline_limit_cpu(&script->deadline, cpu_ms);
+}
+
+enum mw_stop mw_script_stopped_by(const struct mw_script *script)
+{
+  return (enum mw_stop)script->deadline.stop;
+}
+
+void mw_script_interrupt(pthread_t thread)
+{
+  mw_deadline_interrupt(thread);
+}
+
+void mw_script_own(struct mw_script *script)
+{
+  mw_owner_take(&script->owner);
 }
 
 size_t mw_script_memory_bytes(const struct mw_script *script)
@@ -148,6 +183,27 @@ static int add_traceback(lua_State *L)
   return 1;
 }
 
+/*
+ * Lua's collector goes on only while a script allocates. One that builds large tables once, and
+ * then has little to do, would keep its garbage for ever; so much of it is collected when a call
+ * ends, for as long as the call may go on. What became free in large amounts goes back to the
+ * system.
+ */
+static void collect_leftovers(lua_State *L)
+{
+  struct mw_script *script = mw_script_of(L);
+  size_t before_bytes = script->alloc.used_bytes;
+
+  if (before_bytes <= script->collect_above_bytes)
+    return;
+  for (int cycles = 0; cycles < WHOLE_CYCLES && !script->deadline.expired;)
+    cycles += lua_gc(L, LUA_GCSTEP, STEP_KIB);
+  size_t live_bytes = script->alloc.used_bytes;
+  script->collect_above_bytes = live_bytes + live_bytes / 4 + LEFTOVERS_MIN_BYTES;
+  if (before_bytes > live_bytes && before_bytes - live_bytes >= TRIM_MIN_BYTES)
+    malloc_trim(0);
+}
+
 /* Pushing functions allocates, so even that is done under protection. */
 static int call_with_traceback(lua_State *L)
 {
@@ -159,12 +215,33 @@ static int call_with_traceback(lua_State *L)
   call->status = lua_pcall(L, 1, 0, 2);
   if (call->status != 0)
     copy_text(call, L);
+  else
+    collect_leftovers(L);
   return 0;
+}
+
+static bool is_half_full(const struct mw_script *script)
+{
+  return script->alloc.used_bytes > script->alloc.max_bytes / 2;
 }
 
 static int collect_garbage(lua_State *L)
 {
   lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
+/* A collection of all takes a tenth of a second for some ten megabytes, and the host has waited for
+ * the script long enough. What is left is collected while the next call allocates. */
+static int collect_for_a_while(lua_State *L)
+{
+  const struct mw_script *script = mw_script_of(L);
+  const struct mw_clock *clock = mw_clock_system();
+  int64_t end_ns = mw_clock_monotonic_ns(clock) + TIDY_AFTER_DEADLINE_NS;
+
+  while (is_half_full(script) && mw_clock_monotonic_ns(clock) < end_ns)
+    for (int i = 0; i < 64; i++) /* some microseconds each */
+      lua_gc(L, LUA_GCSTEP, 0);
   return 0;
 }
 
@@ -181,7 +258,7 @@ static int describe(const struct mw_script *script, const struct call *call, boo
                     struct mw_error *err)
 {
   if (deadline_raised) {
-    bool told = strstr(call->text, "deadline of ") != NULL; /* else: swallowed on the way */
+    bool told = strstr(call->text, script->deadline.phrase) != NULL; /* else: swallowed */
     return mw_error_set(err, ETIME, "%s", told ? call->text : script->deadline.message);
   }
   if (call->status == 0)
@@ -194,12 +271,12 @@ static int describe(const struct mw_script *script, const struct call *call, boo
 
 /* What a script that failed has let go would stand in the way of its next call. The call that
  * protects the collector needs a little memory itself. */
-static void tidy_up(struct mw_script *script)
+static void tidy_up(struct mw_script *script, bool deadline_raised)
 {
-  if (script->alloc.used_bytes <= script->alloc.max_bytes / 2)
+  if (!is_half_full(script))
     return;
   script->alloc.reserve_bytes = 0;
-  if (lua_cpcall(script->L, collect_garbage, NULL) != 0)
+  if (lua_cpcall(script->L, deadline_raised ? collect_for_a_while : collect_garbage, NULL) != 0)
     lua_pop(script->L, 1);
   script->alloc.reserve_bytes = RESERVE_BYTES;
 }
@@ -209,6 +286,7 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
 {
   struct call call; /* not zeroed whole: the text is long, and calls are many */
 
+  mw_owner_check(&script->owner, NULL, "mw_script_call");
   if (script->stack_base)
     return mw_error_set(err, EBUSY, "script %s is running: calls do not nest", script->name);
   int rc = mw_deadline_arm(&script->deadline, timeout_ms, err);
@@ -231,9 +309,14 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
   lua_settop(script->L, top);
   rc = describe(script, &call, deadline_raised, err);
   if (rc < 0)
-    tidy_up(script);
+    tidy_up(script, deadline_raised);
   script->stack_base = NULL;
   return rc;
+}
+
+int64_t mw_script_left_ms(void)
+{
+  return mw_deadline_left_ms();
 }
 
 void mw_script_check_stack(lua_State *L, int level)
@@ -247,6 +330,47 @@ void mw_script_check_stack(lua_State *L, int level)
     lua_concat(L, 2);
     lua_error(L);
   }
+}
+
+/* ---- Files ---- */
+
+const char *mw_script_file(const struct mw_script *script, size_t index)
+{
+  const char *path = script->files.data;
+
+  if (index >= script->files_count)
+    return NULL;
+  while (index-- > 0)
+    path += strlen(path) + 1;
+  return path;
+}
+
+/* That one finds no room costs a reload, at most. */
+void mw_script_note_file(struct mw_script *script, const char *path)
+{
+  for (size_t i = 0; i < script->files_count; i++)
+    if (strcmp(mw_script_file(script, i), path) == 0)
+      return;
+  if (script->files_count < MW_SCRIPT_FILES_MAX &&
+      mw_buf_append(&script->files, path, strlen(path) + 1, NULL) == 0)
+    script->files_count++;
+}
+
+/* ---- The deadline, for functions of the host ---- */
+
+const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L)
+{
+  static const volatile sig_atomic_t never;
+  void *alloc;
+
+  if (lua_getallocf(L, &alloc) != mw_alloc_resize)
+    return &never;
+  return &mw_script_of(L)->deadline.expired;
+}
+
+int mw_script_stop(lua_State *L)
+{
+  return mw_deadline_raise(&mw_script_of(L)->deadline, L);
 }
 
 /* ---- Loading ---- */
@@ -311,13 +435,23 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
   return rc < 0 ? rc : load.rc;
 }
 
+int mw_script_read_source(const struct mw_script *script, const char *path, struct mw_buf *out,
+                          struct mw_error *err)
+{
+  if (!script->trusted_only)
+    return mw_file_read(AT_FDCWD, path, out, err);
+  MW_AUTO_CLOSE int fd = mw_trusted_open(path, err);
+  return fd < 0 ? fd : mw_file_read_fd(fd, path, out, err);
+}
+
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err)
 {
   MW_AUTO_BUF text; /* not script->source, which a require in the file would replace */
 
   mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
-  int rc = mw_file_read(AT_FDCWD, path, &text, err);
+  mw_script_note_file(script, path);
+  int rc = mw_script_read_source(script, path, &text, err);
   if (rc < 0)
     return rc;
   return mw_script_load_text(script, path, text.data, text.len_bytes, timeout_ms, err);

@@ -12,17 +12,22 @@
  * SA_RESTART; it is unblocked in each thread that runs a script.
  *
  * Thread-safety: none; a script belongs to one thread at a time, and every call on it is made by
- * the thread that runs it (the deadline's signal goes there). Different scripts share nothing.
+ * the thread that runs it (the deadline's signal goes there): the one that made it, or the last one
+ * that called mw_script_own. Builds for development abort when another thread calls. Different
+ * scripts share nothing.
  */
 #ifndef MW_SCRIPT_H
 #define MW_SCRIPT_H
 
 #include <lua.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "moonwatch/error.h"
+#include "script/deadline.h"
 
 struct mw_script;
 
@@ -45,6 +50,7 @@ struct mw_script_config {
   const struct mw_script_module *modules; /**< ends with a NULL name; NULL: none; borrowed */
   const char *const *module_dirs; /**< "moonwatch.rates" is DIR/moonwatch/rates.lua; ends with NULL;
                                        NULL: none; borrowed */
+  bool trusted_only; /**< a file that others can write is refused; see base/trusted.h */
   /** Called once, protected, when the state is ready; may raise. For the registry of the host. */
   void (*prepare)(lua_State *L, void *data);
   void *prepare_data;
@@ -53,6 +59,31 @@ struct mw_script_config {
 /** @return NULL with @p err filled (-ENOMEM, or what prepare raised). */
 struct mw_script *mw_script_new(const struct mw_script_config *config, struct mw_error *err);
 void mw_script_free(struct mw_script *script); /**< accepts NULL */
+
+/** A call that follows is stopped when it has used @p cpu_ms of CPU time (0: no limit). */
+void mw_script_limit_cpu(struct mw_script *script, int64_t cpu_ms);
+
+/** What has stopped the last call, which then has failed with -ETIME. */
+enum mw_stop mw_script_stopped_by(const struct mw_script *script);
+
+/** Stop the script that runs in @p thread, as mw_deadline_interrupt does. */
+void mw_script_interrupt(pthread_t thread);
+
+/** Most files that a script remembers. */
+#define MW_SCRIPT_FILES_MAX 512
+
+/**
+ * The files that it was made of, and those that it looked for in vain: when one of them changes, or
+ * comes to be, a script that is loaded anew may be another one.
+ * @return a path, valid until the next call that runs the script, or NULL behind the last one.
+ */
+const char *mw_script_file(const struct mw_script *script, size_t index);
+
+/**
+ * The calling thread runs @p script from now on. The thread that ran it before has nothing more to
+ * do with it, and both agree on that by other means (a mutex, pthread_create).
+ */
+void mw_script_own(struct mw_script *script);
 
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
@@ -63,9 +94,9 @@ size_t mw_script_memory_peak_bytes(const struct mw_script *script);
  * @p timeout_ms of wall time (0 or less: without end). What it leaves on the stack is dropped.
  *
  * @return 0, or with @p err saying what and where (file, line, traceback):
- * -ETIME: the deadline was reached; -ENOMEM: the memory ceiling was reached; -ECANCELED: an error
- * was raised; -EBUSY: the script is running already, calls do not nest; or -errno of
- * timer_create(2): nothing was run. Whatever happened, the state can be used again.
+ * -ETIME: it was stopped, see mw_script_stopped_by; -ENOMEM: the memory ceiling was reached;
+ * -ECANCELED: an error was raised; -EBUSY: the script is running already, calls do not nest; or
+ * -errno of timer_create(2): nothing was run. Whatever happened, the state can be used again.
  */
 int mw_script_call(struct mw_script *script, lua_CFunction function, void *argument,
                    int64_t timeout_ms, struct mw_error *err);
@@ -84,6 +115,22 @@ int mw_script_load_text(struct mw_script *script, const char *chunk_name, const 
 /** mw_script_load_text of a file of at most MW_SCRIPT_SOURCE_MAX_BYTES. */
 int mw_script_load_file(struct mw_script *script, const char *path, int64_t timeout_ms,
                         struct mw_error *err);
+
+/**
+ * For functions in C that may go on for long: a flag that is set when the deadline of the script
+ * that runs in @p L has passed. Of a state that is no script's, as in plain luajit, it never is.
+ */
+const volatile sig_atomic_t *mw_script_stop_flag(lua_State *L);
+
+/** For who has found that flag set, and holds nothing: raise the deadline's error. Never returns.
+ */
+int mw_script_stop(lua_State *L);
+
+/**
+ * For C functions that wait: how long the calls that this thread is in may still take, the first
+ * deadline of them; at least 0. INT64_MAX: no script runs here, or none that has a deadline.
+ */
+int64_t mw_script_left_ms(void);
 
 /** Push the table that the last load returned (nil when there was none). Inside mw_script_call. */
 void mw_script_push_table(struct mw_script *script);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/gate.h"
 #include "base/hash.h"
 #include "base/place.h"
 #include "stats/deadline.h"
@@ -272,6 +273,14 @@ static int refresh(struct mw_stats_cache *cache, struct entry *entry,
   return rc == 0 ? 0 : mw_error_set(err, -rc, "%s", failure.text);
 }
 
+/* With the mutex held, which is given up for it: who is inside of the gate may want it. */
+static void step_in_again(struct mw_stats_cache *cache)
+{
+  pthread_mutex_unlock(&cache->mutex);
+  mw_gate_step_in();
+  pthread_mutex_lock(&cache->mutex);
+}
+
 /* With the mutex held, which is given up while waiting. Whoever wakes late may find that yet
  * another reading was stored, or is on its way: the newest stored one is what is looked at. */
 static int wait_for_store(struct mw_stats_cache *cache, struct entry *entry, int64_t deadline_ns,
@@ -283,8 +292,10 @@ static int wait_for_store(struct mw_stats_cache *cache, struct entry *entry, int
   int rc = 0;
 
   entry->waiters++;
+  mw_gate_step_out();
   while (entry->stores_total == stores_before && rc == 0)
     rc = pthread_cond_timedwait(&cache->stored, &cache->mutex, &deadline);
+  step_in_again(cache);
   entry->waiters--;
   if (entry->stores_total != stores_before)
     return 0;

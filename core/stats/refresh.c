@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/gate.h"
 #include "moonwatch/clock.h"
 #include "stats/deadline.h"
 
@@ -92,9 +93,14 @@ static int wait_for_end(struct mw_refresh *refresh, int64_t deadline_ns, struct 
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
   int rc = 0;
 
+  mw_gate_step_out();
   while (rc == 0 && refresh->ended_total == ended_before)
     rc = pthread_cond_timedwait(&refresh->changed, &refresh->mutex, &until);
-  if (refresh->ended_total != ended_before)
+  bool has_ended = refresh->ended_total != ended_before;
+  pthread_mutex_unlock(&refresh->mutex); /* who is inside of the gate may want it */
+  mw_gate_step_in();
+  pthread_mutex_lock(&refresh->mutex);
+  if (has_ended)
     return 0;
   return mw_error_set(err, rc, "%s is still on its way after %lld ms", refresh->config.what,
                       (long long)((mw_deadline_after(0) - refresh->began_ns) / MW_NS_PER_MS));

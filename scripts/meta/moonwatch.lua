@@ -6,10 +6,21 @@
 ---@field host_root? string  "/" by default; "/host" in a container, a folder with a recorded host
 ---@field proc_root? string  "proc" below host_root by default
 ---@field state_dir? string  where the store is; made when something is stored; without it, none is
+---@field credentials? table<string, HttpCredentials>  what http.get{credentials = NAME} may name
+---@field unix_sockets? table<string, string>  what http.get{unix_socket = NAME} may name: paths
+---@field http_answers? string  a folder with recorded answers (answers.json), instead of the network
+
+---@class HttpCredentials  Paths of files, read again when they have changed.
+---@field ca_file? string  PEM; believed instead of the system's authorities
+---@field cert_file? string  PEM, with key_file
+---@field key_file? string  PEM
+---@field token_file? string  a bearer token, sent by https and unix sockets only
+---@field insecure_skip_verify? boolean  believe any certificate
 
 ---@class Moonwatch  The modules of one host; they share its cache and its inventory.
 ---@field cgroup table  as require "moonwatch.cgroup"
 ---@field host table  as require "moonwatch.host"
+---@field http table  as require "moonwatch.http"
 ---@field inventory table  as require "moonwatch.inventory"
 ---@field stats table  as require "moonwatch.stats"
 ---@field store table  as require "moonwatch.store"

@@ -43,6 +43,7 @@ local M = {}
 ---@field private include FilterRules
 ---@field private exclude FilterRules
 ---@field private annotations? string  "metrics" or "logs"
+---@field private pause? boolean  pause containers are excluded
 ---@field private decisions table<table, FilterDecision>  by the container's table
 local Filter = {}
 Filter.__index = Filter
@@ -144,11 +145,12 @@ function M.new(config)
   local kind = KINDS[config.kind]
   local include = entries_of(config, kind.include, kind.legacy and "ac_include")
   local exclude = entries_of(config, kind.exclude, kind.legacy and "ac_exclude")
-  if kind.pause and config.exclude_pause_container ~= false then
+  local pause = kind.pause and config.exclude_pause_container ~= false
+  if pause then
     append(exclude, "pause images", pause_images.rules)
   end
 
-  local self = setmetatable({ kind = config.kind, annotations = kind.annotations }, Filter)
+  local self = setmetatable({ kind = config.kind, annotations = kind.annotations, pause = pause }, Filter)
   local include_problems, exclude_problems
   self.include, include_problems = rules.parse(include)
   self.exclude, exclude_problems = rules.parse(exclude)
@@ -247,6 +249,12 @@ local function namespace_of(container)
   return labels and labels["io.kubernetes.pod.namespace"] or pod and pod.namespace
 end
 
+--- A pod's list names all of its containers, but not the one that holds its namespaces. What runs in a
+--- pod that is known, and is named by nobody, is that one, or began a moment ago and will be named.
+local function is_nameless_in_pod(container)
+  return container.pod and container.pod.name and not container.name and not container.image
+end
+
 --- Decide about a container of the inventory. The decision is kept as long as the container's
 --- table, which is another one as soon as anything about the container changes.
 ---@param container table  an element of the list of moonwatch.inventory
@@ -260,6 +268,9 @@ function Filter:decide_container(container)
       image = container.image and images.name_of(container.image),
       namespace = namespace_of(container),
     }
+    if self.pause and not decision.rule and is_nameless_in_pod(container) then
+      decision = { excluded = true, rule = "its pod does not name it", list = "pause images" }
+    end
     self.decisions[container] = decision
   end
   return decision

@@ -11,22 +11,24 @@ local ALLOWED = {
   host = { "base" },
   cgroup = { "base" },
   proc = { "base" },
-  kubelet = { "json", "base" },
+  http = { "json", "base" },
+  kubelet = { "http", "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   store = { "base" },
   script = { "base" },
-  bindings = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "store", "script" },
-  agent = { "base", "json", "regex", "host", "cgroup", "proc", "inventory", "stats", "store", "script",
-    "bindings" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "script" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "script", "bindings" },
   cli = { "*" },
 }
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
-  host = "host", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store",
-  kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
+  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store",
+  kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
 -- Libraries that only some folders may see, by their headers.
@@ -36,6 +38,7 @@ local LIBRARIES = {
   { pattern = "^yajl/", name = "yajl", folders = { json = true } },
   { pattern = "^lmdb", name = "LMDB", folders = { store = true } },
   { pattern = "^pcre2", name = "PCRE2", folders = { regex = true } },
+  { pattern = "^curl/", name = "libcurl", folders = { http = true } },
 }
 
 local function set_of(list)
@@ -163,6 +166,30 @@ describe("the architecture", function()
     assert.same({}, faults)
   end)
 
+  -- mw_push_binding checks the thread; finalizers, openers and what only C calls need no check.
+  it("gives functions to scripts in one way only", function()
+    local allowed = {
+      ["lua_pushcfunction(L, gc);"] = true, ["lua_pushcfunction(L, regex_gc);"] = true,
+      ["lua_pushcfunction(L, script_close);"] = true,
+      ["lua_pushcfunction(L, mw_lua_json_encode_function);"] = true,
+    }
+    local faults, bindings = {}, 0
+    for _, folder in ipairs { "core/bindings", "core/agent", "core/cli" } do
+      for _, name in ipairs(entries(folder)) do
+        for line in (name:find "%.[ch]$" and files.read(folder .. "/" .. name) or ""):gmatch "[^\n]+" do
+          bindings = bindings + (line:find "mw_push_binding%(" and 1 or 0)
+          local other = line:match "lua_pushcfunction%(.*" or line:match "lua_pushcclosure%(.*"
+            or line:match "luaL_%a*register%(.*"
+          if other and not allowed[other] then
+            table.insert(faults, folder .. "/" .. name .. ": " .. other)
+          end
+        end
+      end
+    end
+    assert.same({}, faults)
+    assert.is_true(bindings >= 5)
+  end)
+
   for _, folder in ipairs(core_folders()) do
     it("lets core/" .. folder .. " include what it may use", function()
       local faults = {}
@@ -203,6 +230,7 @@ describe("the architecture", function()
       ["Lua's second header"] = { "stats", "<", "lauxlib.h", "stats may not use LuaJIT" },
       ["yajl outside json"] = { "agent", "<", "yajl/yajl_gen.h", "agent may not use yajl" },
       ["LMDB outside store"] = { "bindings", "<", "lmdb.h", "bindings may not use LMDB" },
+      ["libcurl outside http"] = { "kubelet", "<", "curl/curl.h", "kubelet may not use libcurl" },
       ["PCRE2 outside regex"] = { "bindings", "<", "pcre2.h", "bindings may not use PCRE2" },
     } do
       it("sees " .. name, function()

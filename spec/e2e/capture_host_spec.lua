@@ -3,7 +3,7 @@ local lfs = require "lfs"
 local podman = require "spec.support.podman"
 local tmpdir = require "spec.support.tmpdir"
 
-local FIXTURES = { "kubelet-1.20-v1", "v2/t0", "hybrid" }
+local FIXTURES = { "kubelet-1.20-v1", "kubelet-1.20-cluster", "v2/t0", "hybrid" }
 
 describe("tools/capture-host", function()
   local dir

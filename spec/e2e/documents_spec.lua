@@ -7,7 +7,7 @@ local tmpdir = require "spec.support.tmpdir"
 local PROGRAM = os.getenv "MOONWATCH_BIN" or "build/dev/bin/moonwatch"
 local DOCUMENTS = {
   "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/scripting.md",
-  "docs/metrics.md", "docs/messages.md", "docs/operating.md",
+  "docs/metrics.md", "docs/messages.md", "docs/operating.md", "docs/configuration.md",
   "docs/decisions/README.md", "spec/fixtures/README.md",
 }
 
@@ -81,7 +81,12 @@ end)
 
 describe("docs/operating.md", function()
   it("shows what the doctor finds", function()
-    local command, expected = blocks_of("docs/operating.md", "console")[1]:match "^%$ moonwatch (.-)\n(.*)$"
+    local command, expected
+    for _, block in ipairs(blocks_of("docs/operating.md", "console")) do
+      if block:find "^%$ moonwatch doctor" then
+        command, expected = block:match "^%$ moonwatch (.-)\n(.*)$"
+      end
+    end
     local output, status = podman.shell(PROGRAM .. " " .. command)
     assert.equal(0, status)
     assert.equal(expected .. "\n", output)
@@ -97,7 +102,11 @@ describe("docs/operating.md", function()
 
   it("shows questions to the filter that it answers", function()
     local asked = 0
-    for command in blocks_of("docs/operating.md", "sh")[1]:gmatch "moonwatch ([^\n]+)" do
+    local questions
+    for _, block in ipairs(blocks_of("docs/operating.md", "sh")) do
+      questions = block:find "^moonwatch filter" and block or questions
+    end
+    for command in questions:gmatch "moonwatch ([^\n]+)" do
       local output, status = podman.shell(("%s %s --host-root spec/fixtures/v2/t0"):format(PROGRAM, command)
         :gsub("( test .*) %-%-host%-root .*", "%1"))
       assert.equal(0, status, command)
@@ -105,6 +114,27 @@ describe("docs/operating.md", function()
       asked = asked + 1
     end
     assert.equal(3, asked)
+  end)
+end)
+
+describe("docs/operating.md about the configuration", function()
+  local text = files.read("docs/operating.md"):match "\n## What it is to do: config\n(.*)$"
+
+  it("shows a file and what is wrong with it", function()
+    local command, expected = text:match "\n```console\n%$ moonwatch (.-)\n(.-)\n```"
+    local dir = tmpdir.new { ["moonwatch.lua"] = text:match "\n```lua\n(.-)\n```" }
+    finally(function() dir:remove() end)
+    local output, status = podman.shell(('program=$(realpath %s) && cd %s && "$program" %s'):format(
+      PROGRAM, dir.path, command))
+    assert.equal(1, status, output)
+    assert.equal(expected .. "\n", output)
+  end)
+end)
+
+describe("docs/configuration.md", function()
+  it("is what tools/make-configuration makes of the table of keys", function()
+    local output = podman.shell(("MOONWATCH_BIN=%s luajit -joff tools/make-configuration"):format(PROGRAM))
+    assert.equal(output, files.read "docs/configuration.md", "tools/make-configuration > docs/configuration.md")
   end)
 end)
 

@@ -45,6 +45,19 @@ describe("An installed moonwatch", function()
     assert.matches('"metric":"only.here"', output, 1, true)
   end)
 
+  it("has its configuration beside itself, and keeps one that is there", function()
+    local output, status = podman.shell(prefix .. "/bin/moonwatch config check")
+
+    assert.equal(0, status, output)
+    assert.matches("^" .. prefix:gsub("%p", "%%%0") .. "/etc/moonwatch/moonwatch.lua: fine %(%d files%)", output)
+
+    dir:write { ["moved/etc/moonwatch/moonwatch.lua"] = "return { parallel_runs = 3 }" }
+    output, status = podman.shell(("cmake --install %s --prefix %s"):format(BUILD, prefix))
+    assert.equal(0, status, output)
+    output = podman.shell(prefix .. "/bin/moonwatch config show")
+    assert.matches("parallel_runs +3 runs +" .. prefix:gsub("%p", "%%%0") .. "/etc/moonwatch/moonwatch.lua:1", output)
+  end)
+
   it("does not name the folder in which it was built in its scripts' place", function()
     assert.equal("", (podman.shell(("find %s -lname '/*'"):format(prefix))))
   end)

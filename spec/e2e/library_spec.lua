@@ -91,6 +91,10 @@ describe("libmoonwatch", function()
     assert.not_matches("lua", shell("objdump -p " .. LIBRARY))
   end)
 
+  it("needs no libcurl until something is asked", function()
+    assert.not_matches("libcurl", shell("objdump -p " .. LIBRARY))
+  end)
+
   it("is found by pkg-config where it was installed, and works from C", function()
     local dir = tmpdir.new { ["program.c"] = PROGRAM }
     finally(function() dir:remove() end)

@@ -38,7 +38,7 @@ local function read_containers()
 end
 
 local function start_guest()
-  local options = "--append ipv6.disable=1 --module veth --disk 64 --program luajit --program %s"
+  local options = "--append ipv6.disable=1 --module veth --disk 64 --program luajit --program unshare --program %s"
     .. " --folder scripts=/share/moonwatch --folder spec/e2e/guest=/test"
   return guests.run(options:format(program.PATH), "spec/e2e/guest/v2-init")
 end
@@ -458,5 +458,62 @@ describe("moonwatch doctor, with version 2 of cgroups,", function()
     assert.is_nil(figures.memory_oom_kills_total)
     assert.is_not_nil(figures.cpu_total_ns)
     assert.is_not_nil(figures.memory_pressure_some_ns) -- pressure is no part of the controller
+  end)
+end)
+
+describe("moonwatch in a cgroup namespace", function()
+  local function findings_of(step)
+    local by_check = {}
+    for _, finding in ipairs(guest:json(step)) do
+      by_check[finding.check] = finding
+    end
+    return by_check
+  end
+
+  case("sees all that the host's mounts show, and measures it", function()
+    local found = {}
+    for _, container in ipairs(guest:json "namespace/inventory".containers) do
+      found[container.id] = true
+    end
+    local message = guest:json_lines "namespace/check"[1]
+    for _, container in ipairs(in_order) do
+      if container.name ~= "oom" then -- it has been removed
+        assert.is_true(found[container.id] or false, container.name)
+        local row = row_of(message, container.id)
+        assert.is_true(container.runtime == "garden" or row.memUsage > 0 and row.threadCount > 0, container.name)
+      end
+    end
+  end)
+
+  case("is told so by the doctor, with the cure", function()
+    local finding = findings_of "namespace/doctor" ["cgroup namespace"]
+    assert.equal(0, guest:code_of "namespace/doctor")
+    assert.equal("info", finding.status)
+    assert.matches("its own: paths in /proc/PID/cgroup are relative to it", finding.found, 1, true)
+    assert.equal("run it with --cgroupns=host", finding.cure)
+  end)
+
+  case("sees the containers of its own node, and no others, with mounts of its own", function()
+    local listed = guest:json "node/inventory".containers
+    assert.equal(1, #listed)
+    assert.equal("containerd", listed[1].runtime)
+    assert.matches("^%x+-%x+-%x+-%x+-%x+$", listed[1].pod_uid)
+
+    local files_of_it = guest:read "node-files"
+    local figures = stats_of(nil, "node/stats")
+    for figure, file in pairs { memory_usage_bytes = "memory.current", pids_current = "pids.current",
+                                memory_peak_bytes = "memory.peak" } do
+      assert.equal(tonumber(files_of_it:match("/" .. file:gsub("%p", "%%%0") .. ":(%d+)")), figures[figure].value)
+    end
+    assert.equal(1, figures.processes_count.value)
+  end)
+
+  case("is told by the doctor in a node that all is well there but the namespace", function()
+    local others = {}
+    for check, finding in pairs(findings_of "node/doctor") do
+      others[check] = finding.status ~= "ok" and finding.status or nil
+    end
+    assert.same({ ["cgroup namespace"] = "info", ["files of hugetlb"] = "info" }, others)
+    assert.equal(0, guest:code_of "node/doctor")
   end)
 end)

@@ -25,6 +25,9 @@ char *__wrap_strdup(const char *text);
 static long allocations_total;  /* since it was set to 0 */
 static long failing_allocation; /* which one fails; 0: none */
 
+/* realloc never fails: states of Lua take their memory by it, and lua_newstate would crash. */
+static bool realloc_is_spared;
+
 static inline bool allocation_fails(void)
 {
   return ++allocations_total == failing_allocation;
@@ -42,7 +45,7 @@ void *__wrap_calloc(size_t count, size_t size)
 
 void *__wrap_realloc(void *old, size_t size)
 {
-  return allocation_fails() ? NULL : __real_realloc(old, size);
+  return !realloc_is_spared && allocation_fails() ? NULL : __real_realloc(old, size);
 }
 
 /* These two of the C library would call its own malloc, past the wrapper. */

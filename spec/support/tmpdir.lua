@@ -53,11 +53,16 @@ function TmpDir:remove()
 end
 
 ---@param files? table<string, string>  as in TmpDir:write
+---@param parent? string  a folder to make it in, where that can be done
 ---@return TmpDir
-function M.new(files)
-  local path = os.tmpname() .. ".d" -- tmpname has made the file of that name: ours alone
-  assert(lfs.mkdir(path))
-  os.remove((path:gsub("%.d$", "")))
+function M.new(files, parent)
+  local name = os.tmpname() -- has made the file of that name: ours alone
+  local path = parent and parent .. "/" .. name:match "[^/]+$" .. ".d"
+  if not path or not lfs.mkdir(path) then
+    path = name .. ".d"
+    assert(lfs.mkdir(path))
+  end
+  os.remove(name)
   local dir = setmetatable({ path = path }, TmpDir)
   dir:write(files or {})
   return dir

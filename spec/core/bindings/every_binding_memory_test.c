@@ -39,6 +39,12 @@ static const struct call {
     {"host", "kernel_release", "return M.kernel_release()"},
     {"host", "memory_total_bytes", "return M.memory_total_bytes()"},
     {"host", "system_info", "return M.system_info()"},
+    {"http", "get",
+     "return M.get('https://api.example/moved', { redirects_max = 1, credentials = 'api', "
+     "headers = { A = 'b', C = 'd' } })"},
+    {"http", "post", "return M.post('https://api.example/things', 'text', { timeout_s = 5 })"},
+    {"http", "request",
+     "return M.request('PUT', 'https://api.example/things', { body = 'text', unix_socket = 'd' })"},
     {"inventory", "containers", "return M.containers()"},
     {"inventory", "generation", "return M.generation()"},
     {"inventory", "pods", "return M.pods()"},
@@ -50,6 +56,7 @@ static const struct call {
     {"json", "decode", "return M.decode '{\"a\": [1, \"b\", null, {\"c\": 1e3}]}'"},
     {"json", "encode", "return M.encode { a = { 1, 'b', { c = 1.5 } } }"},
     {"json", "list", "return M.list {}"},
+    {"kubelet", "pods", "return M.pods()"},
     {"log", "debug", "return M.debug('%s', 'text')"},
     {"log", "error", "return M.error('%s', 'text')"},
     {"log", "info", "return M.info('%s', 'text')"},
@@ -86,14 +93,11 @@ static const struct module {
   const char *name;
   lua_CFunction open;
 } modules[] = {
-    {"cgroup", luaopen_moonwatch_cgroup},
-    {"host", luaopen_moonwatch_host},
-    {"inventory", luaopen_moonwatch_inventory},
-    {"json", luaopen_moonwatch_json},
-    {"log", luaopen_moonwatch_log},
-    {"regex", luaopen_moonwatch_regex},
-    {"script", luaopen_moonwatch_script},
-    {"stats", luaopen_moonwatch_stats},
+    {"cgroup", luaopen_moonwatch_cgroup}, {"host", luaopen_moonwatch_host},
+    {"http", luaopen_moonwatch_http},     {"inventory", luaopen_moonwatch_inventory},
+    {"json", luaopen_moonwatch_json},     {"kubelet", luaopen_moonwatch_kubelet},
+    {"log", luaopen_moonwatch_log},       {"regex", luaopen_moonwatch_regex},
+    {"script", luaopen_moonwatch_script}, {"stats", luaopen_moonwatch_stats},
     {"store", luaopen_moonwatch_store},
 };
 #define MODULES_COUNT (sizeof modules / sizeof modules[0])
@@ -146,7 +150,17 @@ static void prepare(lua_State *L, const struct call *call)
 
 static void open_fixture(struct fixture *fixture)
 {
-  struct mw_context_config config = {.host_root = HOST_ROOT, .state_dir = state_dir};
+  static const struct mw_http_access access = {
+      .identities = {{"api", {.token_file = "spec/fixtures/http-answers/things.json"}}},
+      .identities_count = 1,
+      .sockets = {{"d", "/run/d.sock"}},
+      .sockets_count = 1,
+      .recorded_dir = "spec/fixtures/http-answers",
+  };
+  static const struct mw_kubelet_config kubelet = {
+      .url = "https://127.0.0.1:10250", .recorded_dir = "spec/fixtures/kubelet-1.20-answers"};
+  struct mw_context_config config = {
+      .host_root = HOST_ROOT, .http = &access, .kubelet = &kubelet, .state_dir = state_dir};
   struct mw_error err;
 
   fixture->context = mw_context_new(&config, &err);
@@ -194,8 +208,10 @@ static void the_core_may_run_out_of_memory(const struct call *call)
 {
   int descriptors = descriptors_count();
 
-  /* of these the first alone: LuaJIT crashes when memory ends inside of lua_newstate */
-  bool makes_a_state = strcmp(call->module, "script") == 0, reached = true;
+  /* Of these the first alone: LuaJIT crashes when memory ends inside of lua_newstate, and stats
+   * asks a collector that failed no more for a while. */
+  bool first_alone = strcmp(call->module, "script") == 0 || strcmp(call->module, "stats") == 0;
+  bool reached = true;
 
   for (long n = 1; reached; n++) {
     struct fixture fixture;
@@ -205,7 +221,7 @@ static void the_core_may_run_out_of_memory(const struct call *call)
     failing_allocation = n;
     lua_pcall(fixture.state.L, 0, 0, 0);
     failing_allocation = 0;
-    reached = allocations_total >= n && !makes_a_state;
+    reached = allocations_total >= n && !first_alone;
     works(&fixture, call);
     close_fixture(&fixture);
   }

@@ -2,8 +2,8 @@
 local lfs = require "lfs"
 
 local C_MODULES = {
-  "moonwatch", "moonwatch.cgroup", "moonwatch.host", "moonwatch.inventory", "moonwatch.json",
-  "moonwatch.log", "moonwatch.regex", "moonwatch.script", "moonwatch.stats",
+  "moonwatch", "moonwatch.cgroup", "moonwatch.host", "moonwatch.http", "moonwatch.inventory",
+  "moonwatch.json", "moonwatch.kubelet", "moonwatch.log", "moonwatch.regex", "moonwatch.script", "moonwatch.stats",
   "moonwatch.store",
 }
 

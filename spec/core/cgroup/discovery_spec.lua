@@ -1,5 +1,7 @@
 --- Containers that come and go, in plain folders and in the cgroups of this machine.
 local lfs = require "lfs"
+
+local cgroup_places = require "spec.support.cgroup_places"
 local tmpdir = require "spec.support.tmpdir"
 
 local function id_of(number)
@@ -15,75 +17,7 @@ local function ids_of(cgroup)
   return ids
 end
 
--- What a place for cgroups must do; made by `new`, which returns nil and the reason where it cannot.
-local PLACES = {}
-
-PLACES["plain folders"] = function()
-  local dir = tmpdir.new {
-    ["proc/mounts"] = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
-    ["sys/fs/cgroup/cgroup.controllers"] = "pids\n",
-  }
-  local top = dir.path .. "/sys/fs/cgroup/"
-  return {
-    host_root = dir.path,
-    add = function(path)
-      local folder = ""
-      for part in path:gmatch "[^/]+" do
-        folder = folder .. part .. "/"
-        lfs.mkdir(top .. folder)
-      end
-      dir:write { ["sys/fs/cgroup/" .. path .. "/pids.current"] = "0\n" }
-    end,
-    remove = function(path)
-      os.remove(top .. path .. "/pids.current")
-      assert(lfs.rmdir(top .. path))
-    end,
-    rename = function(from, to) assert(os.rename(top .. from, top .. to)) end,
-    close = function() dir:remove() end,
-    below = "",
-  }
-end
-
--- From the bottom up; files of cgroups go with them.
-local function remove_folders(path)
-  for name in lfs.dir(path) do
-    if name ~= "." and name ~= ".." and lfs.symlinkattributes(path .. "/" .. name, "mode") == "directory" then
-      remove_folders(path .. "/" .. name)
-    end
-  end
-  lfs.rmdir(path)
-end
-
--- In a root of this spec's own, below which only it makes and removes anything.
-PLACES["the cgroups of this machine"] = function()
-  local controllers = assert(require("moonwatch").open {}).cgroup.controllers()
-  local pids = controllers and controllers.pids
-  if not pids then
-    return nil, "this machine has no controller pids"
-  end
-  local root = "mw-spec-" .. (lfs.symlinkattributes("/proc/self", "target") or "0")
-  local top = pids.mount_path .. "/" .. root
-  local done, why = lfs.mkdir(top)
-  if not done then
-    return nil, "no right to make a cgroup: " .. why
-  end
-  return {
-    version = pids.version,
-    add = function(path)
-      local folder = top
-      for part in path:gmatch "[^/]+" do
-        folder = folder .. "/" .. part
-        lfs.mkdir(folder)
-      end
-    end,
-    remove = function(path) assert(lfs.rmdir(top .. "/" .. path)) end,
-    rename = function(from, to) assert(os.rename(top .. "/" .. from, top .. "/" .. to)) end,
-    close = function() remove_folders(top) end,
-    below = "/" .. root,
-  }
-end
-
-for name, new_place in pairs(PLACES) do
+for name, new_place in pairs(cgroup_places) do
   describe("moonwatch.cgroup, in " .. name .. ",", function()
     local place, why, cgroup
 

@@ -128,6 +128,7 @@ local HOSTS = {
   } },
   { root = "v2/t0", versions = V2, containers = 10, tops = V2_TOPS },
   { root = "v2/t1", versions = V2, containers = 10, tops = V2_TOPS },
+  { root = "nested", versions = V2, containers = 6, tops = V2_TOPS },
   { root = "hybrid", containers = 6,
     versions = { cpu = 1, cpuacct = 1, cpuset = 1, memory = 2, io = 2, pids = 2, hugetlb = 2, pressure = 2 },
     tops = {
@@ -228,6 +229,25 @@ describe("moonwatch.cgroup, reading a recorded host,", function()
       assert.equal(64 * 1024 * 1024, row.memory_limit_bytes)
       assert.equal(16, row.pids_limit)
     end)
+  end)
+
+  it("nested tells the node, what its kubelet runs, and what Docker runs inside of Docker", function()
+    local cgroup = assert(require("moonwatch").open { host_root = FIXTURES .. "nested" }).cgroup
+    local found = {}
+    assert(cgroup.refresh())
+    for _, container in ipairs(assert(cgroup.containers())) do
+      local row = assert(cgroup.read(container.id))
+      found[container.id:sub(1, 8)] = { container.runtime, container.pod_uid, pids = row.pids_current }
+    end
+    local burstable, besteffort = "94aaa027-f2e4-4c60-45f6-4f6bfbca3306", "3eb3613e-bb34-f1a6-4ce9-7b990cdf1760"
+    assert.same({
+      ["7232fa5b"] = { "docker", pids = 8 }, -- the node: two processes of its own, and those of its pods
+      ["6f7ce9e7"] = { "containerd", burstable, pids = 1 },
+      ["2397d068"] = { "containerd", burstable, pids = 2 },
+      ["fbd537f8"] = { "containerd", besteffort, pids = 3 },
+      ["2a8c227a"] = { "docker", pids = 3 }, -- Docker in Docker: two of its own, and one in it
+      ["33bf6fbd"] = { "docker", pids = 1 },
+    }, found)
   end)
 
   it("v2 takes the quota of an ECS task from its group", function()

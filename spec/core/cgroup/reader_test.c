@@ -388,26 +388,55 @@ static void does_not_take_the_root_or_what_is_outside_for_a_container(void **sta
   cgroups = NULL;
 }
 
+/* A hybrid host, with a container at /pods/ID of version 2, and one in pids at /docker/ID. */
+static void open_hybrid_host(const char *cgroup_of_process)
+{
+  test_host_deinit(&host);
+  test_host_init_hybrid(&host);
+  test_host_write(&host, "sys/fs/cgroup/unified/pods/" ID "/memory.current", "5\n");
+  test_host_write(&host, "sys/fs/cgroup/unified/pods/" ID "/cgroup.procs", "77\n");
+  test_host_write(&host, "sys/fs/cgroup/pids/docker/" ID "/pids.current", "3\n");
+  test_host_write(&host, "sys/fs/cgroup/pids/docker/" ID "/inner/pids.current", "2\n");
+  test_host_write(&host, "sys/fs/cgroup/pids/unnamed/pids.current", "6\n");
+  test_host_write(&host, "proc/77/cgroup", cgroup_of_process);
+  open_cgroups(0);
+  read_container();
+  assert_int_equal(figure(MW_MEMORY_USAGE_BYTES), 5);
+}
+
 static void finds_the_container_where_its_process_is_deeper(void **state)
 {
-  static const char *const elsewhere[] = {"/pods/" ID "/inner", "/pods/" ID "/init", "/pods/" ID,
-                                          "/pods/unnamed/init"};
-  char text[512];
+  static const char *const texts[] = {
+      "3:pids:/docker/" ID "/inner\n0::/pods/" ID "/init\n",
+      "3:pids:/docker/" ID "/init\n0::/pods/" ID "\n",
+      "3:pids:/docker/" ID "\n0::/pods/" ID "\n",
+      /* from a cgroup namespace three levels deep in one, two in the other */
+      "3:pids:/../../../docker/" ID "/init\n0::/../../pods/" ID "/init\n",
+  };
 
   (void)state;
-  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
-    test_host_deinit(&host);
-    test_host_init_hybrid(&host);
-    test_host_write(&host, "sys/fs/cgroup/pids/docker/" ID "/pids.current", "3\n");
-    test_host_write(&host, "sys/fs/cgroup/pids/docker/" ID "/cgroup.procs", "77\n");
-    test_host_write(&host, "sys/fs/cgroup/unified/pods/" ID "/memory.current", "5\n");
-    test_host_write(&host, "sys/fs/cgroup/unified/pods/" ID "/inner/memory.current", "4\n");
-    test_host_write(&host, "sys/fs/cgroup/unified/pods/unnamed/memory.current", "5\n");
-    snprintf(text, sizeof text, "3:pids:/docker/" ID "/init\n0::%s\n", elsewhere[i]);
-    test_host_write(&host, "proc/77/cgroup", text);
-    open_cgroups(0);
-    read_container();
-    assert_int_equal(figure(MW_MEMORY_USAGE_BYTES), 5);
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    open_hybrid_host(texts[i]);
+    assert_int_equal(figure(MW_PIDS_CURRENT), 3);
+    mw_cgroups_close(cgroups);
+  }
+  cgroups = NULL;
+}
+
+static void does_not_believe_a_path_without_the_id_or_beside_another(void **state)
+{
+  static const char *const texts[] = {
+      "3:pids:/unnamed/init\n0::/pods/" ID "\n",
+      "3:pids:/docker/" ID "\n0::/elsewhere/" ID "\n",
+      "3:pids:/docker/" ID "\n0::/../" ID "\n", /* seen from within pods */
+      "3:pids:/docker/../docker/" ID "\n0::/pods/" ID "\n",
+      "3:pids:/..\n0::/pods/" ID "\n",
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    open_hybrid_host(texts[i]);
+    assert_false(sample.figures.present >> MW_PIDS_CURRENT & 1);
     mw_cgroups_close(cgroups);
   }
   cgroups = NULL;
@@ -475,6 +504,7 @@ int main(void)
       TEST(a_container_without_a_readable_file_has_no_data),
       TEST(does_not_take_the_root_or_what_is_outside_for_a_container),
       TEST(finds_the_container_where_its_process_is_deeper),
+      TEST(does_not_believe_a_path_without_the_id_or_beside_another),
       cmocka_unit_test_teardown(a_kept_file_of_a_removed_cgroup_tells_that_it_is_gone, remove_real),
   };
 

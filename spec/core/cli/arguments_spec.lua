@@ -12,6 +12,13 @@ describe("the command line of moonwatch", function()
     ["doctor"] = { "doctor", "--help" },
     ["inventory"] = { "inventory", "--help" },
     ["stats"] = { "stats", "--help" },
+    ["run"] = { "run", "--help" },
+    ["status"] = { "status", "--help" },
+    ["reload"] = { "reload", "--help" },
+    ["run-now"] = { "run-now", "--help" },
+    ["pause"] = { "pause", "--help" },
+    ["resume"] = { "resume", "--help" },
+    ["log-level"] = { "log-level", "--help" },
     ["filter"] = { "filter", "--help" },
     ["a subcommand of filter"] = { "filter", "test", "--help" },
     ["check, asked as a topic"] = { "help", "check" },
@@ -37,11 +44,26 @@ describe("the command line of moonwatch", function()
     local help = program.run({ "check", "--help" }).out
     for _, option in ipairs {
       "count", "interval", "format", "set", "source", "host-root", "list-reads", "log-level", "log-format",
-      "help",
+      "credentials", "unix-socket", "http-answers", "help",
     } do
       assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
     end
   end)
+
+  it("names every option in the help of run", function()
+    local help = program.run({ "run", "--help" }).out
+    for _, option in ipairs {
+      "config", "set", "source", "check", "sink", "host-root", "log-level", "log-format", "help",
+    } do
+      assert.is_truthy(help:find("\n  --" .. option .. " ", 1, true), option)
+    end
+  end)
+
+  for _, command in ipairs { "check", "inventory", "stats", "filter" } do
+    it("says how requests of scripts are named, in the help of " .. command, function()
+      assert.matches("\n  --credentials NAME.KEY=VALUE\n", program.run({ command, "--help" }).out, 1, true)
+    end)
+  end
 
   it("tells its version", function()
     assert.matches("^moonwatch %d+%.%d+%.%d+\n$", program.run({ "--version" }).out)
@@ -93,6 +115,21 @@ describe("the command line of moonwatch", function()
     { "a host root that is a file", { "check", "x", "--host-root", "/etc/passwd" },
       "host root /etc/passwd is not a directory" },
     { "a host root that is no host", { "check", "x", "--host-root", "spec" }, "host root spec has no proc" },
+    { "credentials without a value", { "check", "x", "--credentials", "a.token_file" },
+      "--credentials a.token_file is not of the form NAME.KEY=VALUE" },
+    { "credentials without a key", { "check", "x", "--credentials", "a=/b.c" }, "is not of the form NAME.KEY=VALUE" },
+    { "credentials with an empty key", { "check", "x", "--credentials", "a.=b" }, "--credentials a.=b has no key" },
+    { "credentials without a name", { "check", "x", "--credentials", ".ca_file=b" }, "is not of the form" },
+    { "credentials with a name of blanks", { "check", "x", "--credentials", "a b.ca_file=c" },
+      "a name has 1 to 64 letters, digits, _ and -" },
+    { "credentials with a key that is not there", { "stats", "x", "--credentials", "a.token=b" },
+      '--credentials a.token: credentials have ca_file, cert_file, key_file, token_file and insecure_skip_verify' },
+    { "verification that is neither", { "check", "x", "--credentials", "a.insecure_skip_verify=yes" },
+      'insecure_skip_verify is true or false, not "yes"' },
+    { "a unix socket without a path", { "check", "x", "--unix-socket", "a" },
+      "--unix-socket a is not of the form NAME=PATH" },
+    { "a unix socket that is not absolute", { "inventory", "--unix-socket", "a=b" },
+      "the path of a unix socket begins with /" },
     { "an argument of host", { "host", "name" }, 'what is "name" for?' },
     { "a misspelt option of host", { "host", "--formt=json" }, "there is no option --formt; did you mean --format?" },
     { "an unknown format of host", { "host", "--format", "xml" }, "--format xml is neither table nor json" },

@@ -7,6 +7,7 @@ local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
 local V1, V2, HYBRID = "spec/fixtures/kubelet-1.20-v1", "spec/fixtures/v2/t0", "spec/fixtures/hybrid"
+local NESTED = "spec/fixtures/nested"
 local UNIFIED = "/sys/fs/cgroup"
 local STATUSES = { ok = true, info = true, warn = true, fail = true }
 
@@ -57,7 +58,7 @@ describe("moonwatch doctor", function()
     assert(os.execute(("cd %s && %s"):format(root, command)) == 0)
   end
 
-  for name, host in pairs { ["version 1"] = V1, ["version 2"] = V2, hybrid = HYBRID } do
+  for name, host in pairs { ["version 1"] = V1, ["version 2"] = V2, nested = NESTED, hybrid = HYBRID } do
     it("finds nothing to cure on a recorded host: " .. name, function()
       local found, outcome = doctor { "--host-root", host }
       assert.equal(0, outcome.code, outcome.out)
@@ -222,6 +223,29 @@ describe("moonwatch doctor", function()
       assert.is_true(costs.memory_usage_bytes and costs.memory_rss_bytes and costs.memory_limit_bytes)
       assert.is_nil(costs.cpu_total_ns)
       assert.is_nil(found["memory.current"]) -- told once
+    end)
+
+    it("does not take a file of the cgroup above, which is read as well, for the container's", function()
+      copy(V2)
+      shell [[
+        for slice in $(find sys/fs/cgroup -type d); do
+          echo cpuset cpu io memory pids > $slice/cgroup.controllers
+          echo cpuset cpu io memory pids > $slice/cgroup.subtree_control
+        done
+        pod=$(echo sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/*-pod*.slice)
+        echo io pids > $pod/cgroup.subtree_control
+        for scope in $pod/*.scope; do
+          echo io pids > $scope/cgroup.controllers
+          rm $scope/cpuset.* $scope/cpu.max $scope/cpu.weight $scope/memory.[!p]* $scope/memory.peak
+        done]]
+      local found = doctor { "--host-root", root }
+      local lacking = { cpuset = "cpu_set_cpus", cpu = "cpu_quota_ns", memory = "memory_oom_kills_total" }
+      for controller, figure in pairs(lacking) do
+        local finding = assert(found["files of " .. controller], controller)
+        assert.matches("^not enabled in cgroup.subtree_control of .*/kubepods%-burstable%-pod[^/]*%.slice, so 2 of 10 ",
+          finding.found)
+        assert.is_true(set_of(finding.costs)[figure], figure)
+      end
     end)
 
     it("only informs of a controller that is not enabled and whose files many lack", function()

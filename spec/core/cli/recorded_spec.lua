@@ -60,6 +60,7 @@ local READERS = {
 --   containers }
 local HOSTS = {
   { "spec/fixtures/kubelet-1.20-v1", 1, "/%s", 9 },
+  { "spec/fixtures/kubelet-1.20-cluster", 1, "/%s", 16 },
   { "spec/fixtures/v2/t0", 2, "", 10 },
   { "spec/fixtures/v2/t1", 2, "", 10 },
   { "spec/fixtures/hybrid", 2, "/unified", 6 },

@@ -80,6 +80,14 @@ describe("the sources of a command", function()
     assert.matches("moonwatch: [^\n]*breaks[^\n]*the runtime does not answer\n", outcome.err)
   end)
 
+  it("give what they have when one fails from the beginning", function()
+    dir:write { ["never.lua"] = 'return { api = 1, list = function() return nil, "no answer yet" end }' }
+    local outcome = check("--source", dir.path .. "/never.lua", "--source", dir.path .. "/one.lua")
+    assert.equal(1, outcome.code)
+    assert.same({ "my-own-2" }, cjson.decode(outcome.out))
+    assert.matches("never[^\n]*no answer yet\n", outcome.err)
+  end)
+
   for _, case in ipairs {
     { "is not there", 2, { "zzz" }, 'there is no source "zzz"; there are: cgroup' },
     { "is misspelt", 2, { "cgruop" }, 'did you mean "cgroup"?' },

@@ -214,6 +214,7 @@ static void no_timeout_needs_no_timer(void **state)
 
 static void *run_for_ever(void *script)
 {
+  mw_script_own(script);
   return (void *)(intptr_t)run(script, "while true do end", 20);
 }
 
@@ -232,6 +233,7 @@ static void a_script_may_go_from_thread_to_thread(void **state)
     assert_int_equal((intptr_t)rc, -ETIME);
   }
   block_signal(SIG_UNBLOCK);
+  mw_script_own(script);
   assert_int_equal(run(script, "while true do end", 5), -ETIME);
   mw_script_free(script);
 }
@@ -247,6 +249,7 @@ static void a_thread_may_have_the_id_of_one_that_ended(void **state)
   assert_int_equal(pthread_create(&thread, NULL, run_for_ever, script), 0);
   pthread_join(thread, &rc);
   assert_int_equal((intptr_t)rc, -ETIME);
+  mw_script_own(script);
   script->deadline.thread_id = gettid();
   assert_int_equal(run(script, "for i = 1, 1e9 do end", 5), -ETIME);
   mw_script_free(script);

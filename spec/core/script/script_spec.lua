@@ -139,6 +139,17 @@ describe("moonwatch.script", function()
     end)
   end)
 
+  it("gives one eval a deadline of its own", function()
+    local s = new { timeout_ms = 60000 }
+    local _, message, code = s:eval("while true do end", "busy", 5)
+    assert.matches("deadline of 5 ms reached", message)
+    assert.equal(62, code) -- ETIME
+    local impatient = new { timeout_ms = 1 }
+    assert.equal(3e6, impatient:eval("local n = 0 for _ = 1, 3e6 do n = n + 1 end return n", nil, 0))
+    assert.has_error(function() s:eval("return 1", nil, -2) end)
+    assert.has_error(function() s:eval("return 1", nil, 0 / 0) end)
+  end)
+
   describe("new", function()
     it("keeps scripts apart", function()
       local a, b = new(), new()

@@ -136,6 +136,30 @@ static void a_call_leaves_nothing_on_the_stack(void **state)
   mw_script_free(script);
 }
 
+static int build(lua_State *L)
+{
+  mw_script_push_table(mw_script_of(L));
+  lua_getfield(L, -1, "build");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+static void a_call_leaves_little_garbage(void **state)
+{
+  const char *chunk = "local kept = {} for i = 1, 1000 do kept[i] = { i } end\n"
+                      "return { build = function() local all = {}\n"
+                      "for i = 1, 20000 do all[i] = { number = i } end end }";
+  struct mw_script *script = new_script(0);
+
+  (void)state;
+  assert_int_equal(load(script, chunk), 0);
+  size_t before_bytes = mw_script_memory_bytes(script);
+  assert_int_equal(mw_script_call(script, build, NULL, 10000, &err), 0);
+  assert_true(mw_script_memory_peak_bytes(script) > before_bytes + 1000000);
+  assert_true(mw_script_memory_bytes(script) < before_bytes + before_bytes / 4 + 65536);
+  mw_script_free(script);
+}
+
 static void fail_to_prepare(lua_State *L, void *data)
 {
   luaL_error(L, "cannot prepare %s", (const char *)data);
@@ -235,6 +259,7 @@ int main(void)
       cmocka_unit_test(a_file_is_loaded_under_its_path),
       cmocka_unit_test(calls_do_not_nest),
       cmocka_unit_test(a_call_leaves_nothing_on_the_stack),
+      cmocka_unit_test(a_call_leaves_little_garbage),
       cmocka_unit_test(an_error_of_prepare_is_passed_on),
       cmocka_unit_test(memory_may_run_out_at_any_allocation),
       cmocka_unit_test(any_ceiling_holds_from_the_first_byte_on),

@@ -48,6 +48,34 @@ describe("a container of the inventory", function()
   end)
 end)
 
+describe("a container that its pod does not name", function()
+  local built = filter.new { kind = "metrics", container_include = "kube_namespace:^kept$" }
+  local pod = { uid = "1", name = "web", namespace = "shop" }
+
+  it("is taken for a pause container", function()
+    local decision = built:decide_container { id = "a", pod_uid = "1", pod = pod }
+    assert.is_true(decision.excluded)
+    assert.same({ "its pod does not name it", "pause images" }, { decision.rule, decision.list })
+  end)
+
+  for what, container in pairs {
+    ["it has a name"] = { id = "a", name = "web", pod = pod },
+    ["it has an image"] = { id = "a", image = "web:1", pod = pod },
+    ["nobody knows its pod"] = { id = "a", pod_uid = "1" },
+    ["a rule includes it"] = { id = "a", pod = { uid = "1", name = "web", namespace = "kept" } },
+  } do
+    it("is kept when " .. what, function()
+      assert.is_false(built:decide_container(container).excluded)
+    end)
+  end
+
+  it("is kept with the other pause containers", function()
+    local keeping = filter.new { kind = "metrics", exclude_pause_container = false }
+    assert.is_false(keeping:decide_container({ id = "a", pod = pod }).excluded)
+    assert.is_false(filter.new({ kind = "global" }):decide_container({ id = "a", pod = pod }).excluded)
+  end)
+end)
+
 describe("the labels of a sandbox", function()
   for what, case in pairs {
     ["say POD"] = { { ["io.kubernetes.container.name"] = "POD", ["io.kubernetes.pod.name"] = "x" }, true },

@@ -1,0 +1,376 @@
+#include "agent/config_keys.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "inventory/inventory.h"
+
+#define VARIABLE_PREFIX "MOONWATCH_"
+#define HOUR_MS 3600000.0
+#define FILE_BYTES_MAX 4095
+#define NAME_BYTES_MAX 255
+#define SOCKET_BYTES_MAX 107 /* of sun_path, see unix(7) */
+#define GIB 1073741824.0
+#define MIB 1048576.0
+
+#define TLS_FILE(PATH, DOC)                                                                        \
+  {                                                                                                \
+    .path = (PATH), .type = MW_CONFIG_PATH, .fallback = "", .max = FILE_BYTES_MAX, .doc = (DOC)    \
+  }
+
+#define BUDGET(NAME, FALLBACK, MIN, MAX, UNIT, DOC)                                                \
+  {.path = "budget." NAME,                                                                         \
+   .type = MW_CONFIG_INTEGER,                                                                      \
+   .fallback = (FALLBACK),                                                                         \
+   .min = (MIN),                                                                                   \
+   .max = (MAX),                                                                                   \
+   .unit = (UNIT),                                                                                 \
+   .doc = (DOC)},                                                                                  \
+  {                                                                                                \
+    .path = "scripts.*.budget." NAME, .type = MW_CONFIG_INTEGER,                                   \
+    .fallback_doc = "as in moonwatch.lua", .min = (MIN), .max = (MAX), .unit = (UNIT),             \
+    .doc = (DOC)                                                                                   \
+  }
+
+static const struct mw_config_key keys[] = {
+    {.path = "host_root",
+     .type = MW_CONFIG_PATH,
+     .fallback = "/",
+     .max = FILE_BYTES_MAX,
+     .doc = "folder with the /proc and /sys of the host: /host in a container"},
+    {.path = "state_dir",
+     .type = MW_CONFIG_PATH,
+     .fallback = "/var/lib/moonwatch",
+     .max = FILE_BYTES_MAX,
+     .doc = "folder of what outlives a restart"},
+    {.path = "socket",
+     .type = MW_CONFIG_PATH,
+     .fallback = "/run/moonwatch/control.sock",
+     .max = SOCKET_BYTES_MAX,
+     .doc = "control socket, through which the other commands reach the agent"},
+    {.path = "script_dirs",
+     .type = MW_CONFIG_PATHS,
+     .fallback_doc = "scripts/ beside this file",
+     .max = 15, /* the shipped one comes behind them */
+     .doc = "your folders with sources/, checks/, sinks/ and moonwatch/; the first that has a "
+            "script wins, the shipped one is the last"},
+    {.path = "log.level",
+     .type = MW_CONFIG_CHOICE,
+     .fallback = "info",
+     .choices = "debug info warn error",
+     .doc = "entries below it are dropped"},
+    {.path = "log.format",
+     .type = MW_CONFIG_CHOICE,
+     .fallback = "text",
+     .choices = "text json",
+     .doc = "how an entry is written to standard error"},
+    {.path = "parallel_runs",
+     .type = MW_CONFIG_INTEGER,
+     .fallback_doc = "the CPUs, at most 4",
+     .min = 1,
+     .max = 64,
+     .unit = "runs",
+     .doc = "how many scripts compute at once; one that waits does not count"},
+    {.path = "buffer_bytes",
+     .type = MW_CONFIG_INTEGER,
+     .fallback = "67108864",
+     .min = MIB,
+     .max = 4 * GIB,
+     .unit = "bytes",
+     .doc = "messages that wait in memory for sinks; beyond it the oldest are dropped and counted"},
+    {.path = "sources",
+     .type = MW_CONFIG_NAMES,
+     .fallback = "cgroup",
+     .max = 64,
+     .doc = "scripts that tell which containers there are"},
+    {.path = "checks",
+     .type = MW_CONFIG_NAMES,
+     .fallback = "container container_rt",
+     .max = 64,
+     .doc = "scripts that make messages of them"},
+    {.path = "sinks",
+     .type = MW_CONFIG_NAMES,
+     .fallback = "stdout",
+     .max = 64,
+     .doc = "what delivers the messages: stdout, file"},
+    BUDGET("cpu_ms", "1000", 1, HOUR_MS, "ms", "CPU time of one run"),
+    BUDGET("wall_ms", "10000", 1, HOUR_MS, "ms", "time that one run may take, waiting included"),
+    BUDGET("memory_bytes", "67108864", MIB, 2 * GIB, "bytes",
+           "memory of a script's state, between runs, too"),
+    BUDGET("messages_count", "10000", 0, 1e6, "messages", "messages that one run may emit"),
+    BUDGET("messages_bytes", "67108864", 0, GIB, "bytes", "bytes of those messages together"),
+    BUDGET("http_requests_count", "100", 0, 1e5, "requests", "HTTP requests that one run may make"),
+    {.path = "kubelet.url",
+     .type = MW_CONFIG_URL,
+     .fallback = "",
+     .max = 2048,
+     .doc = "where the kubelet answers, such as https://127.0.0.1:10250; a path behind it is kept"},
+    {.path = "kubelet.node_ip",
+     .type = MW_CONFIG_TEXT,
+     .fallback_doc = "NODE_IP of the environment",
+     .max = NAME_BYTES_MAX,
+     .doc = "where there is no url: port 10250 of this address"},
+    {.path = "kubelet.node_name",
+     .type = MW_CONFIG_TEXT,
+     .fallback_doc = "NODE_NAME of the environment",
+     .max = NAME_BYTES_MAX,
+     .doc = "where there is no url, and the address does not answer: port 10250 of this host"},
+    TLS_FILE("kubelet.ca_file",
+             "PEM; who may have signed the kubelet's certificate; none: ca.crt of "
+             "the service account, else the system's authorities"),
+    TLS_FILE("kubelet.cert_file", "PEM; our certificate, together with key_file"),
+    TLS_FILE("kubelet.key_file", "PEM; the key of cert_file"),
+    TLS_FILE("kubelet.token_file", "bearer token, read again when it changes, sent by https alone; "
+                                   "none: token of the service account"),
+    {.path = "kubelet.timeout_s",
+     .type = MW_CONFIG_NUMBER,
+     .fallback = "10",
+     .min = 0.1,
+     .max = 300,
+     .unit = "s",
+     .doc = "for one answer, complete"},
+    {.path = "kubelet.allow_http",
+     .type = MW_CONFIG_BOOLEAN,
+     .fallback = "false",
+     .doc = "a url of http, unencrypted; without a url, port 10255 when https is not there"},
+    {.path = "kubelet.insecure_skip_verify",
+     .type = MW_CONFIG_BOOLEAN,
+     .fallback = "false",
+     .doc = "believe any certificate: whoever answers is sent the token"},
+    TLS_FILE("credentials.*.ca_file", "PEM; believed instead of the system's authorities"),
+    TLS_FILE("credentials.*.cert_file", "PEM; our certificate, together with key_file"),
+    TLS_FILE("credentials.*.key_file", "PEM; the key of cert_file"),
+    TLS_FILE("credentials.*.token_file", "bearer token; read again when it changes"),
+    {.path = "credentials.*.insecure_skip_verify",
+     .type = MW_CONFIG_BOOLEAN,
+     .fallback = "false",
+     .doc = "believe any certificate"},
+    {.path = "unix_sockets.*",
+     .type = MW_CONFIG_PATH,
+     .fallback_doc = "none",
+     .max = SOCKET_BYTES_MAX,
+     .doc = "path of a socket that scripts may talk to by this name"},
+    {.path = "scripts.*.enabled",
+     .type = MW_CONFIG_BOOLEAN,
+     .fallback = "true",
+     .doc = "false keeps a script from running that moonwatch.lua names"},
+    {.path = "scripts.*.interval_s",
+     .type = MW_CONFIG_NUMBER,
+     .fallback_doc = "the script's own",
+     .min = 0.01,
+     .max = 86400,
+     .unit = "s",
+     .doc = "between the beginnings of two runs"},
+    {.path = "scripts.*.priority",
+     .type = MW_CONFIG_INTEGER,
+     .fallback_doc = "the script's own",
+     .min = 0,
+     .max = MW_INVENTORY_PRIORITY_MAX,
+     .doc = "of a source: what the one with the lowest says of a container wins"},
+    {.path = "scripts.*.stale_s",
+     .type = MW_CONFIG_NUMBER,
+     .fallback_doc = "300, and three intervals at least",
+     .min = 1,
+     .max = 86400,
+     .unit = "s",
+     .doc = "of a source: how long its last list counts when it fails"},
+    {.path = "scripts.*.options.*",
+     .type = MW_CONFIG_ANY,
+     .fallback_doc = "the script's own",
+     .doc = "an option that the script declares"},
+};
+
+#define KEYS (sizeof keys / sizeof keys[0])
+
+size_t mw_config_keys_count(void)
+{
+  return KEYS;
+}
+
+const struct mw_config_key *mw_config_key(size_t index)
+{
+  return index < KEYS ? &keys[index] : NULL;
+}
+
+static bool is_name(const char *text, size_t bytes)
+{
+  for (size_t i = 0; i < bytes; i++)
+    if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
+      return false;
+  return bytes > 0 && bytes <= MW_CONFIG_NAME_MAX_BYTES && *text != '-';
+}
+
+bool mw_config_is_name(const char *text)
+{
+  return is_name(text, strlen(text));
+}
+
+/* ---- Paths ---- */
+
+enum match { MATCH_NONE, MATCH_BEGINNING, MATCH_WHOLE };
+
+static enum match match(const char *pattern, const char *path)
+{
+  while (*path && *pattern) {
+    size_t part = strcspn(path, "."), pattern_part = strcspn(pattern, ".");
+    bool is_any = pattern_part == 1 && *pattern == '*' && is_name(path, part);
+    if (!is_any && (part != pattern_part || memcmp(path, pattern, part) != 0))
+      return MATCH_NONE;
+    path += part + (path[part] == '.');
+    pattern += pattern_part + (pattern[pattern_part] == '.');
+  }
+  if (*path)
+    return MATCH_NONE;
+  return *pattern ? MATCH_BEGINNING : MATCH_WHOLE;
+}
+
+const struct mw_config_key *mw_config_key_find(const char *path, bool *is_table)
+{
+  bool beginning = false;
+  size_t bytes = strlen(path);
+
+  *is_table = false;
+  if (bytes == 0 || path[bytes - 1] == '.')
+    return NULL;
+  for (size_t i = 0; i < KEYS; i++) {
+    enum match found = match(keys[i].path, path);
+    if (found == MATCH_WHOLE)
+      return &keys[i];
+    beginning |= found == MATCH_BEGINNING;
+  }
+  *is_table = beginning;
+  return NULL;
+}
+
+/* ---- Suggestions ---- */
+
+/* The part of @p pattern that stands where the last part of @p path stands, when all before it fit;
+ * its length in bytes, or 0. */
+static size_t sibling(const char *pattern, const char *path, const char **out)
+{
+  for (;;) {
+    size_t part = strcspn(path, "."), pattern_part = strcspn(pattern, ".");
+    if (path[part] == '\0') {
+      *out = pattern;
+      return *pattern == '*' ? 0 : pattern_part;
+    }
+    bool is_any = pattern_part == 1 && *pattern == '*';
+    if ((!is_any && (part != pattern_part || memcmp(path, pattern, part) != 0)) ||
+        pattern[pattern_part] == '\0')
+      return 0;
+    path += part + 1;
+    pattern += pattern_part + 1;
+  }
+}
+
+/* One of the keys beside it that is spelt almost the same. */
+static const char *suggest_sibling(const char *path, char out[static MW_CONFIG_PATH_BYTES])
+{
+  const char *dot = strrchr(path, '.'), *part;
+  struct mw_suggestion suggestion = {.wanted = dot ? dot + 1 : path};
+  char words[KEYS][MW_CONFIG_NAME_MAX_BYTES + 1];
+
+  for (size_t i = 0; i < KEYS; i++) {
+    size_t bytes = sibling(keys[i].path, path, &part);
+    if (bytes == 0 || bytes > MW_CONFIG_NAME_MAX_BYTES)
+      continue;
+    snprintf(words[i], sizeof words[i], "%.*s", (int)bytes, part);
+    mw_suggestion_consider(&suggestion, words[i]);
+  }
+  if (!suggestion.closest)
+    return NULL;
+  snprintf(out, MW_CONFIG_PATH_BYTES, "%.*s%s", (int)(suggestion.wanted - path), path,
+           suggestion.closest);
+  return out;
+}
+
+/* A key of the same name in another table: level of log.level. */
+static const char *suggest_elsewhere(const char *path, char out[static MW_CONFIG_PATH_BYTES])
+{
+  const char *dot = strrchr(path, '.'), *name = dot ? dot + 1 : path;
+  bool is_of_script = strncmp(path, "scripts.", strlen("scripts.")) == 0;
+
+  for (size_t i = 0; i < KEYS; i++) {
+    const char *last = strrchr(keys[i].path, '.');
+    if (!last || strcmp(last + 1, name) != 0 ||
+        is_of_script != (strncmp(keys[i].path, "scripts.", strlen("scripts.")) == 0))
+      continue;
+    snprintf(out, MW_CONFIG_PATH_BYTES, "%s", keys[i].path);
+    return out;
+  }
+  return NULL;
+}
+
+const char *mw_config_key_suggest(const char *path, char out[static MW_CONFIG_PATH_BYTES])
+{
+  const char *beside = suggest_sibling(path, out);
+
+  return beside ? beside : suggest_elsewhere(path, out);
+}
+
+/* ---- In words ---- */
+
+static const char *unit_in_words(const char *unit)
+{
+  return strcmp(unit, "s") == 0 ? "seconds" : strcmp(unit, "ms") == 0 ? "milliseconds" : unit;
+}
+
+/* "a number of seconds from 1 to 3" */
+static void expected_number(const struct mw_config_key *key,
+                            char out[static MW_CONFIG_EXPECTED_BYTES])
+{
+  snprintf(out, MW_CONFIG_EXPECTED_BYTES, "a %snumber%s%s from %.15g to %.15g",
+           key->type == MW_CONFIG_INTEGER ? "whole " : "", key->unit ? " of " : "",
+           key->unit ? unit_in_words(key->unit) : "", key->min, key->max);
+}
+
+static void expected_choice(const struct mw_config_key *key,
+                            char out[static MW_CONFIG_EXPECTED_BYTES])
+{
+  size_t used = (size_t)snprintf(out, MW_CONFIG_EXPECTED_BYTES, "one of ");
+
+  for (const char *at = key->choices; *at && used < MW_CONFIG_EXPECTED_BYTES;) {
+    size_t word = strcspn(at, " ");
+    used += (size_t)snprintf(out + used, MW_CONFIG_EXPECTED_BYTES - used, "%.*s%s", (int)word, at,
+                             at[word] ? ", " : "");
+    at += word + (at[word] == ' ');
+  }
+}
+
+const char *mw_config_expected(const struct mw_config_key *key,
+                               char out[static MW_CONFIG_EXPECTED_BYTES])
+{
+  switch (key->type) {
+  case MW_CONFIG_INTEGER:
+  case MW_CONFIG_NUMBER:
+    expected_number(key, out);
+    return out;
+  case MW_CONFIG_CHOICE:
+    expected_choice(key, out);
+    return out;
+  case MW_CONFIG_PATH:
+    return "a path that begins with /";
+  case MW_CONFIG_PATHS:
+    return "a list of paths that begin with /";
+  case MW_CONFIG_NAMES:
+    return "a list of names of scripts";
+  case MW_CONFIG_URL:
+    return "a URL of https or http";
+  case MW_CONFIG_BOOLEAN:
+    return "true or false";
+  case MW_CONFIG_TEXT:
+    return "a text without blanks";
+  case MW_CONFIG_ANY:
+    break;
+  }
+  return "a text, a number, true, false, or a list of texts";
+}
+
+const char *mw_config_variable(const char *path, char out[static MW_CONFIG_PATH_BYTES])
+{
+  snprintf(out, MW_CONFIG_PATH_BYTES, VARIABLE_PREFIX "%s", path);
+  for (char *at = out; *at; at++)
+    *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+  return out;
+}

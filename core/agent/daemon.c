@@ -1,0 +1,207 @@
+#include "agent/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/control.h"
+#include "agent/notify.h"
+#include "agent/orders.h"
+#include "agent/runner.h"
+#include "base/log.h"
+#include "moonwatch/clock.h"
+
+/* Hints come as fast as somebody writes into a folder of scripts. */
+#define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
+
+struct daemon {
+  struct mw_runner *runner;
+  struct mw_notify notify;
+  struct mw_control *control; /* NULL: nobody can ask */
+  int signals;                /* a signalfd */
+  bool is_ready, has_nothing, ends;
+  int64_t look_at_ns, watchdog_at_ns;
+};
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
+}
+
+/* ---- Signals ---- */
+
+/* Before there is any thread: each inherits the mask. */
+static int open_signals(struct mw_error *err)
+{
+  sigset_t signals;
+
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
+  int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  return fd >= 0 ? fd : mw_error_set(err, errno, "cannot wait for signals: %s", strerror(errno));
+}
+
+static void reload(struct daemon *daemon)
+{
+  mw_log(MW_LOG_INFO, "agent", "reloads: scripts are loaded, and files opened, anew");
+  mw_runner_reload(daemon->runner);
+}
+
+static void take_signals(struct daemon *daemon)
+{
+  struct signalfd_siginfo info;
+
+  while (read(daemon->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      reload(daemon);
+    } else {
+      mw_log(MW_LOG_INFO, "agent", "ends: %s", strsignal((int)info.ssi_signo));
+      daemon->ends = true;
+    }
+  }
+}
+
+/* ---- The loop ---- */
+
+/* Did any check load? An agent without one would do nothing, for ever, and look healthy. */
+static bool has_check(const struct mw_runner *runner)
+{
+  struct mw_worker_status status;
+
+  for (size_t i = 0; i < mw_runner_workers_count(runner); i++) {
+    mw_worker_status(mw_runner_worker(runner, i), &status);
+    if (strcmp(status.kind, "check") == 0 && status.state != MW_WORKER_BROKEN)
+      return true;
+  }
+  return false;
+}
+
+static void become_ready(struct daemon *daemon)
+{
+  if (daemon->is_ready || !mw_runner_is_ready(daemon->runner))
+    return;
+  daemon->is_ready = true;
+  daemon->has_nothing = !has_check(daemon->runner);
+  daemon->ends = daemon->has_nothing;
+  if (daemon->ends)
+    return;
+  mw_notify_send(&daemon->notify, "READY=1");
+  mw_log(MW_LOG_INFO, "agent", "is ready");
+}
+
+/* Half of the time that the manager waits, as it recommends. */
+static void feed_watchdog(struct daemon *daemon)
+{
+  if (daemon->notify.watchdog_ns == 0 || now_ns() < daemon->watchdog_at_ns)
+    return;
+  mw_notify_send(&daemon->notify, "WATCHDOG=1");
+  daemon->watchdog_at_ns = now_ns() + daemon->notify.watchdog_ns / 2;
+}
+
+static void look(struct daemon *daemon)
+{
+  if (now_ns() >= daemon->look_at_ns)
+    daemon->look_at_ns = now_ns() + mw_runner_look(daemon->runner);
+}
+
+static void take_hints(struct daemon *daemon)
+{
+  int64_t soon_ns = now_ns() + LOOK_AFTER_HINT_NS;
+
+  if (mw_runner_take_hints(daemon->runner) && soon_ns < daemon->look_at_ns)
+    daemon->look_at_ns = soon_ns;
+}
+
+static int patience_ms(const struct daemon *daemon)
+{
+  int64_t until_ns = daemon->look_at_ns;
+
+  if (daemon->notify.watchdog_ns > 0 && daemon->watchdog_at_ns < until_ns)
+    until_ns = daemon->watchdog_at_ns;
+  int64_t left_ns = until_ns - now_ns();
+  return left_ns > 0 ? (int)(left_ns / MW_NS_PER_MS) + 1 : 0;
+}
+
+static void work(struct daemon *daemon)
+{
+  struct pollfd pollers[] = {
+      {.fd = daemon->signals, .events = POLLIN},
+      {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN},
+      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN}};
+
+  while (!daemon->ends) {
+    become_ready(daemon);
+    feed_watchdog(daemon);
+    look(daemon);
+    if (daemon->ends)
+      return;
+    poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
+    take_signals(daemon);
+    take_hints(daemon);
+    if (daemon->control)
+      mw_control_serve(daemon->control);
+  }
+}
+
+/* ---- The whole ---- */
+
+static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *err)
+{
+  const struct daemon *daemon = data;
+
+  return mw_orders_take(daemon->runner, line, body, err);
+}
+
+/* An agent that cannot be asked does its work all the same. */
+static void open_control(struct daemon *daemon, const char *path)
+{
+  struct mw_error err;
+
+  daemon->control = mw_control_open(path, answer, daemon, &err);
+  if (!daemon->control)
+    mw_log(MW_LOG_WARN, "agent",
+           "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
+           "--set socket=PATH names another place",
+           err.text);
+}
+
+static int start(struct daemon *daemon, const struct mw_settings *settings, struct mw_error *err)
+{
+  daemon->signals = open_signals(err);
+  if (daemon->signals < 0)
+    return daemon->signals;
+  int rc = mw_notify_open(&daemon->notify, err);
+  if (rc < 0)
+    return rc;
+  open_control(daemon, settings->socket_path);
+  daemon->runner = mw_runner_start(settings, err);
+  return daemon->runner ? 0 : -err->code;
+}
+
+int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_error *err)
+{
+  struct daemon daemon = {.signals = -1, .notify = {.fd = -1}};
+  struct mw_error own, *why = err ? err : &own;
+  int rc = start(&daemon, settings, why);
+
+  *hangs = false;
+  if (rc == 0) {
+    work(&daemon);
+    if (daemon.has_nothing)
+      rc = mw_error_set(why, ENOENT, "no check could be loaded, so there is nothing to do");
+    mw_notify_send(&daemon.notify, "STOPPING=1");
+    *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
+  }
+  mw_control_close(daemon.control);
+  mw_notify_close(&daemon.notify);
+  if (daemon.signals >= 0)
+    close(daemon.signals);
+  return rc;
+}

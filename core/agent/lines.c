@@ -1,0 +1,135 @@
+#include "agent/lines.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "moonwatch/clock.h"
+#include "json/writer.h"
+
+#define LINE_MAX_BYTES ((size_t)64 << 20)
+
+/* A pipe that poll(2) calls writable has room for so many bytes: writing them blocks nobody. */
+#define PART_BYTES 4096
+
+/* ---- One line ---- */
+
+static void write_time(struct mw_json_writer *w, int64_t wall_ns)
+{
+  char text[64];
+  time_t seconds = (time_t)(wall_ns / MW_NS_PER_S);
+  struct tm utc;
+
+  gmtime_r(&seconds, &utc);
+  size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(text + used, sizeof text - used, ".%03dZ", (int)(wall_ns % MW_NS_PER_S / MW_NS_PER_MS));
+  mw_json_write_text(w, text);
+}
+
+int mw_line_append(struct mw_buf *out, const struct mw_message *message, struct mw_error *err)
+{
+  struct mw_json_writer w;
+
+  mw_json_writer_init(&w, out, err);
+  mw_json_begin_object(&w);
+  mw_json_write_key(&w, "body");
+  mw_json_write_encoded(&w, message->body);
+  mw_json_write_key(&w, "emitted_at");
+  write_time(&w, message->emitted_at_ns);
+  mw_json_write_key(&w, "kind");
+  mw_json_write_text(&w, message->kind);
+  mw_json_write_key(&w, "schema");
+  mw_json_write_i64(&w, message->schema);
+  mw_json_write_key(&w, "script");
+  mw_json_write_text(&w, message->task);
+  mw_json_end_object(&w);
+  int rc = mw_json_writer_finish(&w);
+  return rc < 0 ? rc : mw_buf_append(out, "\n", 1, err);
+}
+
+/* ---- Writing ---- */
+
+void mw_lines_init(struct mw_lines *lines)
+{
+  *lines = (struct mw_lines){0};
+  mw_buf_init(&lines->pending, LINE_MAX_BYTES);
+}
+
+void mw_lines_deinit(struct mw_lines *lines)
+{
+  mw_buf_deinit(&lines->pending);
+}
+
+void mw_lines_forget(struct mw_lines *lines)
+{
+  mw_buf_clear(&lines->pending);
+  lines->written_bytes = 0;
+}
+
+static int wait_until_writable(int fd, int64_t deadline_ns, struct mw_error *err)
+{
+  struct pollfd poller = {.fd = fd, .events = POLLOUT};
+
+  for (;;) {
+    int64_t left_ns = deadline_ns - mw_clock_monotonic_ns(mw_clock_system());
+    int left_ms = left_ns > 0 ? (int)(left_ns / MW_NS_PER_MS) + 1 : 0;
+    int rc = poll(&poller, 1, left_ms);
+    if (rc > 0)
+      return 0; /* an error, too, which write(2) then tells */
+    if (rc == 0 && left_ms == 0)
+      return mw_error_set(err, ETIMEDOUT, "nobody takes what is written");
+    if (rc < 0 && errno != EINTR)
+      return mw_error_set(err, errno, "cannot wait: %s", strerror(errno));
+  }
+}
+
+static bool may_block(int fd)
+{
+  struct stat status;
+  return fstat(fd, &status) != 0 || !S_ISREG(status.st_mode);
+}
+
+int mw_lines_write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
+                        struct mw_error *err)
+{
+  bool in_parts = may_block(fd);
+
+  *written_bytes = 0;
+  while (lines->written_bytes < lines->pending.len_bytes) {
+    size_t left = lines->pending.len_bytes - lines->written_bytes;
+    int rc = in_parts ? wait_until_writable(fd, deadline_ns, err) : 0;
+    if (rc < 0)
+      return rc;
+    ssize_t used = write(fd, lines->pending.data + lines->written_bytes,
+                         in_parts && left > PART_BYTES ? PART_BYTES : left);
+    if (used < 0 && errno != EINTR && errno != EAGAIN)
+      return mw_error_set(err, errno, "cannot write: %s", strerror(errno));
+    lines->written_bytes += used > 0 ? (size_t)used : 0;
+    *written_bytes += used > 0 ? (size_t)used : 0;
+  }
+  mw_lines_forget(lines);
+  return 0;
+}
+
+bool mw_lines_has_rest(const struct mw_lines *lines, const struct mw_batch *batch)
+{
+  return lines->written_bytes > 0 && lines->number < batch->first;
+}
+
+int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
+                   int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
+{
+  *written_bytes = 0;
+  if (lines->written_bytes == 0) { /* nothing of it was written: the message may be another one */
+    mw_lines_forget(lines);
+    lines->number = batch->first + index;
+    int rc = mw_line_append(&lines->pending, batch->messages[index], err);
+    if (rc < 0)
+      return rc;
+  }
+  return mw_lines_write_rest(lines, fd, deadline_ns, written_bytes, err);
+}

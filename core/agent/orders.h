@@ -1,0 +1,23 @@
+/**
+ * @file orders.h
+ * What the control socket understands; docs/operating.md lists it for people.
+ *
+ *   status              the body is the object of agent/status.h
+ *   reload              load scripts and open files anew, as SIGHUP does
+ *   run-now NAME        run a script at once, also one that is paused
+ *   pause NAME          do not run it until it is resumed
+ *   resume NAME         go on, also with a script that is held for its budget
+ *   log-level LEVEL     debug, info, warn or error
+ */
+#ifndef MW_ORDERS_H
+#define MW_ORDERS_H
+
+#include "agent/runner.h"
+#include "base/buf.h"
+#include "moonwatch/error.h"
+
+/** An mw_control_answer without its data. @return -EINVAL: not understood; -ENOENT: no such script.
+ */
+int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, struct mw_error *err);
+
+#endif

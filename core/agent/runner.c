@@ -1,0 +1,318 @@
+#include "agent/runner.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "agent/connections.h"
+#include "agent/script_job.h"
+#include "agent/sinks.h"
+#include "base/gate.h"
+#include "base/log.h"
+
+#define LOOK_EVERY_NS (400 * MW_NS_PER_MS)
+#define LOOK_WITH_HINTS_NS (5 * MW_NS_PER_S) /* for what gives none: other hosts' file systems */
+#define LOOK_AGAIN_NS (100 * MW_NS_PER_MS)   /* at what changes right now */
+
+/* What a run may take to come to its end by itself, once the agent is to end. */
+#define MOMENT_NS (MW_NS_PER_S / 2)
+#define DELIVERY_SHARE 4 /* of the time for the end, one part in so many is for the sinks */
+
+struct mw_runner {
+  const struct mw_settings *settings;
+  struct mw_http_access http; /* of the context */
+  struct mw_context *context;
+  struct mw_buffer *buffer;
+  struct mw_folders folders;
+  struct mw_gate gate;
+  struct mw_group_ids group_ids;
+  struct mw_script_job *jobs; /* as many as there are workers */
+  struct mw_worker **workers;
+  size_t workers_count;
+  struct mw_sink *sinks[MW_BUFFER_CURSORS_MAX];
+  size_t sinks_count;
+  int64_t started_ns;
+  atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
+  atomic_size_t unready;        /* workers, and one for the start */
+};
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
+}
+
+/* ---- The start ---- */
+
+static void release_all(struct mw_runner *runner)
+{
+  for (size_t i = 0; i < runner->workers_count; i++)
+    mw_worker_release(runner->workers[i]);
+}
+
+static void check_is_ready(void *data)
+{
+  struct mw_runner *runner = data;
+
+  atomic_fetch_sub(&runner->unready, 1);
+}
+
+/* The last one to speak lets the others begin. */
+static void source_has_spoken(void *data)
+{
+  struct mw_runner *runner = data;
+
+  if (atomic_fetch_sub(&runner->sources_silent, 1) == 1)
+    release_all(runner);
+  atomic_fetch_sub(&runner->unready, 1);
+}
+
+static int start_worker(struct mw_runner *runner, const struct mw_script_settings *settings,
+                        struct mw_error *err)
+{
+  bool is_source = settings->kind == MW_SCRIPT_SOURCE;
+  struct mw_script_job *job = &runner->jobs[runner->workers_count];
+  struct mw_worker_config config = {.kind = is_source ? "source" : "check",
+                                    .name = settings->name,
+                                    .ops = &mw_script_job_ops,
+                                    .data = job,
+                                    .gate = &runner->gate,
+                                    .runs_at_once = is_source};
+
+  *job = (struct mw_script_job){.settings = settings,
+                                .script_dirs = runner->settings->script_dirs,
+                                .context = runner->context,
+                                .group_ids = &runner->group_ids,
+                                .buffer = runner->buffer,
+                                .folders = &runner->folders,
+                                .on_ready = is_source ? source_has_spoken : check_is_ready,
+                                .on_ready_data = runner};
+  atomic_fetch_add(&runner->unready, 1);
+  if (is_source)
+    atomic_fetch_add(&runner->sources_silent, 1);
+  struct mw_worker *worker = mw_worker_start(&config, err);
+  if (!worker)
+    return -err->code;
+  runner->workers[runner->workers_count++] = worker;
+  return 0;
+}
+
+static int start_workers(struct mw_runner *runner, struct mw_error *err)
+{
+  const struct mw_settings *settings = runner->settings;
+  int rc = 0;
+
+  runner->jobs = calloc(settings->scripts_count + 1, sizeof *runner->jobs);
+  runner->workers = calloc(settings->scripts_count + 1, sizeof(struct mw_worker *));
+  if (!runner->jobs || !runner->workers)
+    return mw_error_set(err, ENOMEM, "out of memory for %zu scripts", settings->scripts_count);
+  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++)
+    if (settings->scripts[i].kind != MW_SCRIPT_SINK)
+      rc = start_worker(runner, &settings->scripts[i], err);
+  return rc;
+}
+
+static int start_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
+                      struct mw_error *err)
+{
+  if (runner->sinks_count == MW_BUFFER_CURSORS_MAX)
+    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_BUFFER_CURSORS_MAX);
+  struct mw_sink *sink = mw_sinks_start(settings, runner->buffer, err);
+  if (!sink)
+    return -err->code;
+  runner->sinks[runner->sinks_count++] = sink;
+  return 0;
+}
+
+static int start_sinks(struct mw_runner *runner, struct mw_error *err)
+{
+  static const struct mw_script_settings standard = {.kind = MW_SCRIPT_SINK, .name = "stdout"};
+  const struct mw_settings *settings = runner->settings;
+  int rc = 0;
+
+  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK)
+      rc = start_sink(runner, &settings->scripts[i], err);
+  return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
+}
+
+/* The sinks come first, so that they have every message. */
+static int start_all(struct mw_runner *runner, struct mw_error *err)
+{
+  struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
+  struct mw_context_config context_config = {.host_root = runner->settings->host_root,
+                                             .state_dir = runner->settings->state_dir,
+                                             .http = &runner->http,
+                                             .kubelet = &kubelet};
+  int rc = mw_connections_http(runner->settings, &runner->http, err);
+
+  if (rc < 0)
+    return rc;
+  runner->context = mw_context_new(&context_config, err);
+  if (!runner->context)
+    return -err->code;
+  runner->buffer = mw_buffer_new(runner->settings->buffer_bytes, err);
+  if (!runner->buffer)
+    return -err->code;
+  rc = start_sinks(runner, err);
+  if (rc == 0)
+    rc = start_workers(runner, err);
+  return rc;
+}
+
+struct mw_runner *mw_runner_start(const struct mw_settings *settings, struct mw_error *err)
+{
+  struct mw_runner *runner = calloc(1, sizeof *runner);
+  struct mw_error own, *why = err ? err : &own;
+
+  if (!runner) {
+    mw_error_set(err, ENOMEM, "out of memory for the agent");
+    return NULL;
+  }
+  runner->settings = settings;
+  runner->started_ns = now_ns();
+  atomic_init(&runner->sources_silent, 1);
+  atomic_init(&runner->unready, 1);
+  mw_folders_open(&runner->folders);
+  mw_gate_init(&runner->gate, settings->parallel_runs);
+  mw_group_ids_init(&runner->group_ids, 1);
+  if (start_all(runner, why) < 0) {
+    mw_runner_stop(runner, MW_RUNNER_PATIENCE_NS);
+    return NULL;
+  }
+  source_has_spoken(runner); /* the start's own parts of both counts */
+  return runner;
+}
+
+bool mw_runner_is_ready(struct mw_runner *runner)
+{
+  return atomic_load(&runner->unready) == 0 ||
+         now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS;
+}
+
+/* ---- While it works ---- */
+
+int64_t mw_runner_look(struct mw_runner *runner)
+{
+  bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
+  int64_t again_ns = has_hints ? LOOK_WITH_HINTS_NS : LOOK_EVERY_NS;
+
+  if (atomic_load(&runner->sources_silent) > 0 &&
+      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS)
+    release_all(runner);
+  for (size_t i = 0; i < runner->workers_count; i++)
+    if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
+      again_ns = LOOK_AGAIN_NS;
+  return again_ns;
+}
+
+int mw_runner_hints_fd(const struct mw_runner *runner)
+{
+  return runner->folders.fd;
+}
+
+bool mw_runner_take_hints(struct mw_runner *runner)
+{
+  return mw_folders_take(&runner->folders);
+}
+
+void mw_runner_reload(struct mw_runner *runner)
+{
+  for (size_t i = 0; i < runner->sinks_count; i++)
+    mw_sink_reopen(runner->sinks[i]);
+  for (size_t i = 0; i < runner->workers_count; i++)
+    mw_worker_look(runner->workers[i], true);
+}
+
+/* ---- The end ---- */
+
+static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
+{
+  int64_t interrupt_ns = now_ns() + MOMENT_NS;
+  bool all = true;
+
+  for (size_t i = 0; i < runner->workers_count; i++)
+    mw_worker_stop(runner->workers[i]);
+  mw_gate_close(&runner->gate);
+  for (size_t i = 0; i < runner->workers_count; i++) {
+    const char *name = mw_worker_name(runner->workers[i]);
+    if (mw_worker_join(runner->workers[i], interrupt_ns, deadline_ns))
+      continue;
+    mw_log(MW_LOG_ERROR, name, "does not end: something that it waits for does not answer");
+    all = false;
+  }
+  return all;
+}
+
+static void stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
+{
+  for (size_t i = 0; i < runner->sinks_count; i++) {
+    struct mw_sink_status status;
+    mw_sink_status(runner->sinks[i], &status);
+    size_t left = mw_sink_stop(runner->sinks[i], deadline_ns);
+    if (left > 0)
+      mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
+             *status.error ? ": " : "", status.error);
+  }
+}
+
+bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
+{
+  if (!runner)
+    return true;
+  int64_t deadline_ns = now_ns() + timeout_ns;
+  bool all = stop_workers(runner, deadline_ns - timeout_ns / DELIVERY_SHARE);
+
+  stop_sinks(runner, deadline_ns);
+  if (!all)
+    return false;
+  mw_buffer_free(runner->buffer);
+  mw_context_free(runner->context);
+  mw_gate_deinit(&runner->gate);
+  mw_folders_close(&runner->folders);
+  free(runner->jobs);
+  free(runner->workers);
+  free(runner);
+  return true;
+}
+
+/* ---- For others ---- */
+
+size_t mw_runner_workers_count(const struct mw_runner *runner)
+{
+  return runner->workers_count;
+}
+
+struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index)
+{
+  return runner->workers[index];
+}
+
+size_t mw_runner_sinks_count(const struct mw_runner *runner)
+{
+  return runner->sinks_count;
+}
+
+struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index)
+{
+  return runner->sinks[index];
+}
+
+struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner)
+{
+  return runner->buffer;
+}
+
+struct mw_context *mw_runner_context(const struct mw_runner *runner)
+{
+  return runner->context;
+}
+
+const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker)
+{
+  return &runner->jobs[worker].settings->budget;
+}
+
+int64_t mw_runner_uptime_ns(const struct mw_runner *runner)
+{
+  return now_ns() - runner->started_ns;
+}

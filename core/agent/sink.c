@@ -1,0 +1,241 @@
+#include "agent/sink.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "moonwatch/clock.h"
+
+#define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
+#define BATCH_MAX_BYTES ((size_t)1 << 20)
+#define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
+#define PAUSE_MIN_NS (MW_NS_PER_S / 4)
+#define PAUSE_MAX_NS (60 * MW_NS_PER_S)
+
+struct mw_sink {
+  char *name;
+  const struct mw_sink_ops *ops;
+  void *data;
+  struct mw_buffer *buffer;
+  int cursor;
+  pthread_t thread;
+  atomic_bool reopen_wanted;
+  unsigned seed;    /* of the jitter; the thread's */
+  int64_t pause_ns; /* after the next failure; the thread's */
+  struct mw_log_limit log_limit;
+
+  pthread_cond_t changed;
+  pthread_mutex_t mutex; /* guards the rest */
+  bool stopping;
+  int64_t stop_by_ns;
+  uint64_t failures_total;
+  char error[MW_ERROR_TEXT_BYTES];
+};
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
+}
+
+/* ---- The thread ---- */
+
+/* @return false: it is to end now. */
+static bool goes_on(struct mw_sink *sink, bool has_some)
+{
+  pthread_mutex_lock(&sink->mutex);
+  bool on = !sink->stopping || (has_some && now_ns() < sink->stop_by_ns);
+  pthread_mutex_unlock(&sink->mutex);
+  return on;
+}
+
+/* Who stops the sink wakes it; a wake before the question would be lost, but for the answer. */
+static int64_t patience_ends_ns(struct mw_sink *sink)
+{
+  pthread_mutex_lock(&sink->mutex);
+  bool stopping = sink->stopping;
+  pthread_mutex_unlock(&sink->mutex);
+  return stopping ? 0 : INT64_MAX;
+}
+
+static int64_t delivery_ends_ns(struct mw_sink *sink)
+{
+  int64_t ends_ns = now_ns() + DELIVERY_MAX_NS;
+
+  pthread_mutex_lock(&sink->mutex);
+  if (sink->stopping && sink->stop_by_ns < ends_ns)
+    ends_ns = sink->stop_by_ns;
+  pthread_mutex_unlock(&sink->mutex);
+  return ends_ns;
+}
+
+static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *err)
+{
+  pthread_mutex_lock(&sink->mutex);
+  bool had_failed = sink->error[0] != '\0';
+  if (rc < 0)
+    sink->failures_total++;
+  snprintf(sink->error, sizeof sink->error, "%s", rc < 0 ? err->text : "");
+  pthread_mutex_unlock(&sink->mutex);
+  if (rc < 0)
+    mw_log_limited(&sink->log_limit, MW_LOG_ERROR, sink->name, "%s; it is tried again", err->text);
+  else if (had_failed)
+    mw_log(MW_LOG_INFO, sink->name, "delivers again");
+}
+
+/* The jitter keeps those that failed together from coming back together. */
+static void pause_after_failure(struct mw_sink *sink)
+{
+  int64_t pause_ns = sink->pause_ns / 2 + rand_r(&sink->seed) % (sink->pause_ns / 2);
+  int64_t until_ns = now_ns() + pause_ns;
+  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
+  int rc = 0;
+
+  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
+  pthread_mutex_lock(&sink->mutex);
+  if (sink->stopping) /* what is left of the time is for another try or two */
+    sink->pause_ns = PAUSE_MIN_NS;
+  bool was_stopping = sink->stopping;
+  while (rc == 0 && sink->stopping == was_stopping && !atomic_load(&sink->reopen_wanted))
+    rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
+  pthread_mutex_unlock(&sink->mutex);
+}
+
+static void deliver(struct mw_sink *sink)
+{
+  struct mw_batch batch;
+  struct mw_error err;
+  size_t delivered = 0;
+
+  mw_buffer_take(sink->buffer, sink->cursor, BATCH_MAX_BYTES, &batch);
+  int rc = sink->ops->deliver(sink->data, &batch, delivery_ends_ns(sink), &delivered, &err);
+  mw_buffer_end(sink->buffer, sink->cursor, &batch, delivered);
+  note_outcome(sink, rc, &err);
+  if (rc < 0)
+    pause_after_failure(sink);
+  else
+    sink->pause_ns = PAUSE_MIN_NS;
+}
+
+static void *work(void *data)
+{
+  struct mw_sink *sink = data;
+  bool has_some = false;
+
+  pthread_setname_np(pthread_self(), "sink");
+  do {
+    if (atomic_exchange(&sink->reopen_wanted, false) && sink->ops->reopen)
+      sink->ops->reopen(sink->data);
+    has_some = mw_buffer_wait(sink->buffer, sink->cursor, patience_ends_ns(sink));
+    if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
+      deliver(sink);
+  } while (goes_on(sink, has_some));
+  return NULL;
+}
+
+/* ---- Life cycle ---- */
+
+static void free_sink(struct mw_sink *sink)
+{
+  sink->ops->free(sink->data);
+  pthread_cond_destroy(&sink->changed);
+  pthread_mutex_destroy(&sink->mutex);
+  free(sink->name);
+  free(sink);
+}
+
+/* Signals are for the program's first thread. */
+static int start_thread(struct mw_sink *sink, struct mw_error *err)
+{
+  pthread_attr_t attributes;
+  sigset_t all, before;
+
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int rc = pthread_create(&sink->thread, &attributes, work, sink);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return rc == 0 ? 0
+                 : mw_error_set(err, rc, "cannot start the thread of sink %s: %s", sink->name,
+                                strerror(rc));
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+  pthread_condattr_t attributes;
+
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err)
+{
+  struct mw_sink *sink = calloc(1, sizeof *sink);
+
+  if (!sink) {
+    config->ops->free(config->data);
+    mw_error_set(err, ENOMEM, "out of memory for a sink");
+    return NULL;
+  }
+  sink->ops = config->ops;
+  sink->data = config->data;
+  sink->buffer = config->buffer;
+  sink->pause_ns = PAUSE_MIN_NS;
+  sink->seed = (unsigned)now_ns();
+  pthread_mutex_init(&sink->mutex, NULL);
+  init_condition(&sink->changed);
+  sink->name = strdup(config->name);
+  if (!sink->name)
+    mw_error_set(err, ENOMEM, "out of memory for a sink");
+  else if ((sink->cursor = mw_buffer_add_cursor(config->buffer, err)) >= 0 &&
+           start_thread(sink, err) == 0)
+    return sink;
+  free_sink(sink);
+  return NULL;
+}
+
+size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns)
+{
+  struct mw_cursor_usage usage;
+
+  if (!sink)
+    return 0;
+  pthread_mutex_lock(&sink->mutex);
+  sink->stopping = true;
+  sink->stop_by_ns = deadline_ns;
+  pthread_cond_broadcast(&sink->changed);
+  pthread_mutex_unlock(&sink->mutex);
+  mw_buffer_wake(sink->buffer);
+  pthread_join(sink->thread, NULL);
+  mw_buffer_cursor_usage(sink->buffer, sink->cursor, &usage);
+  free_sink(sink);
+  return usage.waiting;
+}
+
+void mw_sink_reopen(struct mw_sink *sink)
+{
+  atomic_store(&sink->reopen_wanted, true);
+  pthread_mutex_lock(&sink->mutex);
+  pthread_cond_broadcast(&sink->changed);
+  pthread_mutex_unlock(&sink->mutex);
+  mw_buffer_wake(sink->buffer);
+}
+
+void mw_sink_status(struct mw_sink *sink, struct mw_sink_status *out)
+{
+  out->name = sink->name;
+  mw_buffer_cursor_usage(sink->buffer, sink->cursor, &out->usage);
+  pthread_mutex_lock(&sink->mutex);
+  out->failures_total = sink->failures_total;
+  memcpy(out->error, sink->error, sizeof out->error);
+  pthread_mutex_unlock(&sink->mutex);
+}

@@ -1,0 +1,86 @@
+/**
+ * @file sink.h
+ * One far end of the queue: a thread that takes messages in order, hands them to what delivers
+ * them, and moves its cursor by what was delivered. A delivery that fails is tried again, after a
+ * pause that grows and differs a little each time; meanwhile the queue keeps what it has room for.
+ *
+ * Thread-safety: every function may be called from any thread, but for the start and the stop.
+ */
+#ifndef MW_SINK_H
+#define MW_SINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/buffer.h"
+#include "moonwatch/error.h"
+
+struct mw_sink;
+
+/** What delivers; called by the sink's thread alone. */
+struct mw_sink_ops {
+  /**
+   * Deliver the messages of @p batch, until @p deadline_ns of the monotonic clock at most.
+   * @param delivered becomes how many of them were, from the first on, whatever is returned.
+   * @return 0: all; or -errno with @p err filled.
+   */
+  int (*deliver)(void *data, const struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+                 struct mw_error *err);
+  void (*reopen)(void *data); /**< at SIGHUP; NULL: there is nothing to open */
+  void (*free)(void *data);
+};
+
+struct mw_sink_config {
+  const char *name;              /**< "stdout"; copied */
+  const struct mw_sink_ops *ops; /**< borrowed for ever */
+  void *data;               /**< belongs to the sink from now on, even when it does not start */
+  struct mw_buffer *buffer; /**< borrowed */
+};
+
+struct mw_sink_status {
+  const char *name;
+  struct mw_cursor_usage usage;
+  uint64_t failures_total;         /**< deliveries that failed */
+  char error[MW_ERROR_TEXT_BYTES]; /**< of the last one, until one succeeds; "": fine */
+};
+
+/** @return NULL with @p err filled. */
+struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err);
+
+/**
+ * Deliver what is in the buffer, until @p deadline_ns; then end the thread and free the sink.
+ * Accepts NULL.
+ * @return how many messages were left behind.
+ */
+size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns);
+
+/** Open what it writes to anew, before the next message. */
+void mw_sink_reopen(struct mw_sink *sink);
+
+void mw_sink_status(struct mw_sink *sink, struct mw_sink_status *out);
+
+/* ---- Sinks that ship ---- */
+
+/** JSON lines to @p fd, which stays open. @return its data; NULL: -ENOMEM. */
+void *mw_sink_stream_new(int fd, struct mw_error *err);
+extern const struct mw_sink_ops mw_sink_stream_ops;
+
+#define MW_SINK_FILE_BYTES_DEFAULT ((uint64_t)100 << 20)
+#define MW_SINK_FILE_AGE_DEFAULT_S 86400
+#define MW_SINK_FILE_KEEP_DEFAULT 5
+
+struct mw_sink_file_config {
+  const char *path;   /**< copied; opened at the first message */
+  uint64_t max_bytes; /**< 0: the default */
+  int64_t max_age_s;  /**< 0: the default */
+  unsigned keep;      /**< old ones, PATH.1 the youngest */
+};
+
+/**
+ * JSON lines to a file, which becomes PATH.1 before the line that would make it too large, or when
+ * it is too old. @return its data; NULL: -ENOMEM.
+ */
+void *mw_sink_file_new(const struct mw_sink_file_config *config, struct mw_error *err);
+extern const struct mw_sink_ops mw_sink_file_ops;
+
+#endif

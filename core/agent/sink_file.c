@@ -1,0 +1,183 @@
+/* The sink file: lines to a file that does not grow for ever. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lines.h"
+#include "agent/sink.h"
+#include "base/log.h"
+#include "moonwatch/clock.h"
+
+#define MODE 0640 /* tags may tell what is nobody else's business */
+
+struct file {
+  char *path;
+  struct mw_sink_file_config config;
+  int fd; /* -1: not open */
+  uint64_t size_bytes;
+  int64_t born_s; /* wall clock */
+  struct mw_lines lines;
+};
+
+static int64_t wall_s(void)
+{
+  return mw_clock_wall_ns(mw_clock_system()) / MW_NS_PER_S;
+}
+
+void *mw_sink_file_new(const struct mw_sink_file_config *config, struct mw_error *err)
+{
+  struct file *file = calloc(1, sizeof *file);
+
+  if (file)
+    file->path = strdup(config->path);
+  if (!file || !file->path) {
+    free(file);
+    mw_error_set(err, ENOMEM, "out of memory for a sink");
+    return NULL;
+  }
+  file->config = *config;
+  if (file->config.max_bytes == 0)
+    file->config.max_bytes = MW_SINK_FILE_BYTES_DEFAULT;
+  if (file->config.max_age_s == 0)
+    file->config.max_age_s = MW_SINK_FILE_AGE_DEFAULT_S;
+  file->fd = -1;
+  mw_lines_init(&file->lines);
+  return file;
+}
+
+/* Called before messages: a line that was cut stays cut, in a file that is somebody else's now. */
+static void close_file(void *data)
+{
+  struct file *file = data;
+
+  if (file->fd >= 0)
+    close(file->fd);
+  file->fd = -1;
+  mw_lines_forget(&file->lines);
+}
+
+static void file_free(void *data)
+{
+  struct file *file = data;
+
+  close_file(file);
+  mw_lines_deinit(&file->lines);
+  free(file->path);
+  free(file);
+}
+
+/* A file that was there may be old already. Not every file system knows when a file was made. */
+static int64_t born_s(int fd)
+{
+  struct statx status;
+
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) == 0 && (status.stx_mask & STATX_BTIME))
+    return status.stx_btime.tv_sec;
+  return wall_s();
+}
+
+static int open_file(struct file *file, struct mw_error *err)
+{
+  struct stat status;
+
+  if (file->fd >= 0)
+    return 0;
+  int fd =
+      open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
+  if (fd < 0)
+    return mw_error_set(err, errno, "cannot open %s: %s", file->path, strerror(errno));
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(fd);
+    return mw_error_set(err, EINVAL, "%s is not a regular file", file->path);
+  }
+  file->fd = fd;
+  file->size_bytes = (uint64_t)status.st_size;
+  file->born_s = status.st_size > 0 ? born_s(fd) : wall_s();
+  return 0;
+}
+
+/* ---- Rotation ---- */
+
+static bool old_name(const struct file *file, unsigned number, char out[static PATH_MAX])
+{
+  return (size_t)snprintf(out, PATH_MAX, number > 0 ? "%s.%u" : "%s", file->path, number) <
+         PATH_MAX;
+}
+
+/* PATH.1 becomes PATH.2 and so on; the oldest one goes. */
+static int shift_old_files(const struct file *file, struct mw_error *err)
+{
+  char from[PATH_MAX], to[PATH_MAX];
+
+  for (unsigned i = file->config.keep; i > 0; i--) {
+    if (!old_name(file, i - 1, from) || !old_name(file, i, to))
+      return mw_error_set(err, ENAMETOOLONG, "the name %s is too long", file->path);
+    if (rename(from, to) < 0 && errno != ENOENT)
+      return mw_error_set(err, errno, "cannot rename %s: %s", from, strerror(errno));
+  }
+  if (file->config.keep == 0 && unlink(file->path) < 0 && errno != ENOENT)
+    return mw_error_set(err, errno, "cannot remove %s: %s", file->path, strerror(errno));
+  return 0;
+}
+
+static bool is_full(const struct file *file, size_t body_bytes)
+{
+  return file->size_bytes > 0 && (file->size_bytes + body_bytes > file->config.max_bytes ||
+                                  wall_s() - file->born_s >= file->config.max_age_s);
+}
+
+/* Between two lines. */
+static int rotate_when_full(struct file *file, const struct mw_message *message,
+                            struct mw_error *err)
+{
+  if (file->lines.written_bytes > 0 || !is_full(file, message->body.len_bytes))
+    return 0;
+  int rc = shift_old_files(file, err);
+  if (rc < 0)
+    return rc;
+  close_file(file);
+  return open_file(file, err);
+}
+
+/* ---- Delivery ---- */
+
+static int write_message(struct file *file, const struct mw_batch *batch, size_t index,
+                         int64_t deadline_ns, struct mw_error *err)
+{
+  size_t written_bytes;
+  int rc = rotate_when_full(file, batch->messages[index], err);
+
+  if (rc < 0)
+    return rc;
+  rc = mw_lines_write(&file->lines, file->fd, batch, index, deadline_ns, &written_bytes, err);
+  file->size_bytes += written_bytes;
+  if (rc < 0)
+    mw_error_prefix(err, "%s", file->path);
+  return rc;
+}
+
+static int file_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
+                        size_t *delivered, struct mw_error *err)
+{
+  struct file *file = data;
+  size_t written_bytes = 0;
+  int rc = open_file(file, err);
+
+  *delivered = 0;
+  if (rc == 0 && mw_lines_has_rest(&file->lines, batch))
+    rc = mw_lines_write_rest(&file->lines, file->fd, deadline_ns, &written_bytes, err);
+  file->size_bytes += written_bytes;
+  while (rc == 0 && *delivered < batch->count) {
+    rc = write_message(file, batch, *delivered, deadline_ns, err);
+    *delivered += rc == 0;
+  }
+  return rc;
+}
+
+const struct mw_sink_ops mw_sink_file_ops = {
+    .deliver = file_deliver, .reopen = close_file, .free = file_free};

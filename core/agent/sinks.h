@@ -1,0 +1,26 @@
+/** @file sinks.h  The sinks that ship, by name, made of an operator's options. */
+#ifndef MW_SINKS_H
+#define MW_SINKS_H
+
+#include "agent/settings.h"
+#include "agent/sink.h"
+
+/** Are the options such as it takes? @return 0, or -EINVAL with what is wrong. */
+int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *err);
+
+/**
+ * Start the sink @p settings names: "stdout", which has no options, or "file", with path,
+ * max_bytes, max_age_s and keep. @return NULL with @p err, -EINVAL: no such sink, or an option that
+ * is wrong.
+ */
+struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
+                               struct mw_error *err);
+
+/** What the sink declares, as a script does: Lua that returns a table. @return NULL: there is none.
+ */
+const char *mw_sinks_declaration(const char *name);
+
+/** Their names; NULL behind the last. */
+const char *mw_sinks_name(size_t index);
+
+#endif

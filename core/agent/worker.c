@@ -1,0 +1,552 @@
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/schedule.h"
+#include "base/log.h"
+
+/* A script may use 128 KiB by recursion through the library, and the host's functions as much
+ * again (script/script.h); libcurl, TLS and a resolver may be called from there. It is address
+ * space: only what is touched becomes memory, about 40 KB. */
+#define STACK_BYTES ((size_t)512 << 10)
+
+#define DURATIONS 128
+#define INTERRUPT_EVERY_NS (10 * MW_NS_PER_MS)
+
+struct mw_worker {
+  char *kind, *name;
+  const struct mw_job_ops *ops;
+  void *data;
+  struct mw_gate *gate;
+  pthread_t thread;
+
+  /* The thread's own. */
+  void *instance; /* NULL: broken */
+  struct mw_penalty penalty;
+  struct mw_log_limit log_limit;
+  bool told_ready;
+
+  pthread_cond_t changed;
+  pthread_mutex_t mutex; /* guards the rest; never held while the job is opened or runs */
+  struct mw_watch watch;
+  struct mw_schedule schedule;
+  bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
+  bool due_at_once;      /* its first run */
+  int64_t held_until_ns; /* 0: not held */
+  int64_t durations_ns[DURATIONS];
+  struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
+};
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
+}
+
+static int64_t wall_ns(void)
+{
+  return mw_clock_wall_ns(mw_clock_system());
+}
+
+static int64_t cpu_ns(void)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
+}
+
+static void tell_ready(struct mw_worker *worker)
+{
+  if (!worker->told_ready && worker->ops->ready)
+    worker->ops->ready(worker->data);
+  worker->told_ready = true;
+}
+
+/* ---- Opening ---- */
+
+/* With the mutex held. */
+static void plan_runs(struct mw_worker *worker, double interval_s)
+{
+  worker->status.interval_s = interval_s;
+  if (worker->schedule.interval_ns > 0) {
+    mw_schedule_set_interval(&worker->schedule, worker->name, interval_s, now_ns());
+    return;
+  }
+  mw_schedule_init(&worker->schedule, worker->name, interval_s, now_ns());
+  if (worker->due_at_once)
+    mw_schedule_hurry(&worker->schedule, now_ns());
+}
+
+/* What a failed attempt was made of is watched as well: it may be what has to change. */
+static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool opened)
+{
+  struct mw_watch old = worker->watch;
+
+  if (opened) {
+    worker->watch = *fresh;
+    *fresh = old;
+  } else {
+    mw_watch_merge(&worker->watch, fresh);
+  }
+}
+
+static void note_opened(struct mw_worker *worker, void *instance, const struct mw_error *err)
+{
+  struct mw_worker_status *status = &worker->status;
+
+  if (instance) {
+    plan_runs(worker, worker->ops->interval_s(instance));
+    status->memory_bytes = worker->ops->memory_bytes(instance);
+    status->error[0] = status->load_error[0] = '\0';
+    worker->held_until_ns = 0;
+  } else if (worker->instance) {
+    snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
+  } else {
+    snprintf(status->error, sizeof status->error, "%s", err->text);
+  }
+}
+
+static void log_opened(struct mw_worker *worker, const void *instance, const struct mw_error *err)
+{
+  bool is_first = worker->status.reloads_total == 0 && !worker->instance;
+
+  if (!instance)
+    mw_log(MW_LOG_ERROR, worker->name, "%s%s", err->text,
+           worker->instance ? "; the old one goes on" : "");
+  else if (!is_first)
+    mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
+}
+
+/* A file that is gone means that the script is not wanted any more; one that is wrong does not. */
+static bool is_gone(const void *instance, const struct mw_error *err)
+{
+  return !instance && err->code == ENOENT;
+}
+
+/* @return what is to be closed: the old one, when another takes its place. */
+static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
+                           bool is_reload, const struct mw_error *err)
+{
+  void *unwanted = NULL;
+
+  log_opened(worker, instance, err);
+  pthread_mutex_lock(&worker->mutex);
+  if (instance || is_gone(instance, err)) {
+    unwanted = worker->instance;
+    worker->instance = NULL;
+  }
+  note_opened(worker, instance, err);
+  worker->status.reloads_total += is_reload && instance;
+  take_watch(worker, watch, instance != NULL);
+  if (instance)
+    worker->instance = instance;
+  pthread_mutex_unlock(&worker->mutex);
+  worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
+  if (is_reload && instance)
+    mw_penalty_forgive(&worker->penalty);
+  return unwanted;
+}
+
+static bool is_stopping(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  bool stopping = worker->stopping;
+  pthread_mutex_unlock(&worker->mutex);
+  return stopping;
+}
+
+/* What the end of the program interrupts has not failed. */
+static void open_job(struct mw_worker *worker, bool is_reload)
+{
+  struct mw_watch watch = {0};
+  struct mw_error err = {0};
+
+  if (!mw_gate_enter(worker->gate))
+    return;
+  void *instance = worker->ops->open(worker->data, &watch, &err);
+  mw_gate_leave(worker->gate);
+  void *unwanted =
+      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, is_reload, &err);
+  if (unwanted)
+    worker->ops->close(unwanted);
+  mw_watch_deinit(&watch);
+}
+
+/* ---- Runs ---- */
+
+struct outcome {
+  int rc;
+  enum mw_limit limit;
+  int64_t took_ns, cpu_ns;
+  struct mw_error err;
+};
+
+/* With the mutex held. */
+static void count_run(struct mw_worker *worker, const struct outcome *outcome)
+{
+  struct mw_worker_status *status = &worker->status;
+  bool failed = outcome->rc < 0;
+
+  worker->durations_ns[status->runs_total++ % DURATIONS] = outcome->took_ns;
+  status->failures_total += failed;
+  status->over_budget_total += outcome->limit != MW_LIMIT_NONE;
+  status->last_ns = outcome->took_ns;
+  status->last_cpu_ns = outcome->cpu_ns;
+  if (outcome->took_ns > status->max_ns)
+    status->max_ns = outcome->took_ns;
+  if (outcome->cpu_ns > status->max_cpu_ns)
+    status->max_cpu_ns = outcome->cpu_ns;
+  status->memory_bytes = worker->ops->memory_bytes(worker->instance);
+  snprintf(status->error, sizeof status->error, "%s", failed ? outcome->err.text : "");
+}
+
+static void log_run(struct mw_worker *worker, const struct outcome *outcome, bool had_failed)
+{
+  if (outcome->rc < 0)
+    mw_log_limited(&worker->log_limit, MW_LOG_ERROR, worker->name, "%s", outcome->err.text);
+  else if (had_failed)
+    mw_log(MW_LOG_INFO, worker->name, "runs without errors again");
+}
+
+/* The state that went over its limit may be in any condition: another one takes its place. */
+static void punish(struct mw_worker *worker)
+{
+  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
+  struct mw_log_limit limit = worker->log_limit;
+
+  open_job(worker, false);
+  worker->log_limit = limit;
+  if (pause_ns == 0)
+    return;
+  mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
+         worker->penalty.offences, (long long)(pause_ns / MW_NS_PER_S));
+  pthread_mutex_lock(&worker->mutex);
+  worker->held_until_ns = now_ns() + pause_ns;
+  pthread_mutex_unlock(&worker->mutex);
+}
+
+static void do_run(struct mw_worker *worker, struct outcome *outcome)
+{
+  int64_t began_ns = now_ns(), cpu_before_ns = cpu_ns();
+
+  pthread_mutex_lock(&worker->mutex);
+  worker->status.last_run_wall_ns = wall_ns();
+  pthread_mutex_unlock(&worker->mutex);
+  outcome->limit = MW_LIMIT_NONE;
+  outcome->rc = worker->ops->run(worker->instance, &outcome->limit, &outcome->err);
+  outcome->took_ns = now_ns() - began_ns;
+  outcome->cpu_ns = cpu_ns() - cpu_before_ns;
+}
+
+static void run_once(struct mw_worker *worker)
+{
+  struct outcome outcome;
+
+  if (!mw_gate_enter(worker->gate))
+    return;
+  do_run(worker, &outcome);
+  mw_gate_leave(worker->gate);
+
+  pthread_mutex_lock(&worker->mutex);
+  bool had_failed = worker->status.error[0] != '\0';
+  bool stopping = worker->stopping;
+  worker->running = false;
+  worker->status.skips_total += mw_schedule_advance(&worker->schedule, now_ns());
+  worker->ops->watch(worker->instance, &worker->watch);
+  if (!stopping)
+    count_run(worker, &outcome);
+  pthread_mutex_unlock(&worker->mutex);
+  if (stopping)
+    return;
+  log_run(worker, &outcome, had_failed);
+  if (outcome.limit != MW_LIMIT_NONE)
+    punish(worker);
+  else
+    mw_penalty_forgive(&worker->penalty);
+}
+
+/* ---- The thread ---- */
+
+enum work { WORK_END, WORK_RELOAD, WORK_RUN };
+
+/* When the next run is, all told. With the mutex held. @return INT64_MAX: none is planned. */
+static int64_t next_run_ns(const struct mw_worker *worker)
+{
+  if (worker->instance && worker->run_wanted)
+    return 0;
+  if (!worker->instance || worker->paused || (!worker->released && !worker->due_at_once))
+    return INT64_MAX;
+  return worker->held_until_ns > worker->schedule.due_ns ? worker->held_until_ns
+                                                         : worker->schedule.due_ns;
+}
+
+static void begin_run(struct mw_worker *worker)
+{
+  /* Points of the grid that pass during a pause are nobody's. */
+  if (worker->held_until_ns > worker->schedule.due_ns || worker->run_wanted)
+    worker->schedule.due_ns = now_ns();
+  worker->held_until_ns = 0;
+  worker->run_wanted = worker->due_at_once = false;
+  worker->running = true;
+}
+
+/* With the mutex held, which is given up meanwhile. */
+static enum work wait_for_work(struct mw_worker *worker)
+{
+  for (;;) {
+    if (worker->stopping)
+      return WORK_END;
+    if (worker->reload_wanted) {
+      worker->reload_wanted = false;
+      return WORK_RELOAD;
+    }
+    int64_t at_ns = next_run_ns(worker);
+    if (at_ns <= now_ns()) {
+      begin_run(worker);
+      return WORK_RUN;
+    }
+    struct timespec until = {.tv_sec = at_ns / MW_NS_PER_S, .tv_nsec = at_ns % MW_NS_PER_S};
+    pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
+  }
+}
+
+static enum work next_work(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  enum work work = wait_for_work(worker);
+  pthread_mutex_unlock(&worker->mutex);
+  return work;
+}
+
+static void set(struct mw_worker *worker, bool *flag)
+{
+  pthread_mutex_lock(&worker->mutex);
+  *flag = true;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
+}
+
+static void *work(void *data)
+{
+  struct mw_worker *worker = data;
+  char thread_name[16]; /* as much as the kernel keeps */
+  enum work next;
+
+  snprintf(thread_name, sizeof thread_name, "%s", worker->name);
+  pthread_setname_np(pthread_self(), thread_name);
+  open_job(worker, false);
+  if (!worker->instance || !worker->due_at_once)
+    tell_ready(worker);
+  while ((next = next_work(worker)) != WORK_END) {
+    if (next == WORK_RELOAD)
+      open_job(worker, true);
+    else
+      run_once(worker);
+    tell_ready(worker);
+  }
+  if (worker->instance)
+    worker->ops->close(worker->instance);
+  set(worker, &worker->ended);
+  return NULL;
+}
+
+/* ---- Life cycle ---- */
+
+static void free_worker(struct mw_worker *worker)
+{
+  mw_watch_deinit(&worker->watch);
+  pthread_cond_destroy(&worker->changed);
+  pthread_mutex_destroy(&worker->mutex);
+  free(worker->kind);
+  free(worker->name);
+  free(worker);
+}
+
+/* Signals are for the program's first thread; that of deadlines is unblocked where a script runs.
+ */
+static int start_thread(struct mw_worker *worker, struct mw_error *err)
+{
+  pthread_attr_t attributes;
+  sigset_t all, before;
+
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int rc = pthread_create(&worker->thread, &attributes, work, worker);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return rc == 0 ? 0
+                 : mw_error_set(err, rc, "cannot start the thread of %s %s: %s", worker->kind,
+                                worker->name, strerror(rc));
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+  pthread_condattr_t attributes;
+
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct mw_error *err)
+{
+  struct mw_worker *worker = calloc(1, sizeof *worker);
+
+  if (!worker) {
+    mw_error_set(err, ENOMEM, "out of memory for %s %s", config->kind, config->name);
+    return NULL;
+  }
+  worker->ops = config->ops;
+  worker->data = config->data;
+  worker->gate = config->gate;
+  worker->due_at_once = config->runs_at_once;
+  pthread_mutex_init(&worker->mutex, NULL);
+  init_condition(&worker->changed);
+  worker->kind = strdup(config->kind);
+  worker->name = strdup(config->name);
+  if (!worker->kind || !worker->name)
+    mw_error_set(err, ENOMEM, "out of memory for %s %s", config->kind, config->name);
+  else if (start_thread(worker, err) == 0)
+    return worker;
+  free_worker(worker);
+  return NULL;
+}
+
+/* With the mutex held, which is given up meanwhile. @return whether it has ended. */
+static bool wait_for_end(struct mw_worker *worker, int64_t until_ns)
+{
+  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
+  int rc = 0;
+
+  while (!worker->ended && rc == 0)
+    rc = pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
+  return worker->ended;
+}
+
+bool mw_worker_join(struct mw_worker *worker, int64_t interrupt_ns, int64_t deadline_ns)
+{
+  pthread_mutex_lock(&worker->mutex);
+  bool ended = wait_for_end(worker, interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns);
+  while (!ended && now_ns() < deadline_ns) {
+    if (worker->ops->interrupt)
+      worker->ops->interrupt(worker->thread);
+    ended = wait_for_end(worker, now_ns() + INTERRUPT_EVERY_NS);
+  }
+  pthread_mutex_unlock(&worker->mutex);
+  if (!ended)
+    return false;
+  pthread_join(worker->thread, NULL);
+  free_worker(worker);
+  return true;
+}
+
+/* ---- What others want ---- */
+
+void mw_worker_release(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  if (!worker->released && worker->schedule.interval_ns > 0 && !worker->due_at_once &&
+      worker->status.runs_total == 0)
+    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
+  worker->released = true;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
+}
+
+void mw_worker_stop(struct mw_worker *worker)
+{
+  set(worker, &worker->stopping);
+}
+
+void mw_worker_run_now(struct mw_worker *worker)
+{
+  set(worker, &worker->run_wanted);
+}
+
+void mw_worker_pause(struct mw_worker *worker)
+{
+  set(worker, &worker->paused);
+}
+
+void mw_worker_resume(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  if ((worker->paused || worker->held_until_ns > 0) && worker->schedule.interval_ns > 0)
+    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
+  worker->paused = false;
+  worker->held_until_ns = 0;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
+}
+
+enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force)
+{
+  pthread_mutex_lock(&worker->mutex);
+  enum mw_watch_answer answer = mw_watch_look(&worker->watch);
+  if (answer == MW_WATCH_CHANGED || force) {
+    mw_watch_settle(&worker->watch);
+    worker->reload_wanted = true;
+    pthread_cond_broadcast(&worker->changed);
+  }
+  pthread_mutex_unlock(&worker->mutex);
+  return answer;
+}
+
+/* ---- Status ---- */
+
+static int by_size(const void *a, const void *b)
+{
+  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+  return (left > right) - (left < right);
+}
+
+static void take_percentiles(const struct mw_worker *worker, struct mw_worker_status *out)
+{
+  int64_t sorted[DURATIONS];
+  size_t count = out->runs_total < DURATIONS ? (size_t)out->runs_total : DURATIONS;
+
+  if (count == 0)
+    return;
+  memcpy(sorted, worker->durations_ns, sizeof sorted);
+  qsort(sorted, count, sizeof sorted[0], by_size);
+  out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
+  out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
+}
+
+static enum mw_worker_state state_of(const struct mw_worker *worker)
+{
+  if (worker->running)
+    return MW_WORKER_RUNNING;
+  if (!worker->instance)
+    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
+  if (worker->paused)
+    return MW_WORKER_PAUSED;
+  return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
+}
+
+void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
+{
+  pthread_mutex_lock(&worker->mutex);
+  *out = worker->status;
+  out->kind = worker->kind;
+  out->name = worker->name;
+  out->state = state_of(worker);
+  int64_t at_ns = next_run_ns(worker);
+  int64_t in_ns = at_ns - now_ns();
+  out->next_run_in_ns = at_ns == INT64_MAX ? -1 : in_ns > 0 ? in_ns : 0;
+  take_percentiles(worker, out);
+  pthread_mutex_unlock(&worker->mutex);
+}
+
+const char *mw_worker_name(const struct mw_worker *worker)
+{
+  return worker->name;
+}

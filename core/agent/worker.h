@@ -1,0 +1,112 @@
+/**
+ * @file worker.h
+ * One thread that does one job over and over: when its schedule says so, while the gate lets it in.
+ * It knows nothing of scripts; what a job is, is told by its functions, which are called by the
+ * worker's thread alone.
+ *
+ * A job that cannot be opened is opened again when one of its files changes. A job that is open is
+ * opened a second time when one of its files changes, between two runs; if that succeeds the new
+ * one takes the place of the old one, else the old one goes on.
+ *
+ * Thread-safety: every function may be called from any thread, but for start and join.
+ */
+#ifndef MW_WORKER_H
+#define MW_WORKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/watch.h"
+#include "base/gate.h"
+#include "moonwatch/error.h"
+
+struct mw_worker;
+
+/** What a run was stopped for, or has gone beyond. */
+enum mw_limit {
+  MW_LIMIT_NONE,
+  MW_LIMIT_CPU,
+  MW_LIMIT_WALL,
+  MW_LIMIT_MEMORY,
+  MW_LIMIT_MESSAGES,
+};
+
+struct mw_job_ops {
+  /** @return an instance, ready to run, or NULL with @p err. Tells @p watch what it was made of. */
+  void *(*open)(void *data, struct mw_watch *watch, struct mw_error *err);
+  void (*close)(void *instance);
+  double (*interval_s)(void *instance);
+
+  /** @return 0 or -errno with @p err. @p limit, which is MW_LIMIT_NONE, may become another one. */
+  int (*run)(void *instance, enum mw_limit *limit, struct mw_error *err);
+
+  /** After a run: tell @p watch of files that were read since it was opened. */
+  void (*watch)(void *instance, struct mw_watch *watch);
+  size_t (*memory_bytes)(void *instance);
+
+  /** The first run is over, or there will be none for now. */
+  void (*ready)(void *data);
+
+  /** Make what runs in @p thread end soon; called again and again until it has. */
+  void (*interrupt)(pthread_t thread);
+};
+
+struct mw_worker_config {
+  const char *kind, *name; /**< "check", "container_rt"; copied */
+  const struct mw_job_ops *ops;
+  void *data;           /**< borrowed */
+  struct mw_gate *gate; /**< borrowed */
+  bool runs_at_once;    /**< its first run does not wait for mw_worker_release */
+};
+
+enum mw_worker_state {
+  MW_WORKER_OPENING,
+  MW_WORKER_BROKEN,  /**< could not be opened: the error says why */
+  MW_WORKER_WAITING, /**< for its time */
+  MW_WORKER_RUNNING, /**< or waiting for the gate */
+  MW_WORKER_PAUSED,  /**< somebody wants it so */
+  MW_WORKER_HELD,    /**< was over its budget again and again */
+};
+
+struct mw_worker_status {
+  const char *kind, *name; /**< valid as long as the worker */
+  enum mw_worker_state state;
+  double interval_s;
+  int64_t last_run_wall_ns;                /**< its start; 0: none yet */
+  int64_t next_run_in_ns;                  /**< negative: none is planned */
+  int64_t last_ns, p50_ns, p99_ns, max_ns; /**< how long runs took: the last 128, all for max */
+  int64_t last_cpu_ns, max_cpu_ns;
+  size_t memory_bytes;
+  uint64_t runs_total, failures_total, skips_total, over_budget_total, reloads_total;
+  char error[MW_ERROR_TEXT_BYTES];      /**< of the last run, or why it is broken; "": fine */
+  char load_error[MW_ERROR_TEXT_BYTES]; /**< of a reload: the old one goes on; "": fine */
+};
+
+/** @return NULL with @p err filled. */
+struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct mw_error *err);
+
+/** Its schedule begins now. */
+void mw_worker_release(struct mw_worker *worker);
+
+/** Ask it to end; the run that is going on goes on. */
+void mw_worker_stop(struct mw_worker *worker);
+
+/**
+ * Wait for the end, until @p deadline_ns of the monotonic clock; from @p interrupt_ns on interrupt
+ * what it does. @return whether it has ended, and is freed; else it is lost for ever.
+ */
+bool mw_worker_join(struct mw_worker *worker, int64_t interrupt_ns, int64_t deadline_ns);
+
+/** Look at its files, and open it anew when they have changed, or (@p force) in any case. */
+enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force);
+
+void mw_worker_run_now(struct mw_worker *worker); /**< also while it is paused */
+void mw_worker_pause(struct mw_worker *worker);
+void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, too */
+
+void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out);
+const char *mw_worker_name(const struct mw_worker *worker);
+
+#endif

@@ -1,0 +1,226 @@
+/* The commands that ask a running agent, or tell it what to do. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/control.h"
+#include "cli/cli.h"
+#include "cli/config_load.h"
+#include "cli/script_command.h"
+
+#define SHARED_HELP                                                                                \
+  "  --socket PATH        where the agent listens (default: of the configuration)\n"               \
+  "  --config FILE        the configuration, instead of the one that is found\n"                   \
+  "  --help               show this\n"                                                             \
+  "\n"                                                                                             \
+  "Exit codes: 0 fine, 1 the agent refuses, or none answers, 2 wrong usage."
+
+struct command {
+  const char *name;
+  const char *word; /* what stands behind it; NULL: nothing */
+  const char *help;
+};
+
+static const struct command status_command = {
+    "status", NULL,
+    "Usage: moonwatch status [OPTION...]\n"
+    "\n"
+    "Show how the running agent is: each script with its runs, how long they take and\n"
+    "what went wrong; sources, sinks, and what the agent itself costs.\n"
+    "\n"
+    "Options:\n"
+    "  --format table|json  a table for eyes, or one object (default: table)\n" SHARED_HELP};
+
+static const struct command order_commands[] = {
+    {"reload", NULL,
+     "Usage: moonwatch reload [OPTION...]\n"
+     "\n"
+     "Have the running agent load every script anew, and open its output files anew,\n"
+     "as SIGHUP does. Scripts that changed are loaded anew without being told.\n"
+     "\n"
+     "Options:\n" SHARED_HELP},
+    {"run-now", "NAME",
+     "Usage: moonwatch run-now NAME [OPTION...]\n"
+     "\n"
+     "Have the running agent run the script NAME at once, also when it is paused.\n"
+     "\n"
+     "Options:\n" SHARED_HELP},
+    {"pause", "NAME",
+     "Usage: moonwatch pause NAME [OPTION...]\n"
+     "\n"
+     "Have the running agent leave the script NAME alone, until it is resumed or the\n"
+     "agent starts again.\n"
+     "\n"
+     "Options:\n" SHARED_HELP},
+    {"resume", "NAME",
+     "Usage: moonwatch resume NAME [OPTION...]\n"
+     "\n"
+     "Have the running agent run the script NAME again, whether it was paused or is\n"
+     "held because it was over its budget.\n"
+     "\n"
+     "Options:\n" SHARED_HELP},
+    {"log-level", "LEVEL",
+     "Usage: moonwatch log-level LEVEL [OPTION...]\n"
+     "\n"
+     "Have the running agent log what is of LEVEL or above, until it starts again:\n"
+     "debug, info, warn or error.\n"
+     "\n"
+     "Options:\n" SHARED_HELP},
+};
+
+struct arguments {
+  const char *word, *socket, *file;
+  enum mw_cli_format format;
+};
+
+/* ---- Arguments ---- */
+
+enum option_code { OPTION_CONFIG = 256, OPTION_FORMAT, OPTION_HELP, OPTION_SOCKET };
+
+static const struct option status_options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {0},
+};
+
+static const struct option order_options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {0},
+};
+
+static int take_word(const struct command *command, struct arguments *out, const char *word)
+{
+  if (!command->word || out->word)
+    return mw_cli_usage(command->name, "what is \"%s\" for?", word);
+  if (!*word || strpbrk(word, " \n"))
+    return mw_cli_usage(command->name, "\"%s\" is no %s", word, command->word);
+  out->word = word;
+  return 0;
+}
+
+static int take_option(const struct command *command, struct arguments *out, int option,
+                       char **argv, const struct option *options)
+{
+  struct mw_error err;
+
+  switch (option) {
+  case 1:
+    return take_word(command, out, optarg);
+  case OPTION_CONFIG:
+    out->file = optarg;
+    return 0;
+  case OPTION_SOCKET:
+    out->socket = optarg;
+    return 0;
+  case OPTION_FORMAT:
+    return mw_cli_parse_format(optarg, &out->format, &err) < 0
+               ? mw_cli_usage(command->name, "%s", err.text)
+               : 0;
+  default:
+    return mw_cli_bad_option(command->name, option, argv, options);
+  }
+}
+
+/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           const struct option *options, struct arguments *out)
+{
+  int option, rc = 0;
+
+  opterr = 0;
+  while (rc == 0 && (option = getopt_long(argc, argv, "-:", options, NULL)) != -1) {
+    if (option == OPTION_HELP) {
+      puts(command->help);
+      return -1;
+    }
+    rc = take_option(command, out, option, argv, options);
+  }
+  while (rc == 0 && optind < argc)
+    rc = take_word(command, out, argv[optind++]);
+  if (rc == 0 && command->word && !out->word)
+    return mw_cli_usage(command->name, "which %s?", command->word);
+  return rc;
+}
+
+/* ---- Asking ---- */
+
+static int ask_at(const char *socket, const char *line, struct mw_buf *body)
+{
+  struct mw_error err;
+  int rc = mw_control_ask(socket, line, body, &err);
+
+  if (rc == -ENOENT || rc == -ECONNREFUSED)
+    mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",
+               socket);
+  else if (rc < 0)
+    mw_cli_say("%s", err.text);
+  return rc < 0 ? MW_EXIT_FAILED : 0;
+}
+
+static int ask(const struct arguments *arguments, const char *line, struct mw_buf *body)
+{
+  if (arguments->socket)
+    return ask_at(arguments->socket, line, body);
+  struct mw_config *config = mw_cli_load_config(arguments->file, NULL, 0, NULL);
+  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
+  int rc = MW_EXIT_FAILED;
+
+  if (settings)
+    rc = ask_at(settings->socket_path, line, body);
+  else if (config)
+    mw_cli_say("the configuration does not tell where the agent listens; --socket PATH does");
+  mw_config_free(config);
+  return rc;
+}
+
+/* ---- The commands ---- */
+
+static int print_table(const char *json)
+{
+  struct mw_script_command command = {.name = "status", .runs = 1, .without_sources = true};
+  int rc = mw_script_command_set(&command, "status", json);
+
+  return rc != 0 ? rc : mw_script_command_run(&command);
+}
+
+int mw_command_status(int argc, char **argv)
+{
+  struct arguments arguments = {0};
+  MW_AUTO_BUF body;
+  int rc = parse_arguments(&status_command, argc, argv, status_options, &arguments);
+
+  mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
+  if (rc == 0)
+    rc = ask(&arguments, "status", &body);
+  if (rc != 0)
+    return rc < 0 ? MW_EXIT_FINE : rc;
+  if (arguments.format == MW_CLI_TABLE)
+    return print_table(body.data);
+  fwrite(body.data, 1, body.len_bytes, stdout);
+  return MW_EXIT_FINE;
+}
+
+int mw_command_order(int argc, char **argv)
+{
+  const struct command *command = order_commands;
+  struct arguments arguments = {0};
+  char line[MW_CONTROL_LINE_MAX_BYTES];
+  MW_AUTO_BUF body;
+
+  mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
+  while (strcmp(command->name, argv[0]) != 0)
+    command++; /* main.c calls this for no other names */
+  int rc = parse_arguments(command, argc, argv, order_options, &arguments);
+  if (rc != 0)
+    return rc < 0 ? MW_EXIT_FINE : rc;
+  if ((size_t)snprintf(line, sizeof line, "%s%s%s", command->name, arguments.word ? " " : "",
+                       arguments.word ? arguments.word : "") >= sizeof line - 1)
+    return mw_cli_usage(command->name, "the %s is too long", command->word);
+  return ask(&arguments, line, &body);
+}

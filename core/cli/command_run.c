@@ -1,0 +1,240 @@
+/* moonwatch run: the agent in the foreground. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/daemon.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/config_load.h"
+
+#define FLAGS_MAX 256
+
+/* The states of scripts lie in malloc's arenas, of which glibc would make eight for each CPU. As
+ * few scripts compute at once as there are places, and each computes more than it allocates. */
+#define ARENAS_MAX 2
+
+struct arguments {
+  const char *file; /* NULL: the default one, which may lack */
+  struct mw_option flags[FLAGS_MAX];
+  size_t flags_count;
+  char host_root[PATH_MAX], sink_path[PATH_MAX];
+};
+
+static void print_help(void)
+{
+  puts("Usage: moonwatch run [OPTION...]\n"
+       "\n"
+       "Run the agent in the foreground: sources and checks at their intervals, until\n"
+       "SIGTERM or SIGINT ends it. Without configuration the source cgroup says which\n"
+       "containers there are, the checks container_rt (every 2 s) and container (every\n"
+       "10 s) look at them, and their messages go to standard output, one a line.\n"
+       "\n"
+       "A script that is changed is loaded anew, between two runs; when it is wrong, the\n"
+       "old one goes on. SIGHUP loads all of them anew and opens output files anew.\n"
+       "\n"
+       "Options:\n"
+       "  --config FILE        the configuration (default: MOONWATCH_CONFIG, else\n"
+       "                       " MW_CONFIG_FILE_DEFAULT ", where there is one)\n"
+       "  --set KEY=VALUE      a key of the configuration, such as parallel_runs=2 or\n"
+       "                       scripts.container_rt.interval_s=5; may be repeated\n"
+       "  --source NAME        a source of containers, instead of those configured; may\n"
+       "                       be repeated\n"
+       "  --check NAME         a check, instead of those configured; may be repeated\n"
+       "  --sink stdout        where messages go, instead of what is configured; or\n"
+       "  --sink file:PATH     a file, which is rotated; each may be given once\n"
+       "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
+       "                       one (default: /)\n"
+       "  --log-level LEVEL    debug, info, warn or error (default: info)\n"
+       "  --log-format FORMAT  text or json (default: text)\n"
+       "  --help               show this\n"
+       "\n"
+       "Exit codes: 0 fine, 1 it could not begin, 2 wrong usage or configuration.\n"
+       "Messages of the program itself go to standard error.");
+}
+
+/* ---- Arguments ---- */
+
+static int add_flag(struct arguments *arguments, const char *key, const char *text)
+{
+  if (arguments->flags_count == FLAGS_MAX)
+    return mw_cli_usage("run", "there are more than %d options", FLAGS_MAX);
+  arguments->flags[arguments->flags_count++] = (struct mw_option){.key = key, .text = text};
+  return 0;
+}
+
+static int take_set(struct arguments *arguments, char *text)
+{
+  char *equals = strchr(text, '=');
+
+  if (!equals || equals == text)
+    return mw_cli_usage("run", "--set %s is not of the form KEY=VALUE", text);
+  *equals = '\0';
+  return add_flag(arguments, text, equals + 1);
+}
+
+static int take_host_root(struct arguments *arguments, const char *text)
+{
+  struct mw_error err;
+
+  if (mw_cli_check_host_root(text, &err) < 0)
+    return mw_cli_usage("run", "%s", err.text);
+  if (!realpath(text, arguments->host_root))
+    return mw_cli_usage("run", "--host-root %s: %s", text, strerror(errno));
+  return add_flag(arguments, "host_root", arguments->host_root);
+}
+
+/* The configuration knows absolute paths only; on a command line they begin where one stands. */
+static int take_file_sink(struct arguments *arguments, const char *path)
+{
+  char folder[PATH_MAX];
+  int used;
+
+  if (!*path || arguments->sink_path[0])
+    return mw_cli_usage("run", *path ? "--sink file: is given twice"
+                                     : "--sink file: needs a path behind the colon");
+  if (*path == '/')
+    used = snprintf(arguments->sink_path, PATH_MAX, "%s", path);
+  else if (getcwd(folder, sizeof folder))
+    used = snprintf(arguments->sink_path, PATH_MAX, "%s/%s", folder, path);
+  else
+    return mw_cli_usage("run", "--sink file:%s: %s", path, strerror(errno));
+  if (used >= PATH_MAX)
+    return mw_cli_usage("run", "--sink file:%s: the path is too long", path);
+  int rc = add_flag(arguments, "sinks", "file");
+  return rc != 0 ? rc : add_flag(arguments, "scripts.file.options.path", arguments->sink_path);
+}
+
+static int take_sink(struct arguments *arguments, const char *text)
+{
+  if (strncmp(text, "file:", 5) == 0)
+    return take_file_sink(arguments, text + 5);
+  if (strcmp(text, "stdout") != 0)
+    return mw_cli_usage("run", "--sink %s is neither stdout nor file:PATH", text);
+  return add_flag(arguments, "sinks", text);
+}
+
+enum option_code {
+  OPTION_CHECK = 256,
+  OPTION_CONFIG,
+  OPTION_HELP,
+  OPTION_HOST_ROOT,
+  OPTION_LOG_FORMAT,
+  OPTION_LOG_LEVEL,
+  OPTION_SET,
+  OPTION_SINK,
+  OPTION_SOURCE,
+};
+
+static const struct option long_options[] = {
+    {"check", required_argument, NULL, OPTION_CHECK},
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"host-root", required_argument, NULL, OPTION_HOST_ROOT},
+    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"sink", required_argument, NULL, OPTION_SINK},
+    {"source", required_argument, NULL, OPTION_SOURCE},
+    {0},
+};
+
+static int take_option(struct arguments *arguments, int option, char **argv)
+{
+  switch (option) {
+  case OPTION_CHECK:
+    return add_flag(arguments, "checks", optarg);
+  case OPTION_CONFIG:
+    arguments->file = optarg;
+    return 0;
+  case OPTION_HOST_ROOT:
+    return take_host_root(arguments, optarg);
+  case OPTION_LOG_FORMAT:
+    return add_flag(arguments, "log.format", optarg);
+  case OPTION_LOG_LEVEL:
+    return add_flag(arguments, "log.level", optarg);
+  case OPTION_SET:
+    return take_set(arguments, optarg);
+  case OPTION_SINK:
+    return take_sink(arguments, optarg);
+  case OPTION_SOURCE:
+    return add_flag(arguments, "sources", optarg);
+  default:
+    return mw_cli_bad_option("run", option, argv, long_options);
+  }
+}
+
+/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+  int option;
+
+  opterr = 0;
+  while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+    if (option == OPTION_HELP) {
+      print_help();
+      return -1;
+    }
+    int rc = take_option(arguments, option, argv);
+    if (rc != 0)
+      return rc;
+  }
+  return optind < argc ? mw_cli_usage("run", "what is \"%s\" for?", argv[optind]) : 0;
+}
+
+/* ---- Running ---- */
+
+static int run_agent(const struct mw_settings *settings)
+{
+  struct mw_error err;
+  bool hangs;
+
+  mallopt(M_ARENA_MAX, ARENAS_MAX);
+  mw_log_configure(&settings->log);
+  int rc = mw_daemon_run(settings, &hangs, &err);
+  if (hangs)
+    _exit(MW_EXIT_FINE); /* what exit(3) would free is still in use */
+  if (rc == 0)
+    return MW_EXIT_FINE;
+  mw_cli_say("%s", err.text);
+  return rc == -EINVAL ? MW_EXIT_USAGE : MW_EXIT_FAILED;
+}
+
+static int load_and_run(const struct arguments *arguments)
+{
+  struct mw_error err;
+  char *scripts_dir = mw_cli_scripts_dir(&err);
+  int rc = MW_EXIT_FAILED;
+
+  if (!scripts_dir) {
+    mw_cli_say("%s", err.text);
+    return rc;
+  }
+  struct mw_config *config =
+      mw_cli_load_config(arguments->file, arguments->flags, arguments->flags_count, scripts_dir);
+  if (config)
+    rc = mw_config_settings(config) ? run_agent(mw_config_settings(config)) : MW_EXIT_USAGE;
+  mw_config_free(config);
+  free(scripts_dir);
+  return rc;
+}
+
+int mw_command_run(int argc, char **argv)
+{
+  struct arguments *arguments = calloc(1, sizeof *arguments);
+
+  if (!arguments) {
+    mw_cli_say("out of memory");
+    return MW_EXIT_FAILED;
+  }
+  int rc = parse_arguments(argc, argv, arguments);
+  if (rc == 0)
+    rc = load_and_run(arguments);
+  free(arguments);
+  return rc < 0 ? MW_EXIT_FINE : rc;
+}

@@ -1,0 +1,462 @@
+/* Workers with made-up jobs; meant to be run under the thread checker, too. Nothing here depends on
+ * how long something takes: what is to come is waited for. */
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "moonwatch/clock.h"
+#include "support/tmptree.h"
+
+#define GENEROUS_NS (60 * MW_NS_PER_S)
+
+static struct mw_error err;
+
+struct job {
+  double interval_s;
+  char file[96];
+  atomic_int open_code, run_code, limit; /* what the next ones answer */
+  atomic_int opens, closes, runs, readies, interrupts;
+  atomic_bool blocks; /* a run waits until it may end, or is interrupted */
+  sem_t began, may_end;
+};
+
+static void *job_open(void *data, struct mw_watch *watch, struct mw_error *why)
+{
+  struct job *job = data;
+
+  if (*job->file)
+    mw_watch_add(watch, job->file, INT64_MAX / 2);
+  atomic_fetch_add(&job->opens, 1);
+  if (job->open_code) {
+    mw_error_set(why, job->open_code, "cannot open it");
+    return NULL;
+  }
+  return job;
+}
+
+static void job_close(void *instance)
+{
+  atomic_fetch_add(&((struct job *)instance)->closes, 1);
+}
+
+static double job_interval_s(void *instance)
+{
+  return ((struct job *)instance)->interval_s;
+}
+
+static int job_run(void *instance, enum mw_limit *limit, struct mw_error *why)
+{
+  struct job *job = instance;
+
+  atomic_fetch_add(&job->runs, 1);
+  sem_post(&job->began);
+  if (atomic_load(&job->blocks))
+    while (sem_wait(&job->may_end) < 0 && errno == EINTR)
+      continue;
+  *limit = (enum mw_limit)atomic_load(&job->limit);
+  return atomic_load(&job->run_code) ? mw_error_set(why, atomic_load(&job->run_code), "no luck")
+                                     : 0;
+}
+
+static void job_watch(void *instance, struct mw_watch *watch)
+{
+  (void)instance;
+  (void)watch;
+}
+
+static size_t job_memory_bytes(void *instance)
+{
+  (void)instance;
+  return 4711;
+}
+
+static void job_ready(void *data)
+{
+  atomic_fetch_add(&((struct job *)data)->readies, 1);
+}
+
+/* The job that a test blocks. */
+static struct job *interrupted;
+
+static void job_interrupt(pthread_t thread)
+{
+  (void)thread;
+  if (atomic_fetch_add(&interrupted->interrupts, 1) == 0)
+    sem_post(&interrupted->may_end);
+}
+
+static const struct mw_job_ops ops = {.open = job_open,
+                                      .close = job_close,
+                                      .interval_s = job_interval_s,
+                                      .run = job_run,
+                                      .watch = job_watch,
+                                      .memory_bytes = job_memory_bytes,
+                                      .ready = job_ready,
+                                      .interrupt = job_interrupt};
+
+struct fixture {
+  struct mw_gate gate;
+  struct job job;
+  struct mw_worker *worker;
+};
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
+}
+
+static int set_up(void **state)
+{
+  struct fixture *f = calloc(1, sizeof *f);
+
+  mw_log_configure(&(struct mw_log_config){.level = MW_LOG_ERROR + 1, .fd = 2});
+  mw_gate_init(&f->gate, 2);
+  f->job.interval_s = 0.01;
+  sem_init(&f->job.began, 0, 0);
+  sem_init(&f->job.may_end, 0, 0);
+  interrupted = &f->job;
+  *state = f;
+  return 0;
+}
+
+static void start(struct fixture *f, bool at_once)
+{
+  struct mw_worker_config config = {.kind = "check",
+                                    .name = "demo",
+                                    .ops = &ops,
+                                    .data = &f->job,
+                                    .gate = &f->gate,
+                                    .runs_at_once = at_once};
+  f->worker = mw_worker_start(&config, &err);
+  assert_non_null(f->worker);
+}
+
+static void end(struct fixture *f)
+{
+  mw_worker_stop(f->worker);
+  assert_true(mw_worker_join(f->worker, INT64_MAX, now_ns() + GENEROUS_NS));
+  f->worker = NULL;
+}
+
+static int tear_down(void **state)
+{
+  struct fixture *f = *state;
+
+  if (f->worker)
+    end(f);
+  assert_true(f->job.closes <= f->job.opens);
+  mw_gate_deinit(&f->gate);
+  free(f);
+  return 0;
+}
+
+static struct mw_worker_status status_of(struct fixture *f)
+{
+  struct mw_worker_status status;
+
+  mw_worker_status(f->worker, &status);
+  return status;
+}
+
+static void wait_for(atomic_int *counter, int value)
+{
+  while (atomic_load(counter) < value)
+    sched_yield();
+}
+
+static struct mw_worker_status wait_for_state(struct fixture *f, enum mw_worker_state state)
+{
+  struct mw_worker_status status = status_of(f);
+
+  for (; status.state != state; status = status_of(f))
+    sched_yield();
+  return status;
+}
+
+static struct mw_worker_status wait_for_runs(struct fixture *f, uint64_t total)
+{
+  struct mw_worker_status status = status_of(f);
+
+  for (; status.runs_total < total; status = status_of(f))
+    sched_yield();
+  return status;
+}
+
+/* ---- Runs ---- */
+
+static void a_job_runs_again_and_again(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, false);
+  mw_worker_release(f->worker);
+  struct mw_worker_status status = wait_for_runs(f, 5);
+  assert_string_equal(status.error, "");
+  assert_int_equal(status.failures_total, 0);
+  assert_int_equal(status.memory_bytes, 4711);
+  assert_true(status.p50_ns <= status.p99_ns && status.p99_ns <= status.max_ns);
+  assert_true(status.last_run_wall_ns > 0);
+  end(f);
+  assert_int_equal(f->job.opens, 1);
+  assert_int_equal(f->job.closes, 1);
+  assert_int_equal(f->job.readies, 1);
+}
+
+static void the_first_run_may_have_to_wait_for_others(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, false);
+  wait_for(&f->job.readies, 1);
+  assert_true(status_of(f).next_run_in_ns < 0);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+}
+
+static void a_source_runs_once_before_its_schedule_begins(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, true);
+  wait_for(&f->job.readies, 1);
+  assert_int_equal(f->job.runs, 1);
+  mw_worker_release(f->worker);
+  assert_int_equal(status_of(f).runs_total, 1);
+  assert_true(status_of(f).next_run_in_ns > 0);
+}
+
+static void a_run_that_is_due_while_one_goes_on_is_skipped(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.blocks = true;
+  start(f, true);
+  mw_worker_release(f->worker);
+  sem_wait(&f->job.began);
+  assert_int_equal(status_of(f).state, MW_WORKER_RUNNING);
+  for (int64_t until_ns = now_ns() + 50 * MW_NS_PER_MS; now_ns() < until_ns;)
+    sched_yield();
+  assert_int_equal(f->job.runs, 1);
+  f->job.blocks = false;
+  sem_post(&f->job.may_end);
+  assert_true(wait_for_runs(f, 1).skips_total >= 3);
+}
+
+static void an_error_is_counted_and_the_next_run_comes(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = EIO;
+  start(f, true);
+  mw_worker_release(f->worker);
+  struct mw_worker_status status = wait_for_runs(f, 3);
+  assert_true(status.failures_total >= 3);
+  assert_string_equal(status.error, "no luck");
+  f->job.run_code = 0;
+  wait_for_runs(f, status.runs_total + 2);
+  assert_string_equal(status_of(f).error, "");
+}
+
+static void more_workers_than_places_take_turns(void **state)
+{
+  struct fixture *f = *state;
+  struct fixture others[4] = {0};
+
+  for (int i = 0; i < 4; i++) {
+    others[i].job.interval_s = 0.01;
+    sem_init(&others[i].job.began, 0, 0);
+    struct mw_worker_config config = {.kind = "check",
+                                      .name = "other",
+                                      .ops = &ops,
+                                      .data = &others[i].job,
+                                      .gate = &f->gate,
+                                      .runs_at_once = true};
+    others[i].worker = mw_worker_start(&config, &err);
+    mw_worker_release(others[i].worker);
+  }
+  for (int i = 0; i < 4; i++)
+    wait_for_runs(&others[i], 5);
+  for (int i = 0; i < 4; i++)
+    end(&others[i]);
+}
+
+/* ---- What others want ---- */
+
+static void somebody_may_want_a_run_now(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, false);
+  mw_worker_run_now(f->worker);
+  wait_for_runs(f, 1);
+  mw_worker_pause(f->worker);
+  assert_int_equal(status_of(f).state, MW_WORKER_PAUSED);
+  mw_worker_run_now(f->worker);
+  wait_for_runs(f, 2);
+}
+
+static void who_pauses_does_not_run_and_skips_nothing(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  mw_worker_pause(f->worker);
+  struct mw_worker_status before = wait_for_state(f, MW_WORKER_PAUSED);
+  assert_true(before.next_run_in_ns < 0);
+  for (int64_t until_ns = now_ns() + 50 * MW_NS_PER_MS; now_ns() < until_ns;)
+    sched_yield();
+  assert_int_equal(status_of(f).runs_total, before.runs_total);
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, before.runs_total + 1);
+}
+
+/* ---- Budgets ---- */
+
+static void who_is_over_budget_is_made_anew_and_then_held(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = ETIME;
+  f->job.limit = MW_LIMIT_CPU;
+  start(f, true);
+  mw_worker_release(f->worker);
+  struct mw_worker_status status = wait_for_state(f, MW_WORKER_HELD);
+  assert_int_equal(status.runs_total, 3);
+  assert_int_equal(status.over_budget_total, 3);
+  assert_int_equal(f->job.opens, 4);
+  assert_int_equal(f->job.closes, 3);
+  assert_true(status.next_run_in_ns > MW_NS_PER_S);
+  f->job.run_code = 0;
+  f->job.limit = MW_LIMIT_NONE;
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 5);
+}
+
+/* ---- Opening ---- */
+
+static void what_cannot_be_opened_is_opened_when_its_file_changes(void **state)
+{
+  struct fixture *f = *state;
+  char dir[TMPTREE_ROOT_BYTES];
+
+  tmptree_make(dir);
+  snprintf(f->job.file, sizeof f->job.file, "%s/x.lua", dir);
+  f->job.open_code = ENOENT;
+  start(f, false);
+  wait_for(&f->job.readies, 1);
+  mw_worker_release(f->worker);
+  assert_int_equal(status_of(f).state, MW_WORKER_BROKEN);
+  assert_string_equal(status_of(f).error, "cannot open it");
+  assert_int_equal(mw_worker_look(f->worker, false), MW_WATCH_SAME);
+
+  f->job.open_code = 0;
+  tmptree_write(f->job.file, "");
+  assert_int_equal(mw_worker_look(f->worker, false), MW_WATCH_UNSETTLED);
+  assert_int_equal(mw_worker_look(f->worker, false), MW_WATCH_CHANGED);
+  wait_for_runs(f, 1);
+  tmptree_remove(dir);
+}
+
+static void the_old_one_goes_on_when_the_new_one_is_wrong(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  f->job.open_code = EBADMSG;
+  mw_worker_look(f->worker, true);
+  wait_for(&f->job.opens, 2);
+  wait_for_runs(f, status_of(f).runs_total + 2);
+  assert_string_equal(status_of(f).load_error, "cannot open it");
+  assert_string_equal(status_of(f).error, "");
+  assert_int_equal(f->job.closes, 0);
+
+  f->job.open_code = 0;
+  mw_worker_look(f->worker, true);
+  wait_for(&f->job.closes, 1);
+  assert_string_equal(status_of(f).load_error, "");
+  assert_int_equal(status_of(f).reloads_total, 1);
+  wait_for_runs(f, status_of(f).runs_total + 1);
+}
+
+static void what_is_gone_does_not_go_on(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  f->job.open_code = ENOENT;
+  mw_worker_look(f->worker, true);
+  wait_for_state(f, MW_WORKER_BROKEN);
+  wait_for(&f->job.closes, 1);
+}
+
+/* ---- The end ---- */
+
+static void a_run_that_goes_on_is_interrupted_at_the_end(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.blocks = true;
+  start(f, true);
+  sem_wait(&f->job.began);
+  mw_worker_stop(f->worker);
+  assert_true(mw_worker_join(f->worker, now_ns(), now_ns() + GENEROUS_NS));
+  f->worker = NULL;
+  assert_true(f->job.interrupts > 0);
+  assert_int_equal(f->job.closes, 1);
+}
+
+static void who_waits_for_the_gate_ends_when_it_closes(void **state)
+{
+  struct fixture *f = *state;
+
+  mw_gate_deinit(&f->gate);
+  mw_gate_init(&f->gate, 1);
+  assert_true(mw_gate_enter(&f->gate));
+  start(f, true);
+  mw_worker_stop(f->worker);
+  mw_gate_close(&f->gate);
+  assert_true(mw_worker_join(f->worker, INT64_MAX, now_ns() + GENEROUS_NS));
+  f->worker = NULL;
+  mw_gate_leave(&f->gate);
+  assert_int_equal(f->job.runs, 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      CASE(a_job_runs_again_and_again),
+      CASE(the_first_run_may_have_to_wait_for_others),
+      CASE(a_source_runs_once_before_its_schedule_begins),
+      CASE(a_run_that_is_due_while_one_goes_on_is_skipped),
+      CASE(an_error_is_counted_and_the_next_run_comes),
+      CASE(more_workers_than_places_take_turns),
+      CASE(somebody_may_want_a_run_now),
+      CASE(who_pauses_does_not_run_and_skips_nothing),
+      CASE(who_is_over_budget_is_made_anew_and_then_held),
+      CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
+      CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
+      CASE(what_is_gone_does_not_go_on),
+      CASE(a_run_that_goes_on_is_interrupted_at_the_end),
+      CASE(who_waits_for_the_gate_ends_when_it_closes),
+  };
+  return cmocka_run_group_tests_name("agent/worker", tests, NULL, NULL);
+}
