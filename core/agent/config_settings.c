@@ -9,11 +9,20 @@
 
 /* ---- What belongs together ---- */
 
+#define KEY_MAX_BYTES 64 /* of the keys below, which are constants */
+
+/* Tables come from paths that fit, and are cut before the name is. */
+static void join(const char *table, const char *name, char path[static MW_CONFIG_PATH_BYTES])
+{
+  snprintf(path, MW_CONFIG_PATH_BYTES, "%.*s%.*s", MW_CONFIG_PATH_BYTES - KEY_MAX_BYTES - 1, table,
+           KEY_MAX_BYTES, name);
+}
+
 static const char *text_of(const struct mw_config *config, const char *table, const char *name)
 {
   char path[MW_CONFIG_PATH_BYTES];
 
-  snprintf(path, sizeof path, "%s%s", table, name);
+  join(table, name, path);
   const struct mw_config_value *value = mw_config_get(config, path);
   return value && value->texts_count > 0 && *value->texts[0] ? value->texts[0] : NULL;
 }
@@ -23,7 +32,7 @@ static double number_of(const struct mw_config *config, const char *table, const
 {
   char path[MW_CONFIG_PATH_BYTES];
 
-  snprintf(path, sizeof path, "%s%s", table, name);
+  join(table, name, path);
   const struct mw_config_value *value = mw_config_get(config, path);
   return value ? value->number : absent;
 }
@@ -36,7 +45,7 @@ static void check_certificate(struct mw_config *config, const char *table)
 
   if (!cert == !key)
     return;
-  snprintf(path, sizeof path, "%s%s", table, cert ? "cert_file" : "key_file");
+  join(table, cert ? "cert_file" : "key_file", path);
   const struct mw_config_place place = mw_config_place_of(mw_config_get(config, path));
   mw_config_mistake(config, &place, path, NULL, "needs %s beside it",
                     cert ? "key_file" : "cert_file");

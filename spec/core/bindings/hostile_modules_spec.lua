@@ -4,10 +4,12 @@
 --- Times are of the CPU: what others do on the machine does not count.
 local script = require "moonwatch.script"
 
+local has_checker = require "spec.support.checker"
+
 local ENOMEM, ETIME, ECANCELED = 12, 62, 125
 local DEADLINE_MS = 50
 -- Under a checker what C does takes several times as long.
-local OVERTIME_MAX_S = os.getenv "LD_PRELOAD" and 0.25 or 0.05
+local OVERTIME_MAX_S = has_checker and 0.25 or 0.05
 local MEMORY_MAX_BYTES = 64e6
 
 -- What every script begins with. ID is a container of the recorded host.
