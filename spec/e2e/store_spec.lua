@@ -1,4 +1,5 @@
 --- What a check keeps outlives the program, however that ends.
+local daemon = require "spec.support.daemon"
 local program = require "spec.support.program"
 local tmpdir = require "spec.support.tmpdir"
 
@@ -108,5 +109,28 @@ describe("moonwatch check --state-dir", function()
     assert.equal(0, outcome.code, outcome.err)
     assert.matches("it was renamed to data.mdb.damaged, and scripts begin with an empty store", outcome.err, 1, true)
     assert.equal(2, (stored()))
+  end)
+end)
+
+describe("moonwatch run", function()
+  it("keeps what its scripts store, in its state_dir, also when it is killed", function()
+    local agent = daemon.start { scripts = { ["checks/counter.lua"] = COUNTER }, arguments = { "--check", "counter" } }
+    local state_dir = agent.dir.path
+    finally(function() agent:remove() end)
+    local function stored()
+      local outcome = program.run { "store", "get", "count", "--script", "counter", "--state-dir", state_dir }
+      return tonumber(outcome.out) or 0
+    end
+
+    daemon.wait_until("counts that are stored", function() return stored() >= 3 end)
+    agent:stop "KILL"
+
+    local count = stored()
+    assert.is_true(count >= 3)
+    local check = program.run { "store", "check", "--state-dir", state_dir }
+    assert.equal(0, check.code, check.err)
+    local again = program.run { "check", state_dir .. "/scripts/checks/counter.lua", "--format", "json",
+      "--host-root", HOST, "--state-dir", state_dir }
+    assert.equal(('{"count":%d}\n'):format(count + 2), again.out) -- a silent run comes first
   end)
 end)
