@@ -45,6 +45,7 @@ static struct mw_store *open_store(void)
 
 static void remove_dir(void)
 {
+  unlink(path); /* the last one may be too damaged to be opened */
   struct mw_store *store = open_store();
 
   if (store)
