@@ -241,16 +241,28 @@ static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
   return all;
 }
 
-static void stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
+static bool stop_sink(struct mw_sink *sink, int64_t deadline_ns)
 {
-  for (size_t i = 0; i < runner->sinks_count; i++) {
-    struct mw_sink_status status;
-    mw_sink_status(runner->sinks[i], &status);
-    size_t left = mw_sink_stop(runner->sinks[i], deadline_ns);
-    if (left > 0)
-      mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
-             *status.error ? ": " : "", status.error);
-  }
+  struct mw_sink_status status;
+  size_t left;
+
+  mw_sink_status(sink, &status);
+  bool ended = mw_sink_stop(sink, deadline_ns, &left);
+  if (left > 0)
+    mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
+           *status.error ? ": " : "", status.error);
+  if (!ended)
+    mw_log(MW_LOG_ERROR, status.name, "does not end: what it writes to does not take it");
+  return ended;
+}
+
+static bool stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
+{
+  bool all = true;
+
+  for (size_t i = 0; i < runner->sinks_count; i++)
+    all &= stop_sink(runner->sinks[i], deadline_ns);
+  return all;
 }
 
 bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
@@ -260,7 +272,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   int64_t deadline_ns = now_ns() + timeout_ns;
   bool all = stop_workers(runner, deadline_ns - timeout_ns / DELIVERY_SHARE);
 
-  stop_sinks(runner, deadline_ns);
+  all &= stop_sinks(runner, deadline_ns);
   if (!all)
     return false;
   mw_buffer_free(runner->buffer);

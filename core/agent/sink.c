@@ -15,6 +15,7 @@
 #define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
 #define BATCH_MAX_BYTES ((size_t)1 << 20)
 #define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
+#define END_MAX_NS (2 * MW_NS_PER_S)      /* of a thread that is to end, beyond the deadline */
 #define PAUSE_MIN_NS (MW_NS_PER_S / 4)
 #define PAUSE_MAX_NS (60 * MW_NS_PER_S)
 
@@ -32,7 +33,7 @@ struct mw_sink {
 
   pthread_cond_t changed;
   pthread_mutex_t mutex; /* guards the rest */
-  bool stopping;
+  bool stopping, ended;
   int64_t stop_by_ns;
   uint64_t failures_total;
   char error[MW_ERROR_TEXT_BYTES];
@@ -135,6 +136,10 @@ static void *work(void *data)
     if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
       deliver(sink);
   } while (goes_on(sink, has_some));
+  pthread_mutex_lock(&sink->mutex);
+  sink->ended = true;
+  pthread_cond_broadcast(&sink->changed);
+  pthread_mutex_unlock(&sink->mutex);
   return NULL;
 }
 
@@ -203,22 +208,40 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   return NULL;
 }
 
-size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns)
+static bool wait_for_end(struct mw_sink *sink, int64_t until_ns)
+{
+  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
+  int rc = 0;
+
+  pthread_mutex_lock(&sink->mutex);
+  while (rc == 0 && !sink->ended)
+    rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
+  bool ended = sink->ended;
+  pthread_mutex_unlock(&sink->mutex);
+  return ended;
+}
+
+bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
 {
   struct mw_cursor_usage usage;
 
+  *left = 0;
   if (!sink)
-    return 0;
+    return true;
   pthread_mutex_lock(&sink->mutex);
   sink->stopping = true;
   sink->stop_by_ns = deadline_ns;
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->mutex);
   mw_buffer_wake(sink->buffer);
-  pthread_join(sink->thread, NULL);
+  bool ended = wait_for_end(sink, (deadline_ns > now_ns() ? deadline_ns : now_ns()) + END_MAX_NS);
   mw_buffer_cursor_usage(sink->buffer, sink->cursor, &usage);
+  *left = usage.waiting;
+  if (!ended)
+    return false;
+  pthread_join(sink->thread, NULL);
   free_sink(sink);
-  return usage.waiting;
+  return true;
 }
 
 void mw_sink_reopen(struct mw_sink *sink)

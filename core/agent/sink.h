@@ -9,6 +9,7 @@
 #ifndef MW_SINK_H
 #define MW_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,9 +51,11 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
 /**
  * Deliver what is in the buffer, until @p deadline_ns; then end the thread and free the sink.
  * Accepts NULL.
- * @return how many messages were left behind.
+ * @param left becomes how many messages were left behind.
+ * @return false: the thread does not end, long after the deadline, because what it writes to hangs;
+ *         the sink, and the buffer, are then still in use.
  */
-size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns);
+bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left);
 
 /** Open what it writes to anew, before the next message. */
 void mw_sink_reopen(struct mw_sink *sink);

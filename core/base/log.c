@@ -107,13 +107,11 @@ static bool write_rest(int64_t patience_ns)
   int fd = outlet >= 0 ? outlet : sink.fd;
 
   while (written_bytes < unwritten.len_bytes) {
-    if (mw_outlet_wait(fd, deadline_ns, NULL) < 0)
+    ssize_t used = mw_outlet_write(fd, unwritten.data + written_bytes,
+                                   unwritten.len_bytes - written_bytes, deadline_ns, NULL);
+    if (used < 0)
       return false;
-    ssize_t used =
-        mw_outlet_write(fd, unwritten.data + written_bytes, unwritten.len_bytes - written_bytes);
-    if (used < 0 && errno != EINTR)
-      return false;
-    written_bytes += used > 0 ? (size_t)used : 0;
+    written_bytes += (size_t)used;
   }
   mw_buf_deinit(&unwritten);
   return true;

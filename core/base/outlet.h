@@ -21,13 +21,12 @@
  */
 int mw_outlet_open(int fd);
 
-/** Wait until @p fd takes something, or fails. @return 0, -ETIMEDOUT, or what poll(2) says. */
-int mw_outlet_wait(int fd, int64_t deadline_ns, struct mw_error *err);
-
 /**
- * Write at most so much of @p data as a pipe with room takes at once; to a file, all.
- * @return as write(2).
+ * Write the beginning of @p data: at most what a pipe with room takes at once; to a file, all.
+ * @param deadline_ns of the monotonic clock; when it has passed what can be written at once is.
+ * @return how much, or -errno: -ETIMEDOUT: nobody takes it; -EPIPE: nobody ever will.
  */
-ssize_t mw_outlet_write(int fd, const void *data, size_t len_bytes);
+ssize_t mw_outlet_write(int fd, const void *data, size_t len_bytes, int64_t deadline_ns,
+                        struct mw_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -48,7 +49,9 @@ static int tear_down(void **state)
 {
   struct fixture *f = *state;
 
-  mw_sink_stop(f->sink, 0);
+  size_t left;
+
+  assert_true(mw_sink_stop(f->sink, 0, &left));
   mw_buffer_free(f->buffer);
   tmptree_remove(f->dir);
   free(f);
@@ -65,8 +68,9 @@ static void start(struct fixture *f, const struct mw_sink_ops *ops, void *data)
 
 static size_t stop(struct fixture *f, int64_t deadline_ns)
 {
-  size_t left = mw_sink_stop(f->sink, deadline_ns);
+  size_t left;
 
+  assert_true(mw_sink_stop(f->sink, deadline_ns, &left));
   f->sink = NULL;
   return left;
 }
@@ -104,7 +108,7 @@ static void wait_for_delivery(struct fixture *f, uint64_t total)
 /* ---- What delivers, in tests ---- */
 
 struct far_end {
-  atomic_int failures_left, stuck, seen, reopened;
+  atomic_int failures_left, stuck, hanging, asked, seen, reopened;
   char bodies[4096];
   size_t used;
 };
@@ -115,6 +119,9 @@ static int far_end_deliver(void *data, const struct mw_batch *batch, int64_t dea
   struct far_end *end = data;
 
   *delivered = 0;
+  atomic_fetch_add(&end->asked, 1);
+  while (atomic_load(&end->hanging))
+    sched_yield();
   if (end->stuck) {
     while (now_ns() < deadline_ns)
       sched_yield();
@@ -184,6 +191,22 @@ static void the_end_does_not_wait_for_who_is_stuck(void **state)
   assert_int_equal(stop(f, now_ns() + 20 * MW_NS_PER_MS), 3);
 }
 
+static void the_end_gives_up_who_hangs(void **state)
+{
+  struct fixture *f = *state;
+  struct far_end end = {.hanging = 1};
+  size_t left;
+
+  start(f, &far_end_ops, &end);
+  put_numbers(f, 1, 3);
+  while (atomic_load(&end.asked) == 0)
+    sched_yield();
+  assert_false(mw_sink_stop(f->sink, now_ns(), &left));
+  assert_int_equal(left, 3);
+  atomic_store(&end.hanging, 0);
+  stop(f, now_ns() + GENEROUS_NS);
+}
+
 static void a_sink_reopens_without_a_message(void **state)
 {
   struct fixture *f = *state;
@@ -242,6 +265,24 @@ static void a_line_for_a_slow_reader_stays_whole(void **state)
   close(ends[1]);
   free(body);
   free(text);
+}
+
+static void a_terminal_that_nobody_reads_blocks_nobody(void **state)
+{
+  struct fixture *f = *state;
+  int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+  if (terminal < 0)
+    skip();
+  assert_int_equal(grantpt(terminal), 0);
+  assert_int_equal(unlockpt(terminal), 0);
+  int fd = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  assert_true(fd >= 0);
+  start(f, &mw_sink_stream_ops, mw_sink_stream_new(fd, &err));
+  put_numbers(f, 1, 2000);
+  assert_in_range(stop(f, now_ns() + 20 * MW_NS_PER_MS), 1, 2000);
+  close(fd);
+  close(terminal);
 }
 
 /* ---- Files ---- */
@@ -384,9 +425,11 @@ int main(void)
       CASE(a_sink_delivers_in_order_and_tries_again),
       CASE(the_end_delivers_what_is_left),
       CASE(the_end_does_not_wait_for_who_is_stuck),
+      CASE(the_end_gives_up_who_hangs),
       CASE(a_sink_reopens_without_a_message),
       CASE(a_message_is_one_line),
       CASE(a_line_for_a_slow_reader_stays_whole),
+      CASE(a_terminal_that_nobody_reads_blocks_nobody),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
       CASE(a_message_larger_than_a_file_gets_one_of_its_own),
