@@ -15,7 +15,12 @@
 #define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
 #define BATCH_MAX_BYTES ((size_t)1 << 20)
 #define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
-#define END_MAX_NS (2 * MW_NS_PER_S)      /* of a thread that is to end, beyond the deadline */
+
+/* What the thread may take to come to its end: so long behind the deadline, and so long at least.
+ */
+#define END_BEHIND_NS (MW_NS_PER_S / 2)
+#define END_MIN_NS (2 * DELIVERY_MAX_NS)
+
 #define PAUSE_MIN_NS (MW_NS_PER_S / 4)
 #define PAUSE_MAX_NS (60 * MW_NS_PER_S)
 
@@ -208,11 +213,14 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   return NULL;
 }
 
-static bool wait_for_end(struct mw_sink *sink, int64_t until_ns)
+static bool wait_for_end(struct mw_sink *sink, int64_t deadline_ns)
 {
-  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
+  int64_t soonest_ns = now_ns() + END_MIN_NS, until_ns = deadline_ns + END_BEHIND_NS;
   int rc = 0;
 
+  if (until_ns < soonest_ns)
+    until_ns = soonest_ns;
+  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
   pthread_mutex_lock(&sink->mutex);
   while (rc == 0 && !sink->ended)
     rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
@@ -234,7 +242,7 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->mutex);
   mw_buffer_wake(sink->buffer);
-  bool ended = wait_for_end(sink, (deadline_ns > now_ns() ? deadline_ns : now_ns()) + END_MAX_NS);
+  bool ended = wait_for_end(sink, deadline_ns);
   mw_buffer_cursor_usage(sink->buffer, sink->cursor, &usage);
   *left = usage.waiting;
   if (!ended)

@@ -81,14 +81,28 @@ static int64_t born_s(int fd)
   return wall_s();
 }
 
+/* A line that was cut, by a crash or a full disk, ends where the next one begins. */
+static int end_cut_line(struct file *file, struct mw_error *err)
+{
+  char last = '\n';
+
+  if (file->size_bytes > 0 && pread(file->fd, &last, 1, (off_t)file->size_bytes - 1) < 0)
+    return mw_error_set(err, errno, "cannot read %s: %s", file->path, strerror(errno));
+  if (last == '\n')
+    return 0;
+  if (write(file->fd, "\n", 1) != 1)
+    return mw_error_set(err, errno, "cannot write %s: %s", file->path, strerror(errno));
+  file->size_bytes++;
+  return 0;
+}
+
 static int open_file(struct file *file, struct mw_error *err)
 {
   struct stat status;
 
   if (file->fd >= 0)
     return 0;
-  int fd =
-      open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
+  int fd = open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
   if (fd < 0)
     return mw_error_set(err, errno, "cannot open %s: %s", file->path, strerror(errno));
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -98,7 +112,10 @@ static int open_file(struct file *file, struct mw_error *err)
   file->fd = fd;
   file->size_bytes = (uint64_t)status.st_size;
   file->born_s = status.st_size > 0 ? born_s(fd) : wall_s();
-  return 0;
+  int rc = end_cut_line(file, err);
+  if (rc < 0)
+    close_file(file);
+  return rc;
 }
 
 /* ---- Rotation ---- */
@@ -146,6 +163,20 @@ static int rotate_when_full(struct file *file, const struct mw_message *message,
 
 /* ---- Delivery ---- */
 
+/* A line that did not fit is taken back, so that readers, and who opens the file next, find whole
+ * ones. Where that is not possible, its rest is written when there is room. */
+static void take_back(struct file *file)
+{
+  struct stat status;
+  off_t begun_bytes = (off_t)file->lines.written_bytes;
+
+  if (begun_bytes == 0 || fstat(file->fd, &status) != 0 || status.st_size < begun_bytes ||
+      ftruncate(file->fd, status.st_size - begun_bytes) != 0)
+    return;
+  file->size_bytes = (uint64_t)(status.st_size - begun_bytes);
+  mw_lines_forget(&file->lines);
+}
+
 static int write_message(struct file *file, const struct mw_batch *batch, size_t index,
                          int64_t deadline_ns, struct mw_error *err)
 {
@@ -156,8 +187,10 @@ static int write_message(struct file *file, const struct mw_batch *batch, size_t
     return rc;
   rc = mw_lines_write(&file->lines, file->fd, batch, index, deadline_ns, &written_bytes, err);
   file->size_bytes += written_bytes;
-  if (rc < 0)
+  if (rc < 0) {
+    take_back(file);
     mw_error_prefix(err, "%s", file->path);
+  }
   return rc;
 }
 

@@ -6,11 +6,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -418,6 +420,51 @@ static void a_sink_waits_while_the_disk_is_full(void **state)
   close(fd);
 }
 
+static void wait_for_failure(struct fixture *f)
+{
+  struct mw_sink_status status;
+
+  do {
+    sched_yield();
+    mw_sink_status(f->sink, &status);
+  } while (status.failures_total == 0);
+}
+
+static void a_line_that_does_not_fit_is_taken_back(void **state)
+{
+  struct fixture *f = *state;
+  struct rlimit before, small;
+  char text[1024];
+
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = (struct rlimit){.rlim_cur = 250, .rlim_max = before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 3);
+  wait_for_failure(f);
+  tmptree_read(f->path, text, sizeof text);
+  assert_int_equal(lines_in(f->path), 2);
+  assert_int_equal(text[strlen(text) - 1], '\n');
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  assert_int_equal(lines_in(f->path), 3);
+}
+
+static void a_line_that_was_cut_before_is_ended(void **state)
+{
+  static const char expected[] = "whole\n{\"body\":{\n{\"body\":{\"n\":1}";
+  struct fixture *f = *state;
+  char text[1024];
+
+  tmptree_write(f->path, "whole\n{\"body\":{");
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 1);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  tmptree_read(f->path, text, sizeof text);
+  assert_int_equal(strncmp(text, expected, sizeof expected - 1), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -436,6 +483,8 @@ int main(void)
       CASE(a_file_that_was_moved_is_made_anew_when_told),
       CASE(what_cannot_be_opened_is_said_and_tried_again),
       CASE(a_sink_waits_while_the_disk_is_full),
+      CASE(a_line_that_does_not_fit_is_taken_back),
+      CASE(a_line_that_was_cut_before_is_ended),
   };
   return cmocka_run_group_tests_name("agent/sink", tests, NULL, NULL);
 }
