@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,10 +83,15 @@ static int64_t born_s(int fd)
 }
 
 /* A line that was cut, by a crash or a full disk, ends where the next one begins. */
-static int end_cut_line(struct file *file, struct mw_error *err)
+static int begin_at_end(struct file *file, struct mw_error *err)
 {
+  struct stat status;
   char last = '\n';
 
+  if (fstat(file->fd, &status) != 0)
+    return mw_error_set(err, errno, "cannot ask for %s: %s", file->path, strerror(errno));
+  file->size_bytes = (uint64_t)status.st_size;
+  file->born_s = status.st_size > 0 ? born_s(file->fd) : wall_s();
   if (file->size_bytes > 0 && pread(file->fd, &last, 1, (off_t)file->size_bytes - 1) < 0)
     return mw_error_set(err, errno, "cannot read %s: %s", file->path, strerror(errno));
   if (last == '\n')
@@ -94,6 +100,23 @@ static int end_cut_line(struct file *file, struct mw_error *err)
     return mw_error_set(err, errno, "cannot write %s: %s", file->path, strerror(errno));
   file->size_bytes++;
   return 0;
+}
+
+/* Two agents would move the file away from each other. The lock goes with the descriptor; a file
+ * system without locks has to do without. */
+static int lock_file(const struct file *file, const struct stat *opened, struct mw_error *err)
+{
+  struct stat named;
+
+  if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return mw_error_set(err, EBUSY,
+                        "%s is written by another process, and only one can: give each agent a "
+                        "path of its own (scripts.file.options.path)",
+                        file->path);
+  if (stat(file->path, &named) == 0 && named.st_ino == opened->st_ino &&
+      named.st_dev == opened->st_dev)
+    return 0;
+  return mw_error_set(err, EBUSY, "%s was moved away while it was opened", file->path);
 }
 
 static int open_file(struct file *file, struct mw_error *err)
@@ -110,9 +133,9 @@ static int open_file(struct file *file, struct mw_error *err)
     return mw_error_set(err, EINVAL, "%s is not a regular file", file->path);
   }
   file->fd = fd;
-  file->size_bytes = (uint64_t)status.st_size;
-  file->born_s = status.st_size > 0 ? born_s(fd) : wall_s();
-  int rc = end_cut_line(file, err);
+  int rc = lock_file(file, &status, err);
+  if (rc == 0)
+    rc = begin_at_end(file, err);
   if (rc < 0)
     close_file(file);
   return rc;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include <cmocka.h>
@@ -465,6 +466,26 @@ static void a_line_that_was_cut_before_is_ended(void **state)
   assert_int_equal(strncmp(text, expected, sizeof expected - 1), 0);
 }
 
+static void a_file_belongs_to_one_agent(void **state)
+{
+  struct fixture *f = *state;
+  struct mw_sink_status status;
+  int other = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+  assert_int_equal(flock(other, LOCK_EX), 0);
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 2);
+  wait_for_failure(f);
+  mw_sink_status(f->sink, &status);
+  assert_non_null(strstr(status.error, f->path));
+  assert_non_null(strstr(status.error, "is written by another process"));
+  assert_int_equal(lines_in(f->path), 0);
+  close(other);
+  wait_for_delivery(f, 2);
+  assert_int_equal(flock(other = open(f->path, O_RDONLY | O_CLOEXEC), LOCK_EX | LOCK_NB), -1);
+  close(other);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -485,6 +506,7 @@ int main(void)
       CASE(a_sink_waits_while_the_disk_is_full),
       CASE(a_line_that_does_not_fit_is_taken_back),
       CASE(a_line_that_was_cut_before_is_ended),
+      CASE(a_file_belongs_to_one_agent),
   };
   return cmocka_run_group_tests_name("agent/sink", tests, NULL, NULL);
 }
