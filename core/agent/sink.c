@@ -29,6 +29,8 @@ struct mw_sink {
   const struct mw_sink_ops *ops;
   void *data;
   struct mw_buffer *buffer;
+  void (*on_given_up)(void *data);
+  void *on_given_up_data;
   int cursor;
   pthread_t thread;
   atomic_bool reopen_wanted;
@@ -88,7 +90,10 @@ static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *er
     sink->failures_total++;
   snprintf(sink->error, sizeof sink->error, "%s", rc < 0 ? err->text : "");
   pthread_mutex_unlock(&sink->mutex);
-  if (rc < 0)
+  if (rc == -EPIPE)
+    mw_log(MW_LOG_ERROR, sink->name, "%s; nobody reads it any more: the sink is given up",
+           err->text);
+  else if (rc < 0)
     mw_log_limited(&sink->log_limit, MW_LOG_ERROR, sink->name, "%s; it is tried again", err->text);
   else if (had_failed)
     mw_log(MW_LOG_INFO, sink->name, "delivers again");
@@ -112,7 +117,15 @@ static void pause_after_failure(struct mw_sink *sink)
   pthread_mutex_unlock(&sink->mutex);
 }
 
-static void deliver(struct mw_sink *sink)
+static void give_up(struct mw_sink *sink)
+{
+  mw_buffer_close_cursor(sink->buffer, sink->cursor);
+  if (sink->on_given_up)
+    sink->on_given_up(sink->on_given_up_data);
+}
+
+/* @return false: the sink is given up. */
+static bool deliver(struct mw_sink *sink)
 {
   struct mw_batch batch;
   struct mw_error err;
@@ -122,16 +135,19 @@ static void deliver(struct mw_sink *sink)
   int rc = sink->ops->deliver(sink->data, &batch, delivery_ends_ns(sink), &delivered, &err);
   mw_buffer_end(sink->buffer, sink->cursor, &batch, delivered);
   note_outcome(sink, rc, &err);
-  if (rc < 0)
+  if (rc == -EPIPE)
+    give_up(sink);
+  else if (rc < 0)
     pause_after_failure(sink);
   else
     sink->pause_ns = PAUSE_MIN_NS;
+  return rc != -EPIPE;
 }
 
 static void *work(void *data)
 {
   struct mw_sink *sink = data;
-  bool has_some = false;
+  bool has_some = false, has_reader = true;
 
   pthread_setname_np(pthread_self(), "sink");
   do {
@@ -139,8 +155,8 @@ static void *work(void *data)
       sink->ops->reopen(sink->data);
     has_some = mw_buffer_wait(sink->buffer, sink->cursor, patience_ends_ns(sink));
     if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
-      deliver(sink);
-  } while (goes_on(sink, has_some));
+      has_reader = deliver(sink);
+  } while (has_reader && goes_on(sink, has_some));
   pthread_mutex_lock(&sink->mutex);
   sink->ended = true;
   pthread_cond_broadcast(&sink->changed);
@@ -199,6 +215,8 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->ops = config->ops;
   sink->data = config->data;
   sink->buffer = config->buffer;
+  sink->on_given_up = config->on_given_up;
+  sink->on_given_up_data = config->on_given_up_data;
   sink->pause_ns = PAUSE_MIN_NS;
   sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);

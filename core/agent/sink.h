@@ -23,7 +23,8 @@ struct mw_sink_ops {
   /**
    * Deliver the messages of @p batch, until @p deadline_ns of the monotonic clock at most.
    * @param delivered becomes how many of them were, from the first on, whatever is returned.
-   * @return 0: all; or -errno with @p err filled.
+   * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; or another -errno,
+   *         with @p err filled.
    */
   int (*deliver)(void *data, const struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
                  struct mw_error *err);
@@ -36,6 +37,8 @@ struct mw_sink_config {
   const struct mw_sink_ops *ops; /**< borrowed for ever */
   void *data;               /**< belongs to the sink from now on, even when it does not start */
   struct mw_buffer *buffer; /**< borrowed */
+  void (*on_given_up)(void *data); /**< called by the sink's thread, once; NULL: nobody asks */
+  void *on_given_up_data;
 };
 
 struct mw_sink_status {

@@ -288,6 +288,43 @@ static void a_terminal_that_nobody_reads_blocks_nobody(void **state)
   close(terminal);
 }
 
+static void note_given_up(void *data)
+{
+  atomic_fetch_add((atomic_int *)data, 1);
+}
+
+static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
+{
+  struct fixture *f = *state;
+  struct mw_buffer_usage usage;
+  struct mw_sink_status status;
+  atomic_int given_up = 0;
+  int ends[2];
+
+  signal(SIGPIPE, SIG_IGN);
+  assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+  struct mw_sink_config config = {.name = "test",
+                                  .ops = &mw_sink_stream_ops,
+                                  .data = mw_sink_stream_new(ends[1], &err),
+                                  .buffer = f->buffer,
+                                  .on_given_up = note_given_up,
+                                  .on_given_up_data = &given_up};
+  f->sink = mw_sink_start(&config, &err);
+  assert_non_null(f->sink);
+  close(ends[0]);
+  put_numbers(f, 1, 3);
+  while (atomic_load(&given_up) == 0)
+    sched_yield();
+  put_numbers(f, 4, 5);
+  mw_sink_status(f->sink, &status);
+  assert_int_equal(status.failures_total, 1);
+  assert_int_equal(status.usage.waiting, 0);
+  mw_buffer_usage(f->buffer, &usage);
+  assert_int_equal(usage.messages, 0);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  close(ends[1]);
+}
+
 /* ---- Files ---- */
 
 static size_t lines_in(const char *path)
@@ -498,6 +535,7 @@ int main(void)
       CASE(a_message_is_one_line),
       CASE(a_line_for_a_slow_reader_stays_whole),
       CASE(a_terminal_that_nobody_reads_blocks_nobody),
+      CASE(a_reader_that_went_is_given_up_and_keeps_nothing),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
       CASE(a_message_larger_than_a_file_gets_one_of_its_own),
