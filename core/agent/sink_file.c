@@ -149,19 +149,34 @@ static bool old_name(const struct file *file, unsigned number, char out[static P
          PATH_MAX;
 }
 
+/* The number that the youngest ones can move up to: the first that is free, else the oldest's. What
+ * is behind a gap stays, so that a shift that failed half way and is tried again loses nothing. */
+static unsigned last_to_replace(const struct file *file)
+{
+  char path[PATH_MAX];
+  unsigned number = 1;
+
+  while (number < file->config.keep && old_name(file, number, path) &&
+         faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    number++;
+  return number;
+}
+
 /* PATH.1 becomes PATH.2 and so on; the oldest one goes. */
 static int shift_old_files(const struct file *file, struct mw_error *err)
 {
   char from[PATH_MAX], to[PATH_MAX];
 
-  for (unsigned i = file->config.keep; i > 0; i--) {
+  if (file->config.keep == 0 && unlink(file->path) < 0 && errno != ENOENT)
+    return mw_error_set(err, errno, "cannot remove %s: %s", file->path, strerror(errno));
+  if (file->config.keep == 0)
+    return 0;
+  for (unsigned i = last_to_replace(file); i > 0; i--) {
     if (!old_name(file, i - 1, from) || !old_name(file, i, to))
       return mw_error_set(err, ENAMETOOLONG, "the name %s is too long", file->path);
     if (rename(from, to) < 0 && errno != ENOENT)
       return mw_error_set(err, errno, "cannot rename %s: %s", from, strerror(errno));
   }
-  if (file->config.keep == 0 && unlink(file->path) < 0 && errno != ENOENT)
-    return mw_error_set(err, errno, "cannot remove %s: %s", file->path, strerror(errno));
   return 0;
 }
 

@@ -384,6 +384,25 @@ static void a_file_is_rotated_before_it_is_too_large(void **state)
   assert_int_equal(lines_in_old(f, 3), 0);
 }
 
+static void old_files_behind_a_gap_stay(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+
+  for (int number = 1; number <= 4; number++) {
+    snprintf(path, sizeof path, "%s.%d", f->path, number);
+    if (number != 2)
+      tmptree_write(path, number == 4 ? "4\n4\n4\n4\n" : "3\n3\n3\n");
+  }
+  start_file(f, (struct mw_sink_file_config){.max_bytes = 10, .keep = 4});
+  put_numbers(f, 1, 2);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  assert_int_equal(lines_in_old(f, 1), 1);
+  assert_int_equal(lines_in_old(f, 2), 3);
+  assert_int_equal(lines_in_old(f, 3), 3);
+  assert_int_equal(lines_in_old(f, 4), 4);
+}
+
 static void a_message_larger_than_a_file_gets_one_of_its_own(void **state)
 {
   struct fixture *f = *state;
@@ -538,6 +557,7 @@ int main(void)
       CASE(a_reader_that_went_is_given_up_and_keeps_nothing),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
+      CASE(old_files_behind_a_gap_stay),
       CASE(a_message_larger_than_a_file_gets_one_of_its_own),
       CASE(a_file_that_was_moved_is_made_anew_when_told),
       CASE(what_cannot_be_opened_is_said_and_tried_again),
