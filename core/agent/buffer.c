@@ -230,7 +230,7 @@ void mw_buffer_take(struct mw_buffer *buffer, int cursor, size_t max_bytes, stru
   struct cursor *own = &buffer->cursors[cursor];
   size_t bytes = 0;
 
-  out->count = 0;
+  out->count = out->late = 0;
   pthread_mutex_lock(&buffer->mutex);
   skip_dropped(buffer, own);
   out->first = own->next;
@@ -252,7 +252,8 @@ void mw_buffer_end(struct mw_buffer *buffer, int cursor, struct mw_batch *batch,
 
   pthread_mutex_lock(&buffer->mutex);
   own->next = batch->first + delivered;
-  own->delivered_total += delivered;
+  own->delivered_total += delivered + batch->late;
+  own->dropped_total -= batch->late;
   for (size_t i = 0; i < batch->count; i++) /* the message is the first thing in its node */
     release((struct node *)(uintptr_t)batch->messages[i]);
   batch->count = 0;

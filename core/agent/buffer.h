@@ -26,6 +26,7 @@ struct mw_buffer;
 struct mw_batch {
   size_t count;
   uint64_t first; /**< number of the first one; the numbers of a batch follow each other */
+  size_t late;    /**< for the sink: so many that counted as dropped already it has delivered */
   const struct mw_message *messages[MW_BATCH_MESSAGES_MAX];
 };
 

@@ -65,8 +65,8 @@ void mw_lines_forget(struct mw_lines *lines)
   lines->written_bytes = 0;
 }
 
-int mw_lines_write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
-                        struct mw_error *err)
+static int write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
+                      struct mw_error *err)
 {
   *written_bytes = 0;
   while (lines->written_bytes < lines->pending.len_bytes) {
@@ -82,9 +82,15 @@ int mw_lines_write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, siz
   return 0;
 }
 
-bool mw_lines_has_rest(const struct mw_lines *lines, const struct mw_batch *batch)
+int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, int64_t deadline_ns,
+                        size_t *written_bytes, struct mw_error *err)
 {
-  return lines->written_bytes > 0 && lines->number < batch->first;
+  *written_bytes = 0;
+  if (lines->written_bytes == 0 || lines->number >= batch->first)
+    return 0;
+  int rc = write_rest(lines, fd, deadline_ns, written_bytes, err);
+  batch->late = rc == 0;
+  return rc;
 }
 
 int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
@@ -98,5 +104,5 @@ int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch,
     if (rc < 0)
       return rc;
   }
-  return mw_lines_write_rest(lines, fd, deadline_ns, written_bytes, err);
+  return write_rest(lines, fd, deadline_ns, written_bytes, err);
 }

@@ -26,7 +26,7 @@ struct mw_sink_ops {
    * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; or another -errno,
    *         with @p err filled.
    */
-  int (*deliver)(void *data, const struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+  int (*deliver)(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
                  struct mw_error *err);
   void (*reopen)(void *data); /**< at SIGHUP; NULL: there is nothing to open */
   void (*free)(void *data);

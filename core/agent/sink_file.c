@@ -232,16 +232,16 @@ static int write_message(struct file *file, const struct mw_batch *batch, size_t
   return rc;
 }
 
-static int file_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
-                        size_t *delivered, struct mw_error *err)
+static int file_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+                        struct mw_error *err)
 {
   struct file *file = data;
   size_t written_bytes = 0;
   int rc = open_file(file, err);
 
   *delivered = 0;
-  if (rc == 0 && mw_lines_has_rest(&file->lines, batch))
-    rc = mw_lines_write_rest(&file->lines, file->fd, deadline_ns, &written_bytes, err);
+  if (rc == 0)
+    rc = mw_lines_write_late(&file->lines, file->fd, batch, deadline_ns, &written_bytes, err);
   file->size_bytes += written_bytes;
   while (rc == 0 && *delivered < batch->count) {
     rc = write_message(file, batch, *delivered, deadline_ns, err);

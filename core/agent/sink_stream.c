@@ -37,16 +37,14 @@ static void stream_free(void *data)
   free(stream);
 }
 
-static int stream_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
+static int stream_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
                           size_t *delivered, struct mw_error *err)
 {
   struct stream *stream = data;
   size_t written_bytes;
-  int rc = 0;
+  int rc = mw_lines_write_late(&stream->lines, stream->fd, batch, deadline_ns, &written_bytes, err);
 
   *delivered = 0;
-  if (mw_lines_has_rest(&stream->lines, batch))
-    rc = mw_lines_write_rest(&stream->lines, stream->fd, deadline_ns, &written_bytes, err);
   while (rc == 0 && *delivered < batch->count) {
     rc = mw_lines_write(&stream->lines, stream->fd, batch, *delivered, deadline_ns, &written_bytes,
                         err);

@@ -108,6 +108,16 @@ static void wait_for_delivery(struct fixture *f, uint64_t total)
   } while (status.usage.delivered_total < total);
 }
 
+static void wait_for_failure(struct fixture *f)
+{
+  struct mw_sink_status status;
+
+  do {
+    sched_yield();
+    mw_sink_status(f->sink, &status);
+  } while (status.failures_total == 0);
+}
+
 /* ---- What delivers, in tests ---- */
 
 struct far_end {
@@ -116,7 +126,7 @@ struct far_end {
   size_t used;
 };
 
-static int far_end_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
+static int far_end_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
                            size_t *delivered, struct mw_error *why)
 {
   struct far_end *end = data;
@@ -325,6 +335,47 @@ static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
   close(ends[1]);
 }
 
+static size_t newlines_that_are_there(int fd)
+{
+  char text[65536];
+  size_t lines = 0;
+
+  for (ssize_t got; (got = read(fd, text, sizeof text)) > 0;)
+    for (ssize_t i = 0; i < got; i++)
+      lines += text[i] == '\n';
+  return lines;
+}
+
+static void what_was_dropped_half_way_and_arrives_counts_as_delivered(void **state)
+{
+  enum { BODY_BYTES = 300000 };
+  struct fixture *f = *state;
+  char *body = calloc(1, BODY_BYTES + 1);
+  struct mw_sink_status status;
+  size_t lines = 0;
+  int ends[2];
+
+  memset(body, ' ', BODY_BYTES);
+  memcpy(body, "{}", 2);
+  assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+  assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+  start(f, &mw_sink_stream_ops, mw_sink_stream_new(ends[1], &err));
+  put(f, body);
+  wait_for_failure(f); /* the pipe has a part of it */
+  for (int i = 0; i < 4; i++)
+    put(f, body); /* more than the buffer has room for */
+  do {
+    lines += newlines_that_are_there(ends[0]);
+    mw_sink_status(f->sink, &status);
+  } while (status.usage.waiting > 0);
+  lines += newlines_that_are_there(ends[0]);
+  assert_int_equal(status.usage.delivered_total, lines);
+  assert_int_equal(status.usage.dropped_total, 5 - lines);
+  close(ends[0]);
+  close(ends[1]);
+  free(body);
+}
+
 /* ---- Files ---- */
 
 static size_t lines_in(const char *path)
@@ -477,16 +528,6 @@ static void a_sink_waits_while_the_disk_is_full(void **state)
   close(fd);
 }
 
-static void wait_for_failure(struct fixture *f)
-{
-  struct mw_sink_status status;
-
-  do {
-    sched_yield();
-    mw_sink_status(f->sink, &status);
-  } while (status.failures_total == 0);
-}
-
 static void a_line_that_does_not_fit_is_taken_back(void **state)
 {
   struct fixture *f = *state;
@@ -555,6 +596,7 @@ int main(void)
       CASE(a_line_for_a_slow_reader_stays_whole),
       CASE(a_terminal_that_nobody_reads_blocks_nobody),
       CASE(a_reader_that_went_is_given_up_and_keeps_nothing),
+      CASE(what_was_dropped_half_way_and_arrives_counts_as_delivered),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
       CASE(old_files_behind_a_gap_stay),
