@@ -1,20 +1,16 @@
 #include "agent/control.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/control_socket.h"
 #include "moonwatch/clock.h"
-
-#define BACKLOG 16
 
 /* Somebody who asks. */
 struct stream {
@@ -26,8 +22,9 @@ struct stream {
 };
 
 struct mw_control {
-  int listener, epoll;
-  char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+  int epoll;
+  struct mw_control_socket listener;
+  char *path;
   mw_control_answer *answer;
   void *data;
   struct stream streams[MW_CONTROL_STREAMS_MAX];
@@ -38,104 +35,20 @@ static int64_t now_ns(void)
   return mw_clock_monotonic_ns(mw_clock_system());
 }
 
-/* ---- Addresses ---- */
-
-static int set_address(const char *path, struct sockaddr_un *out, struct mw_error *err)
-{
-  *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof out->sun_path)
-    return mw_error_set(err, ENAMETOOLONG,
-                        "the path of the control socket is longer than %zu bytes",
-                        sizeof out->sun_path - 1);
-  strcpy(out->sun_path, path);
-  return 0;
-}
-
-static int connect_to(const char *path, struct mw_error *err)
-{
-  struct sockaddr_un address;
-  int rc = set_address(path, &address, err);
-
-  if (rc < 0)
-    return rc;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-    return fd;
-  rc = mw_error_set(err, errno, "cannot connect to %s: %s", path, strerror(errno));
-  if (fd >= 0)
-    close(fd);
-  return rc;
-}
-
 /* ---- Listening ---- */
-
-static void make_folder(const char *path)
-{
-  char folder[PATH_MAX];
-
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash && slash != folder) {
-    *slash = '\0';
-    mkdir(folder, 0755); /* when it fails, bind(2) does, and says why */
-  }
-}
-
-static int bind_to(int fd, const struct sockaddr_un *address)
-{
-  mode_t before = umask(0177);
-  int rc = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
-
-  umask(before);
-  return rc;
-}
-
-/* A file that nobody listens at was left by an agent that has died. */
-static int remove_dead(const char *path, struct mw_error *err)
-{
-  struct stat status;
-  int fd = connect_to(path, err);
-
-  if (fd >= 0) {
-    close(fd);
-    return mw_error_set(err, EADDRINUSE, "another agent answers at %s", path);
-  }
-  if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-    return mw_error_set(err, EEXIST, "%s is there, and no socket", path);
-  return unlink(path) == 0
-             ? 0
-             : mw_error_set(err, errno, "cannot remove %s: %s", path, strerror(errno));
-}
-
-static int listen_at(struct mw_control *control, struct mw_error *err)
-{
-  struct sockaddr_un address;
-  int rc = set_address(control->path, &address, err);
-
-  if (rc < 0)
-    return rc;
-  control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (control->listener < 0)
-    return mw_error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-  make_folder(control->path);
-  rc = bind_to(control->listener, &address);
-  if (rc == -EADDRINUSE) {
-    rc = remove_dead(control->path, err);
-    if (rc < 0)
-      return rc;
-    rc = bind_to(control->listener, &address);
-  }
-  if (rc == 0 && listen(control->listener, BACKLOG) < 0)
-    rc = -errno;
-  return rc == 0 ? 0
-                 : mw_error_set(err, -rc, "cannot listen at %s: %s", control->path, strerror(-rc));
-}
 
 static int watch(const struct mw_control *control, int fd, uint32_t events, void *who, int how)
 {
   struct epoll_event event = {.events = events, .data.ptr = who};
 
   return epoll_ctl(control->epoll, how, fd, &event);
+}
+
+static int start_listening(const struct mw_control *control, struct mw_error *err)
+{
+  return watch(control, control->listener.fd, EPOLLIN, NULL, EPOLL_CTL_ADD) == 0
+             ? 0
+             : mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
 }
 
 struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
@@ -151,15 +64,14 @@ struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, 
   control->data = data;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     control->streams[i].fd = -1;
-  snprintf(control->path, sizeof control->path, "%s", path);
+  control->path = strdup(path);
   control->epoll = epoll_create1(EPOLL_CLOEXEC);
-  control->listener = -1;
-  if (control->epoll < 0)
+  control->listener.fd = -1;
+  if (!control->path || control->epoll < 0)
     mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
-  else if (listen_at(control, err) == 0 &&
-           watch(control, control->listener, EPOLLIN, NULL, EPOLL_CTL_ADD) == 0)
+  else if (mw_control_socket_listen(&control->listener, control->path, err) == 0 &&
+           start_listening(control, err) == 0)
     return control;
-  control->path[0] = '\0'; /* what is there is not ours to remove */
   mw_control_close(control);
   return NULL;
 }
@@ -180,12 +92,10 @@ void mw_control_close(struct mw_control *control)
     return;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     end_stream(&control->streams[i]);
-  if (control->listener >= 0)
-    close(control->listener);
+  mw_control_socket_close(&control->listener);
   if (control->epoll >= 0)
     close(control->epoll);
-  if (control->path[0])
-    unlink(control->path);
+  free(control->path);
   free(control);
 }
 
@@ -245,7 +155,7 @@ static bool read_question(struct mw_control *control, struct stream *stream)
 static void accept_stream(struct mw_control *control)
 {
   struct stream *stream = NULL;
-  int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
   if (fd < 0)
     return;
@@ -325,15 +235,12 @@ static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_err
 
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err)
 {
-  struct timeval patience = {.tv_sec = MW_CONTROL_PATIENCE_NS / MW_NS_PER_S};
   MW_AUTO_BUF answer;
 
   mw_buf_init(&answer, MW_CONTROL_BODY_MAX_BYTES + MW_ERROR_TEXT_BYTES);
-  int fd = connect_to(path, err);
+  int fd = mw_control_socket_connect(path, err);
   if (fd < 0)
     return fd;
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   int rc = send_question(fd, line, err);
   if (rc == 0)
     rc = receive_answer(fd, &answer, err);
