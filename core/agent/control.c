@@ -10,7 +10,13 @@
 #include <unistd.h>
 
 #include "agent/control_socket.h"
+#include "base/log.h"
 #include "moonwatch/clock.h"
+
+/* What makes accept(2) fail, such as a lack of descriptors, is not over at once. */
+#define ACCEPT_AGAIN_NS MW_NS_PER_S
+
+#define DRAINED_PARTS_MAX 64
 
 /* Somebody who asks. */
 struct stream {
@@ -27,6 +33,8 @@ struct mw_control {
   char *path;
   mw_control_answer *answer;
   void *data;
+  int64_t accepts_again_ns; /* 0: it listens */
+  struct mw_log_limit accept_failures;
   struct stream streams[MW_CONTROL_STREAMS_MAX];
 };
 
@@ -134,22 +142,72 @@ static bool send_answer(struct mw_control *control, struct stream *stream)
   return false;
 }
 
+/* Who is closed with bytes unread loses the answer on the way; no more than a while, all the same.
+ */
+static void drain(const struct stream *stream)
+{
+  char part[MW_CONTROL_LINE_MAX_BYTES];
+
+  for (int i = 0; i < DRAINED_PARTS_MAX; i++)
+    if (recv(stream->fd, part, sizeof part, 0) <= 0)
+      return;
+}
+
+/* @return false: the stream is to be ended. */
+static bool refuse_question(struct mw_control *control, struct stream *stream, const char *why)
+{
+  drain(stream);
+  stream->answers = true;
+  return mw_buf_printf(&stream->answer, NULL, "error %s\n", why) == 0 &&
+         send_answer(control, stream);
+}
+
 /* @return false: the stream is to be ended. */
 static bool read_question(struct mw_control *control, struct stream *stream)
 {
   char part[MW_CONTROL_LINE_MAX_BYTES];
+  struct mw_buf *question = &stream->question;
   ssize_t used = recv(stream->fd, part, sizeof part, 0);
 
   if (used <= 0)
     return used < 0 && errno == EAGAIN;
-  if (mw_buf_append(&stream->question, part, (size_t)used, NULL) < 0)
-    return false;
-  char *end = memchr(stream->question.data, '\n', stream->question.len_bytes);
+  int rc = mw_buf_append(question, part, (size_t)used, NULL);
+  char *end = rc == 0 ? memchr(question->data, '\n', question->len_bytes) : NULL;
+  if (!end && (rc == -EMSGSIZE || question->len_bytes == MW_CONTROL_LINE_MAX_BYTES))
+    return refuse_question(control, stream, "line too long");
   if (!end)
-    return true;
+    return rc == 0;
   *end = '\0';
+  if (strlen(question->data) < (size_t)(end - question->data))
+    return refuse_question(control, stream, "line has a NUL byte");
   answer_question(control, stream);
   return send_answer(control, stream);
+}
+
+/* ---- Accepting ---- */
+
+/* The listener stays readable: waited for, it would wake the agent over and over. */
+static void rest(struct mw_control *control, int code)
+{
+  mw_log_limited(&control->accept_failures, MW_LOG_WARN, "agent", "cannot take questions at %s: %s",
+                 control->path, strerror(code));
+  if (watch(control, control->listener.fd, 0, NULL, EPOLL_CTL_MOD) == 0)
+    control->accepts_again_ns = now_ns() + ACCEPT_AGAIN_NS;
+}
+
+static void end_rest(struct mw_control *control)
+{
+  if (control->accepts_again_ns > 0 && now_ns() >= control->accepts_again_ns &&
+      watch(control, control->listener.fd, EPOLLIN, NULL, EPOLL_CTL_MOD) == 0)
+    control->accepts_again_ns = 0;
+}
+
+static void turn_away(int fd)
+{
+  static const char answer[] = "error busy\n";
+
+  (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL); /* who has gone needs none */
+  close(fd);
 }
 
 static void accept_stream(struct mw_control *control)
@@ -157,13 +215,16 @@ static void accept_stream(struct mw_control *control)
   struct stream *stream = NULL;
   int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-  if (fd < 0)
+  if (fd < 0) {
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      rest(control, errno);
     return;
+  }
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     if (control->streams[i].fd < 0)
       stream = &control->streams[i];
   if (!stream) { /* left waiting, it would wake the agent over and over */
-    close(fd);
+    turn_away(fd);
     return;
   }
   *stream = (struct stream){.fd = fd, .ends_ns = now_ns() + MW_CONTROL_PATIENCE_NS};
@@ -176,6 +237,7 @@ static void accept_stream(struct mw_control *control)
 void mw_control_serve(struct mw_control *control)
 {
   struct epoll_event events[MW_CONTROL_STREAMS_MAX + 1];
+  end_rest(control);
   int count = epoll_wait(control->epoll, events, MW_CONTROL_STREAMS_MAX + 1, 0);
 
   for (int i = 0; i < count; i++) {
@@ -200,9 +262,10 @@ static int send_question(int fd, const char *line, struct mw_error *err)
   int rc = mw_buf_printf(&text, err, "%s\n", line);
   if (rc < 0)
     return rc;
-  return send(fd, text.data, text.len_bytes, MSG_NOSIGNAL) == (ssize_t)text.len_bytes
-             ? 0
-             : mw_error_set(err, errno, "cannot ask the agent: %s", strerror(errno));
+  if (send(fd, text.data, text.len_bytes, MSG_NOSIGNAL) == (ssize_t)text.len_bytes)
+    return 0;
+  return errno == EPIPE ? 0 /* it has ended the stream; the answer says why */
+                        : mw_error_set(err, errno, "cannot ask the agent: %s", strerror(errno));
 }
 
 static int receive_answer(int fd, struct mw_buf *out, struct mw_error *err)
@@ -215,10 +278,12 @@ static int receive_answer(int fd, struct mw_buf *out, struct mw_error *err)
     if (rc < 0)
       return rc;
   }
-  return used == 0 ? 0
-                   : mw_error_set(err, errno == EAGAIN ? ETIMEDOUT : errno,
-                                  "the agent does not answer: %s",
-                                  strerror(errno == EAGAIN ? ETIMEDOUT : errno));
+  /* Reset: it has answered without reading all that was sent. */
+  bool ended = used == 0 || (errno == ECONNRESET && out->len_bytes > 0);
+  return ended ? 0
+               : mw_error_set(err, errno == EAGAIN ? ETIMEDOUT : errno,
+                              "the agent does not answer: %s",
+                              strerror(errno == EAGAIN ? ETIMEDOUT : errno));
 }
 
 static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_error *err)

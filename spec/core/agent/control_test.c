@@ -1,10 +1,12 @@
 #include "agent/control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -219,6 +221,133 @@ static void only_one_of_many_gets_the_place(void **state)
 
 /* ---- Asking ---- */
 
+static int connect_to(const struct fixture *f)
+{
+  int fd = try_to_connect(f, SOCK_NONBLOCK);
+
+  assert_true(fd >= 0);
+  return fd;
+}
+
+/* What the agent says at @p fd before it ends the stream; "" when it says nothing, yet. */
+static const char *answer_at(struct fixture *f, int fd)
+{
+  static char text[256];
+  size_t used = 0;
+  ssize_t bytes;
+
+  for (int i = 0; i < 20; i++)
+    mw_control_serve(f->control);
+  while ((bytes = recv(fd, text + used, sizeof text - 1 - used, 0)) > 0)
+    used += (size_t)bytes;
+  text[used] = '\0';
+  return text;
+}
+
+/* The answer to @p question, on a stream of its own. */
+static const char *answer_to(struct fixture *f, const char *question, size_t question_bytes)
+{
+  int fd = connect_to(f);
+
+  mw_control_serve(f->control);
+  assert_int_equal(question_bytes, send(fd, question, question_bytes, MSG_NOSIGNAL));
+  const char *answer = answer_at(f, fd);
+  close(fd);
+  mw_control_serve(f->control);
+  return answer;
+}
+
+static void answers_a_line(void **state)
+{
+  struct fixture *f = *state;
+  char longest[MW_CONTROL_LINE_MAX_BYTES];
+
+  start(f);
+  assert_string_equal("ok\nstatus\n", answer_to(f, "status\n", 7));
+  memset(longest, 'x', sizeof longest);
+  longest[sizeof longest - 1] = '\n';
+  assert_memory_equal("ok\nxxx", answer_to(f, longest, sizeof longest), 6);
+}
+
+static void refuses_a_line_that_is_too_long(void **state)
+{
+  struct fixture *f = *state;
+  char text[5000];
+
+  start(f);
+  memset(text, 'x', sizeof text);
+  assert_string_equal("error line too long\n", answer_to(f, text, sizeof text));
+  assert_string_equal("error line too long\n", answer_to(f, text, MW_CONTROL_LINE_MAX_BYTES));
+}
+
+static void refuses_a_line_with_a_nul_byte(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f);
+  assert_string_equal("error line has a NUL byte\n", answer_to(f, "pause a\0b\n", 10));
+}
+
+static void tells_that_all_streams_are_taken(void **state)
+{
+  struct fixture *f = *state;
+  int taken[MW_CONTROL_STREAMS_MAX];
+
+  start(f);
+  for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++) {
+    taken[i] = connect_to(f);
+    assert_string_equal("", answer_at(f, taken[i]));
+  }
+  int fd = connect_to(f);
+  assert_string_equal("error busy\n", answer_at(f, fd));
+  close(fd);
+  for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
+    close(taken[i]);
+  mw_control_serve(f->control);
+  assert_string_equal("ok\nstatus\n", answer_to(f, "status\n", 7));
+}
+
+/* Take every descriptor that is left. @return how many. */
+static int take_descriptors(int out[static 64], const struct rlimit *limit)
+{
+  struct rlimit few = *limit;
+  int count = 0, next = dup(0);
+
+  close(next);
+  few.rlim_cur = (rlim_t)next + 8;
+  assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
+  while (count < 64 && (out[count] = dup(0)) >= 0)
+    count++;
+  assert_int_equal(EMFILE, errno);
+  return count;
+}
+
+static void does_not_spin_when_descriptors_lack(void **state)
+{
+  struct fixture *f = *state;
+  int taken[64];
+  struct rlimit limit;
+
+  start(f);
+  int fd = connect_to(f);
+  assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &limit));
+  int count = take_descriptors(taken, &limit);
+  mw_control_serve(f->control);
+  struct pollfd poller = {.fd = mw_control_fd(f->control), .events = POLLIN};
+  int ready = poll(&poller, 1, 0);
+  while (count > 0)
+    close(taken[--count]);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  assert_int_equal(0, ready);
+
+  assert_int_equal(7, send(fd, "status\n", 7, MSG_NOSIGNAL));
+  const char *answer;
+  while (*(answer = answer_at(f, fd)) == '\0') /* it tries again by itself */
+    poll(NULL, 0, 10);
+  assert_string_equal("ok\nstatus\n", answer);
+  close(fd);
+}
+
 static void gives_up_on_an_agent_that_is_stuck(void **state)
 {
   struct fixture *f = *state;
@@ -250,6 +379,11 @@ int main(void)
       cmocka_unit_test_setup_teardown(leaves_the_file_of_another_that_came_since, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(only_one_of_many_gets_the_place, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(answers_a_line, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(refuses_a_line_that_is_too_long, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(refuses_a_line_with_a_nul_byte, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(tells_that_all_streams_are_taken, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(does_not_spin_when_descriptors_lack, set_up, tear_down),
       cmocka_unit_test_setup_teardown(gives_up_on_an_agent_that_is_stuck, set_up, tear_down),
   };
 
