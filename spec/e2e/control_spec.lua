@@ -160,10 +160,11 @@ describe("a running agent", function()
   it("takes the place of an agent that was killed, not of one that lives", function()
     start({ ["checks/n.lua"] = daemon.check(COUNT) }, "--check", "n")
     local socket = agent.dir.path .. "/control.sock"
-    local second = program.start { "run", "--host-root", daemon.HOST, "--set", "socket=" .. socket }
-    second:wait_for "another agent answers at"
-    second:signal "TERM"
-    assert.equal(0, second:finish().code)
+    local second = program.run { "run", "--host-root", daemon.HOST, "--set", "socket=" .. socket }
+    assert.equal(1, second.code)
+    local who = ("another agent (process %d) has the control socket %s"):format(agent.running.pid, socket)
+    assert.is_truthy(second.err:find(who, 1, true), second.err)
+    assert.matches("%-%-set socket=PATH", second.err)
     assert.equal(0, agent:ask("status").code)
 
     os.execute("kill -KILL " .. agent.running.pid .. " 2>/dev/null")
