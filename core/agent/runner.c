@@ -139,8 +139,10 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
   struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
-  struct mw_context_config context_config = {
-      .host_root = runner->settings->host_root, .http = &runner->http, .kubelet = &kubelet};
+  struct mw_context_config context_config = {.host_root = runner->settings->host_root,
+                                             .state_dir = runner->settings->state_dir,
+                                             .http = &runner->http,
+                                             .kubelet = &kubelet};
   int rc = mw_connections_http(runner->settings, &runner->http, err);
 
   if (rc < 0)
