@@ -4,9 +4,9 @@
  *
  * One stream of a unix socket is one question. The question is one line, words with a blank between
  * them; the answer is the line "ok", or "error" with a blank and why, and then, if there is more to
- * say, a body; then the agent closes the stream. A line is text of at most 1 KiB with its end, without
- * NUL; what is longer is answered with "error line too long", and who comes when all streams are
- * taken with "error busy".
+ * say, a body; then the agent closes the stream. A line is text of at most 1 KiB with its end,
+ * without NUL; what is longer is answered with "error line too long", and who comes when all
+ * streams are taken with "error busy".
  *
  * Who may connect is told by the file's mode, which is 0600: the agent's user, and root.
  * Source: unix(7), epoll(7). Thread-safety: none.

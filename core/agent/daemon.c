@@ -20,8 +20,8 @@
 struct daemon {
   struct mw_runner *runner;
   struct mw_notify notify;
-  struct mw_control *control; /* NULL: nobody can ask */
-  int signals;                /* a signalfd */
+  struct mw_control *control;  /* NULL: nobody can ask */
+  int signals;                 /* a signalfd */
   struct mw_log_limit reloads; /* signals come as fast as somebody sends them */
   bool is_ready, has_nothing, has_no_sink, ends;
   int64_t look_at_ns, watchdog_at_ns;

@@ -171,6 +171,29 @@ describe("moonwatch run", function()
     agent:wait_for_log "the run is over its budget of 5 messages %(scripts.flood.budget.messages_count%)"
   end)
 
+  it("names the budget of HTTP requests", function()
+    local asks = [[
+local get = require("moonwatch.http").get
+context:gauge('first', select(3, get "http://127.0.0.1:1/").errno)
+return nil, (select(2, get "http://127.0.0.1:1/"))]]
+    start {
+      scripts = { ["checks/asks.lua"] = daemon.check(asks) },
+      arguments = { "--check", "asks", "--set", "scripts.asks.budget.http_requests_count=1" },
+    }
+    agent:wait_for_log "over its budget of 1 HTTP requests %(scripts.asks.budget.http_requests_count%)"
+    agent:wait_for_gauge("asks", 111) -- ECONNREFUSED: that one was tried
+  end)
+
+  it("writes few entries however often it is told to reload", function()
+    start { scripts = { ["checks/n.lua"] = daemon.check "context:gauge('n', 1)" }, arguments = { "--check", "n" } }
+    for _ = 1, 20 do
+      agent.running:signal "HUP"
+    end
+    agent:wait_for_log "reloads:"
+    local _, entries = agent:stop().err:gsub("reloads:", "")
+    assert.equal(1, entries)
+  end)
+
   describe("when a script changes", function()
     it("runs the new one", function()
       start { scripts = { ["checks/x.lua"] = daemon.check "context:gauge('x', 1)" }, arguments = { "--check", "x" } }
