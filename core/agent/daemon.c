@@ -22,6 +22,7 @@ struct daemon {
   struct mw_notify notify;
   struct mw_control *control; /* NULL: nobody can ask */
   int signals;                /* a signalfd */
+  struct mw_log_limit reloads; /* signals come as fast as somebody sends them */
   bool is_ready, has_nothing, has_no_sink, ends;
   int64_t look_at_ns, watchdog_at_ns;
 };
@@ -51,7 +52,8 @@ static int open_signals(struct mw_error *err)
 
 static void reload(struct daemon *daemon)
 {
-  mw_log(MW_LOG_INFO, "agent", "reloads: scripts are loaded, and files opened, anew");
+  mw_log_limited(&daemon->reloads, MW_LOG_INFO, "agent",
+                 "reloads: scripts are loaded, and files opened, anew");
   mw_runner_reload(daemon->runner);
 }
 
@@ -163,17 +165,20 @@ static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *
   return mw_orders_take(daemon->runner, line, body, err);
 }
 
-/* An agent that cannot be asked does its work all the same. */
-static void open_control(struct daemon *daemon, const char *path)
+/* An agent that cannot be asked does its work all the same. But two of one configuration would send
+ * everything twice, and write to the same files. */
+static int open_control(struct daemon *daemon, const char *path, struct mw_error *err)
 {
-  struct mw_error err;
-
-  daemon->control = mw_control_open(path, answer, daemon, &err);
-  if (!daemon->control)
-    mw_log(MW_LOG_WARN, "agent",
-           "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
-           "--set socket=PATH names another place",
-           err.text);
+  daemon->control = mw_control_open(path, answer, daemon, err);
+  if (daemon->control)
+    return 0;
+  if (err->code == EADDRINUSE)
+    return -EADDRINUSE;
+  mw_log(MW_LOG_WARN, "agent",
+         "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
+         "--set socket=PATH names another place",
+         err->text);
+  return 0;
 }
 
 static int start(struct daemon *daemon, const struct mw_settings *settings, struct mw_error *err)
@@ -184,7 +189,9 @@ static int start(struct daemon *daemon, const struct mw_settings *settings, stru
   int rc = mw_notify_open(&daemon->notify, err);
   if (rc < 0)
     return rc;
-  open_control(daemon, settings->socket_path);
+  rc = open_control(daemon, settings->socket_path, err);
+  if (rc < 0)
+    return rc;
   daemon->runner = mw_runner_start(settings, err);
   return daemon->runner ? 0 : -err->code;
 }

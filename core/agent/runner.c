@@ -37,6 +37,7 @@ struct mw_runner {
   atomic_size_t sinks_left; /* that were not given up */
   int sinkless_fd;          /* an eventfd, written when the last one was */
   int64_t started_ns;
+  bool waited_enough;           /* for sources: the checks have been let go */
   atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
   atomic_size_t unready;        /* workers, and one for the start */
 };
@@ -156,8 +157,10 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
   struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
-  struct mw_context_config context_config = {
-      .host_root = runner->settings->host_root, .http = &runner->http, .kubelet = &kubelet};
+  struct mw_context_config context_config = {.host_root = runner->settings->host_root,
+                                             .state_dir = runner->settings->state_dir,
+                                             .http = &runner->http,
+                                             .kubelet = &kubelet};
   int rc = mw_connections_http(runner->settings, &runner->http, err);
 
   if (rc < 0)
@@ -216,9 +219,11 @@ int64_t mw_runner_look(struct mw_runner *runner)
   bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
   int64_t again_ns = has_hints ? LOOK_WITH_HINTS_NS : LOOK_EVERY_NS;
 
-  if (atomic_load(&runner->sources_silent) > 0 &&
-      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS)
+  if (!runner->waited_enough && atomic_load(&runner->sources_silent) > 0 &&
+      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS) {
+    runner->waited_enough = true; /* once: it wakes every worker */
     release_all(runner);
+  }
   for (size_t i = 0; i < runner->workers_count; i++)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
@@ -250,22 +255,19 @@ void mw_runner_reload(struct mw_runner *runner)
 
 /* ---- The end ---- */
 
+/* Each may still tell the others something until all have ended. */
 static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
 {
-  int64_t interrupt_ns = now_ns() + MOMENT_NS;
-  bool all = true;
-
   for (size_t i = 0; i < runner->workers_count; i++)
     mw_worker_stop(runner->workers[i]);
   mw_gate_close(&runner->gate);
-  for (size_t i = 0; i < runner->workers_count; i++) {
-    const char *name = mw_worker_name(runner->workers[i]);
-    if (mw_worker_join(runner->workers[i], interrupt_ns, deadline_ns))
-      continue;
-    mw_log(MW_LOG_ERROR, name, "does not end: something that it waits for does not answer");
-    all = false;
-  }
-  return all;
+  if (mw_workers_wait(runner->workers, runner->workers_count, now_ns() + MOMENT_NS, deadline_ns))
+    return true;
+  for (size_t i = 0; i < runner->workers_count; i++)
+    if (!mw_worker_has_ended(runner->workers[i]))
+      mw_log(MW_LOG_ERROR, mw_worker_name(runner->workers[i]),
+             "does not end: something that it waits for does not answer");
+  return false;
 }
 
 static bool stop_sink(struct mw_sink *sink, int64_t deadline_ns)
@@ -302,6 +304,8 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   all &= stop_sinks(runner, deadline_ns);
   if (!all)
     return false;
+  for (size_t i = 0; i < runner->workers_count; i++)
+    mw_worker_free(runner->workers[i]);
   mw_buffer_free(runner->buffer);
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);

@@ -63,6 +63,7 @@ int mw_session_open(struct mw_session *session, const struct mw_session_config *
 {
   struct mw_kubelet_config kubelet = config->kubelet;
   struct mw_context_config context_config = {.host_root = config->host_root,
+                                             .state_dir = config->state_dir,
                                              .http = &config->http,
                                              .kubelet = &kubelet,
                                              .may_start_threads = true,
