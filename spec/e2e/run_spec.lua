@@ -107,6 +107,19 @@ describe("moonwatch run", function()
     assert.matches("code 1\n", outcome.err)
   end)
 
+  it("goes on when the files of its log and its messages may not grow any more", function()
+    local outcome = program.shell(([[
+      d=$(mktemp -d) && head -c 4096 /dev/zero > $d/log && {
+        (ulimit -f 1; exec %s run --host-root %s --set socket=$d/socket --check container_rt \
+          --set scripts.container_rt.interval_s=0.05 --sink file:$d/out 2>>$d/log) & agent=$!
+        until %s status --socket $d/socket 2>/dev/null | grep -q "File too large" || ! kill -0 $agent; do
+          sleep 0.1
+        done
+        kill -TERM $agent; wait $agent; echo "code $?"
+      }; rm -rf $d]]):format(program.PATH, daemon.HOST, program.PATH))
+    assert.equal("code 0\n", outcome.out)
+  end)
+
   it("ends within its time while scripts loop, initialise, and wait for a place", function()
     start {
       scripts = {
