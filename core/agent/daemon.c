@@ -15,6 +15,7 @@
 #include "moonwatch/clock.h"
 
 /* Hints come as fast as somebody writes into a folder of scripts. */
+#define LOOK_UNTIL_READY_NS (50 * MW_NS_PER_MS)
 #define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
 
 struct daemon {
@@ -129,6 +130,8 @@ static int patience_ms(const struct daemon *daemon)
   if (daemon->notify.watchdog_ns > 0 && daemon->watchdog_at_ns < until_ns)
     until_ns = daemon->watchdog_at_ns;
   int64_t left_ns = until_ns - now_ns();
+  if (!daemon->is_ready && left_ns > LOOK_UNTIL_READY_NS) /* nobody wakes it for that */
+    left_ns = LOOK_UNTIL_READY_NS;
   return left_ns > 0 ? (int)(left_ns / MW_NS_PER_MS) + 1 : 0;
 }
 

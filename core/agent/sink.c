@@ -102,19 +102,19 @@ static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *er
 /* The jitter keeps those that failed together from coming back together. */
 static void pause_after_failure(struct mw_sink *sink)
 {
+  int rc = 0;
+
+  pthread_mutex_lock(&sink->mutex);
+  bool was_stopping = sink->stopping;
+  if (was_stopping) /* what is left of the time is for another try or two */
+    sink->pause_ns = PAUSE_MIN_NS;
   int64_t pause_ns = sink->pause_ns / 2 + rand_r(&sink->seed) % (sink->pause_ns / 2);
   int64_t until_ns = now_ns() + pause_ns;
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
-  int rc = 0;
-
-  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
-  pthread_mutex_lock(&sink->mutex);
-  if (sink->stopping) /* what is left of the time is for another try or two */
-    sink->pause_ns = PAUSE_MIN_NS;
-  bool was_stopping = sink->stopping;
   while (rc == 0 && sink->stopping == was_stopping && !atomic_load(&sink->reopen_wanted))
     rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
   pthread_mutex_unlock(&sink->mutex);
+  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
 }
 
 static void give_up(struct mw_sink *sink)
