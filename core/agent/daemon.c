@@ -23,7 +23,7 @@ struct daemon {
   struct mw_control *control;  /* NULL: nobody can ask */
   int signals;                 /* a signalfd */
   struct mw_log_limit reloads; /* signals come as fast as somebody sends them */
-  bool is_ready, has_nothing, ends;
+  bool is_ready, has_nothing, has_no_sink, ends;
   int64_t look_at_ns, watchdog_at_ns;
 };
 
@@ -45,6 +45,7 @@ static int open_signals(struct mw_error *err)
   sigaddset(&signals, SIGHUP);
   sigprocmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
+  signal(SIGXFSZ, SIG_IGN); /* a file may have its limit; write(2) says so, too */
   int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   return fd >= 0 ? fd : mw_error_set(err, errno, "cannot wait for signals: %s", strerror(errno));
 }
@@ -136,7 +137,8 @@ static void work(struct daemon *daemon)
   struct pollfd pollers[] = {
       {.fd = daemon->signals, .events = POLLIN},
       {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN},
-      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN}};
+      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN},
+      {.fd = mw_runner_sinkless_fd(daemon->runner), .events = POLLIN}};
 
   while (!daemon->ends) {
     become_ready(daemon);
@@ -146,6 +148,8 @@ static void work(struct daemon *daemon)
       return;
     poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
     take_signals(daemon);
+    daemon->has_no_sink = pollers[3].revents != 0;
+    daemon->ends |= daemon->has_no_sink;
     take_hints(daemon);
     if (daemon->control)
       mw_control_serve(daemon->control);
@@ -203,6 +207,8 @@ int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_err
     work(&daemon);
     if (daemon.has_nothing)
       rc = mw_error_set(why, ENOENT, "no check could be loaded, so there is nothing to do");
+    if (daemon.has_no_sink)
+      rc = mw_error_set(why, EPIPE, "no sink is left, so nobody reads what is found");
     mw_notify_send(&daemon.notify, "STOPPING=1");
     *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
   }

@@ -15,18 +15,29 @@ struct instance {
 
   /* Of the run that is going on. */
   uint64_t messages_count, messages_bytes;
-  bool messages_refused;
+  struct refusal {
+    const char *key; /* of the budget; NULL: nothing was refused */
+    const char *unit;
+    uint64_t limit;
+  } refusal;
 };
 
 /* ---- Messages ---- */
 
+static int say_refused(const struct instance *instance, struct mw_error *err)
+{
+  const struct refusal *refusal = &instance->refusal;
+
+  return mw_error_set(err, EDQUOT,
+                      "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)",
+                      refusal->limit, refusal->unit, instance->job->settings->name, refusal->key);
+}
+
 static int refuse(struct instance *instance, const char *key, uint64_t limit, const char *unit,
                   struct mw_error *err)
 {
-  instance->messages_refused = true;
-  return mw_error_set(err, EDQUOT,
-                      "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)", limit,
-                      unit, instance->job->settings->name, key);
+  instance->refusal = (struct refusal){.key = key, .unit = unit, .limit = limit};
+  return say_refused(instance, err);
 }
 
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
@@ -161,9 +172,9 @@ static enum mw_limit limit_of(const struct instance *instance, int rc)
     return MW_LIMIT_CPU;
   if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_WALL)
     return MW_LIMIT_WALL;
-  if (rc == -ENOMEM)
+  if (rc == -ENOMEM && mw_task_is_over_memory(instance->task))
     return MW_LIMIT_MEMORY;
-  return instance->messages_refused ? MW_LIMIT_MESSAGES : MW_LIMIT_NONE;
+  return instance->refusal.key ? MW_LIMIT_MESSAGES : MW_LIMIT_NONE;
 }
 
 /* Which limit, and which key of the configuration moves it. Messages say so themselves. */
@@ -183,16 +194,27 @@ static void name_limit(const struct instance *instance, enum mw_limit limit, str
                     budget->memory_bytes, name);
 }
 
+/* A script may catch the error of its emit; its messages lack something all the same. */
+static int fail_for_refusal(const struct instance *instance, struct mw_error *err)
+{
+  int rc = say_refused(instance, err);
+
+  mw_error_prefix(err, "check %s", instance->job->settings->name);
+  return rc;
+}
+
 static int run(void *data, enum mw_limit *limit, struct mw_error *err)
 {
   struct instance *instance = data;
 
   instance->messages_count = instance->messages_bytes = 0;
-  instance->messages_refused = false;
+  instance->refusal = (struct refusal){0};
   int rc = mw_task_run(instance->task, err);
   *limit = limit_of(instance, rc);
   if (rc < 0)
     name_limit(instance, *limit, err);
+  else if (*limit == MW_LIMIT_MESSAGES)
+    rc = fail_for_refusal(instance, err);
   if (instance->job->settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;

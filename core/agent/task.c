@@ -629,6 +629,11 @@ enum mw_stop mw_task_stopped_by(const struct mw_task *task)
   return mw_script_stopped_by(task->script);
 }
 
+bool mw_task_is_over_memory(const struct mw_task *task)
+{
+  return mw_script_is_over_memory(task->script);
+}
+
 const char *mw_task_file(const struct mw_task *task, size_t index)
 {
   return mw_script_file(task->script, index);

@@ -10,6 +10,7 @@
 #ifndef MW_TASK_H
 #define MW_TASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,6 +76,9 @@ double mw_task_interval_s(const struct mw_task *task);
 
 /** What has stopped the last run, which then has failed with -ETIME. */
 enum mw_stop mw_task_stopped_by(const struct mw_task *task);
+
+/** Whether it was its ceiling when the last run has failed with -ENOMEM; else the system's. */
+bool mw_task_is_over_memory(const struct mw_task *task);
 
 /** See mw_script_file. */
 const char *mw_task_file(const struct mw_task *task, size_t index);

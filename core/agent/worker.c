@@ -27,7 +27,6 @@ struct mw_worker {
 
   /* The thread's own. */
   void *instance; /* NULL: broken */
-  struct mw_penalty penalty;
   struct mw_log_limit log_limit;
   bool told_ready;
 
@@ -38,6 +37,7 @@ struct mw_worker {
   bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
   bool due_at_once;      /* its first run */
   int64_t held_until_ns; /* 0: not held */
+  struct mw_penalty penalty;
   int64_t durations_ns[DURATIONS];
   struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
 };
@@ -60,14 +60,31 @@ static int64_t cpu_ns(void)
   return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
 }
 
+static bool is_stopping(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  bool stopping = worker->stopping;
+  pthread_mutex_unlock(&worker->mutex);
+  return stopping;
+}
+
+/* Whoever ends has nobody left who waits for it. */
 static void tell_ready(struct mw_worker *worker)
 {
-  if (!worker->told_ready && worker->ops->ready)
+  if (worker->told_ready || is_stopping(worker))
+    return;
+  if (worker->ops->ready)
     worker->ops->ready(worker->data);
   worker->told_ready = true;
 }
 
 /* ---- Opening ---- */
+
+enum opening {
+  OPENING_FIRST,
+  OPENING_RELOAD,  /* it has changed, or somebody wants it so */
+  OPENING_RESTART, /* the same again: what is known of it holds on */
+};
 
 /* With the mutex held. */
 static void plan_runs(struct mw_worker *worker, double interval_s)
@@ -95,14 +112,17 @@ static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool op
   }
 }
 
-static void note_opened(struct mw_worker *worker, void *instance, const struct mw_error *err)
+static void note_opened(struct mw_worker *worker, void *instance, enum opening opening,
+                        const struct mw_error *err)
 {
   struct mw_worker_status *status = &worker->status;
 
   if (instance) {
     plan_runs(worker, worker->ops->interval_s(instance));
     status->memory_bytes = worker->ops->memory_bytes(instance);
-    status->error[0] = status->load_error[0] = '\0';
+    status->load_error[0] = '\0';
+    if (opening != OPENING_RESTART)
+      status->error[0] = '\0';
     worker->held_until_ns = 0;
   } else if (worker->instance) {
     snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
@@ -111,14 +131,15 @@ static void note_opened(struct mw_worker *worker, void *instance, const struct m
   }
 }
 
-static void log_opened(struct mw_worker *worker, const void *instance, const struct mw_error *err)
+static void log_opened(struct mw_worker *worker, const void *instance, enum opening opening,
+                       const struct mw_error *err)
 {
   bool is_first = worker->status.reloads_total == 0 && !worker->instance;
 
   if (!instance)
     mw_log(MW_LOG_ERROR, worker->name, "%s%s", err->text,
            worker->instance ? "; the old one goes on" : "");
-  else if (!is_first)
+  else if (!is_first && opening != OPENING_RESTART)
     mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
 }
 
@@ -130,38 +151,32 @@ static bool is_gone(const void *instance, const struct mw_error *err)
 
 /* @return what is to be closed: the old one, when another takes its place. */
 static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
-                           bool is_reload, const struct mw_error *err)
+                           enum opening opening, const struct mw_error *err)
 {
+  bool reloaded = instance && opening == OPENING_RELOAD;
   void *unwanted = NULL;
 
-  log_opened(worker, instance, err);
+  log_opened(worker, instance, opening, err);
   pthread_mutex_lock(&worker->mutex);
   if (instance || is_gone(instance, err)) {
     unwanted = worker->instance;
     worker->instance = NULL;
   }
-  note_opened(worker, instance, err);
-  worker->status.reloads_total += is_reload && instance;
+  note_opened(worker, instance, opening, err);
+  worker->status.reloads_total += reloaded;
   take_watch(worker, watch, instance != NULL);
   if (instance)
     worker->instance = instance;
-  pthread_mutex_unlock(&worker->mutex);
-  worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
-  if (is_reload && instance)
+  if (reloaded)
     mw_penalty_forgive(&worker->penalty);
+  pthread_mutex_unlock(&worker->mutex);
+  if (opening != OPENING_RESTART)
+    worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
   return unwanted;
 }
 
-static bool is_stopping(struct mw_worker *worker)
-{
-  pthread_mutex_lock(&worker->mutex);
-  bool stopping = worker->stopping;
-  pthread_mutex_unlock(&worker->mutex);
-  return stopping;
-}
-
 /* What the end of the program interrupts has not failed. */
-static void open_job(struct mw_worker *worker, bool is_reload)
+static void open_job(struct mw_worker *worker, enum opening opening)
 {
   struct mw_watch watch = {0};
   struct mw_error err = {0};
@@ -171,7 +186,7 @@ static void open_job(struct mw_worker *worker, bool is_reload)
   void *instance = worker->ops->open(worker->data, &watch, &err);
   mw_gate_leave(worker->gate);
   void *unwanted =
-      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, is_reload, &err);
+      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, opening, &err);
   if (unwanted)
     worker->ops->close(unwanted);
   mw_watch_deinit(&watch);
@@ -216,18 +231,16 @@ static void log_run(struct mw_worker *worker, const struct outcome *outcome, boo
 /* The state that went over its limit may be in any condition: another one takes its place. */
 static void punish(struct mw_worker *worker)
 {
-  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
-  struct mw_log_limit limit = worker->log_limit;
-
-  open_job(worker, false);
-  worker->log_limit = limit;
-  if (pause_ns == 0)
-    return;
-  mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
-         worker->penalty.offences, (long long)(pause_ns / MW_NS_PER_S));
+  open_job(worker, OPENING_RESTART);
   pthread_mutex_lock(&worker->mutex);
-  worker->held_until_ns = now_ns() + pause_ns;
+  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
+  unsigned offences = worker->penalty.offences;
+  if (pause_ns > 0)
+    worker->held_until_ns = now_ns() + pause_ns;
   pthread_mutex_unlock(&worker->mutex);
+  if (pause_ns > 0)
+    mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
+           offences, (long long)(pause_ns / MW_NS_PER_S));
 }
 
 static void do_run(struct mw_worker *worker, struct outcome *outcome)
@@ -260,14 +273,14 @@ static void run_once(struct mw_worker *worker)
   worker->ops->watch(worker->instance, &worker->watch);
   if (!stopping)
     count_run(worker, &outcome);
+  if (outcome.limit == MW_LIMIT_NONE)
+    mw_penalty_forgive(&worker->penalty);
   pthread_mutex_unlock(&worker->mutex);
   if (stopping)
     return;
   log_run(worker, &outcome, had_failed);
   if (outcome.limit != MW_LIMIT_NONE)
     punish(worker);
-  else
-    mw_penalty_forgive(&worker->penalty);
 }
 
 /* ---- The thread ---- */
@@ -339,12 +352,12 @@ static void *work(void *data)
 
   snprintf(thread_name, sizeof thread_name, "%s", worker->name);
   pthread_setname_np(pthread_self(), thread_name);
-  open_job(worker, false);
+  open_job(worker, OPENING_FIRST);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
   while ((next = next_work(worker)) != WORK_END) {
     if (next == WORK_RELOAD)
-      open_job(worker, true);
+      open_job(worker, OPENING_RELOAD);
     else
       run_once(worker);
     tell_ready(worker);
@@ -420,32 +433,65 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   return NULL;
 }
 
-/* With the mutex held, which is given up meanwhile. @return whether it has ended. */
+/* @return whether it has ended. */
 static bool wait_for_end(struct mw_worker *worker, int64_t until_ns)
 {
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
   int rc = 0;
 
+  pthread_mutex_lock(&worker->mutex);
   while (!worker->ended && rc == 0)
     rc = pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
-  return worker->ended;
+  bool ended = worker->ended;
+  pthread_mutex_unlock(&worker->mutex);
+  return ended;
 }
 
-bool mw_worker_join(struct mw_worker *worker, int64_t interrupt_ns, int64_t deadline_ns)
+static bool wait_for_all(struct mw_worker *const *workers, size_t count, int64_t until_ns)
+{
+  bool all = true;
+
+  for (size_t i = 0; i < count; i++)
+    all = wait_for_end(workers[i], until_ns) && all;
+  return all;
+}
+
+static void interrupt_all(struct mw_worker *const *workers, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (workers[i]->ops->interrupt && !mw_worker_has_ended(workers[i]))
+      workers[i]->ops->interrupt(workers[i]->thread);
+}
+
+bool mw_worker_has_ended(struct mw_worker *worker)
 {
   pthread_mutex_lock(&worker->mutex);
-  bool ended = wait_for_end(worker, interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns);
-  while (!ended && now_ns() < deadline_ns) {
-    if (worker->ops->interrupt)
-      worker->ops->interrupt(worker->thread);
-    ended = wait_for_end(worker, now_ns() + INTERRUPT_EVERY_NS);
-  }
+  bool ended = worker->ended;
   pthread_mutex_unlock(&worker->mutex);
-  if (!ended)
-    return false;
+  return ended;
+}
+
+/* In rounds over all: one that is stuck must not use up the time of the others. */
+bool mw_workers_wait(struct mw_worker *const *workers, size_t count, int64_t interrupt_ns,
+                     int64_t deadline_ns)
+{
+  int64_t until_ns = interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns;
+
+  while (!wait_for_all(workers, count, until_ns)) {
+    if (now_ns() >= deadline_ns)
+      return false;
+    interrupt_all(workers, count);
+    until_ns = now_ns() + INTERRUPT_EVERY_NS;
+  }
+  return true;
+}
+
+void mw_worker_free(struct mw_worker *worker)
+{
+  if (!worker)
+    return;
   pthread_join(worker->thread, NULL);
   free_worker(worker);
-  return true;
 }
 
 /* ---- What others want ---- */
@@ -483,6 +529,7 @@ void mw_worker_resume(struct mw_worker *worker)
     mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
   worker->paused = false;
   worker->held_until_ns = 0;
+  mw_penalty_forgive(&worker->penalty);
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
 }

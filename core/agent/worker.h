@@ -8,7 +8,7 @@
  * opened a second time when one of its files changes, between two runs; if that succeeds the new
  * one takes the place of the old one, else the old one goes on.
  *
- * Thread-safety: every function may be called from any thread, but for start and join.
+ * Thread-safety: every function may be called from any thread, but for start, wait and free.
  */
 #ifndef MW_WORKER_H
 #define MW_WORKER_H
@@ -46,7 +46,7 @@ struct mw_job_ops {
   void (*watch)(void *instance, struct mw_watch *watch);
   size_t (*memory_bytes)(void *instance);
 
-  /** The first run is over, or there will be none for now. */
+  /** The first run is over, or there will be none for now. Not told by one that is to end. */
   void (*ready)(void *data);
 
   /** Make what runs in @p thread end soon; called again and again until it has. */
@@ -94,10 +94,15 @@ void mw_worker_release(struct mw_worker *worker);
 void mw_worker_stop(struct mw_worker *worker);
 
 /**
- * Wait for the end, until @p deadline_ns of the monotonic clock; from @p interrupt_ns on interrupt
- * what it does. @return whether it has ended, and is freed; else it is lost for ever.
+ * Wait for the end of all, which have been asked to, until @p deadline_ns of the monotonic clock;
+ * from @p interrupt_ns on interrupt what those do that have not ended. @return whether all have.
  */
-bool mw_worker_join(struct mw_worker *worker, int64_t interrupt_ns, int64_t deadline_ns);
+bool mw_workers_wait(struct mw_worker *const *workers, size_t count, int64_t interrupt_ns,
+                     int64_t deadline_ns);
+bool mw_worker_has_ended(struct mw_worker *worker);
+
+/** Free one that has ended, or ends soon. Accepts NULL. */
+void mw_worker_free(struct mw_worker *worker);
 
 /** Look at its files, and open it anew when they have changed, or (@p force) in any case. */
 enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force);

@@ -2,11 +2,18 @@
 
 #include <stddef.h>
 
+#include "moonwatch/clock.h"
+
 /* What this thread is inside of. */
 static _Thread_local struct {
   struct mw_gate *gate;
   unsigned steps_out;
 } own;
+
+/* Of this thread, in ns: how long it has waited; while it waits, less the time of the clock, so
+ * below zero. In one variable, for a signal handler must find both or neither; initial-exec because
+ * the default way to reach it may allocate. */
+static _Thread_local volatile int64_t waited __attribute__((tls_model("initial-exec")));
 
 void mw_gate_init(struct mw_gate *gate, unsigned places)
 {
@@ -19,6 +26,11 @@ void mw_gate_deinit(struct mw_gate *gate)
 {
   pthread_cond_destroy(&gate->changed);
   pthread_mutex_destroy(&gate->mutex);
+}
+
+static int64_t now_ns(void)
+{
+  return mw_clock_monotonic_ns(mw_clock_system());
 }
 
 /* Without order, who comes back soon would always be first, and somebody never. */
@@ -79,6 +91,16 @@ void mw_gate_step_out(void)
 
 void mw_gate_step_in(void)
 {
-  if (own.gate && --own.steps_out == 0)
-    take_place(own.gate);
+  if (!own.gate || --own.steps_out > 0)
+    return;
+  waited = waited - now_ns();
+  take_place(own.gate);
+  waited = waited + now_ns();
+}
+
+int64_t mw_gate_waited_ns(void)
+{
+  int64_t so_far = waited;
+
+  return so_far < 0 ? so_far + now_ns() : so_far;
 }

@@ -43,4 +43,10 @@ void mw_gate_close(struct mw_gate *gate);
 void mw_gate_step_out(void);
 void mw_gate_step_in(void);
 
+/**
+ * For how long this thread has waited in mw_gate_step_in so far, the wait that goes on included:
+ * time that is not its own fault. May be called from signal handlers.
+ */
+int64_t mw_gate_waited_ns(void);
+
 #endif

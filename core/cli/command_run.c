@@ -198,7 +198,7 @@ static int run_agent(const struct mw_settings *settings)
   mw_log_configure(&settings->log);
   int rc = mw_daemon_run(settings, &hangs, &err);
   if (hangs)
-    _exit(MW_EXIT_FINE); /* what exit(3) would free is still in use */
+    _exit(MW_EXIT_FAILED); /* what exit(3) would free is still in use; the log says what hangs */
   if (rc == 0)
     return MW_EXIT_FINE;
   mw_cli_say("%s", err.text);

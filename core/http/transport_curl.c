@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/gate.h"
+#include "base/interrupt.h"
 #include "http/curl_failure.h"
 #include "http/curl_library.h"
 #include "http/curl_setup.h"
@@ -112,6 +113,11 @@ static int finish(struct curl_transport *transport, int os_errno, const struct m
   return mw_curl_explain(&failure, call, receiver, err);
 }
 
+static bool is_to_end(const struct mw_receiver *receiver)
+{
+  return mw_stop_is(receiver->stop) || mw_is_interrupted();
+}
+
 static int drive(struct curl_transport *transport, const struct mw_http_call *call,
                  struct mw_receiver *receiver, struct mw_error *err)
 {
@@ -126,15 +132,12 @@ static int drive(struct curl_transport *transport, const struct mw_http_call *ca
     if (code == CURLM_OK && running == 0)
       return finish(transport, errno, call, receiver, err);
     int64_t wait_ms = left_ms(call);
-    if (code == CURLM_OK && !mw_stop_is(receiver->stop) && wait_ms > 0) {
-      mw_gate_step_out(); /* somebody else may compute meanwhile */
+    if (code == CURLM_OK && !is_to_end(receiver) && wait_ms > 0)
       code = curl->multi_poll(transport->multi, &stop, 1, (int)wait_ms, &ready);
-      mw_gate_step_in();
-    }
     if (code != CURLM_OK)
       return explain_multi(transport, code, err);
     receiver->answer.phase = mw_curl_phase(curl, transport->easy, call, receiver);
-    if (mw_stop_is(receiver->stop))
+    if (is_to_end(receiver))
       return mw_error_set(err, ECANCELED, "canceled");
     if (wait_ms == 0)
       return mw_curl_explain_timeout(call, receiver, err);
@@ -156,7 +159,9 @@ static int transfer(struct curl_transport *transport, const struct mw_http_call 
   CURLMcode code = curl->multi_add_handle(transport->multi, easy);
   if (code != CURLM_OK)
     return explain_multi(transport, code, err);
+  mw_gate_step_out(); /* somebody else may compute meanwhile; no sink runs a script */
   int rc = drive(transport, call, receiver, err);
+  mw_gate_step_in();
   curl->multi_remove_handle(transport->multi, easy);
   return rc;
 }

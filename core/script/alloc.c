@@ -31,7 +31,7 @@ void *mw_alloc_resize(void *ud, void *block, size_t old_bytes, size_t new_bytes)
   if (!moved) {
     if (new_bytes <= held_bytes)
       return block; /* Lua cannot bear a refusal to shrink; the block is large enough */
-    alloc->refused = true;
+    alloc->refused = alloc->starved = true;
     return NULL;
   }
   alloc->used_bytes += new_bytes - held_bytes; /* wraps round to a subtraction when it shrank */

@@ -16,6 +16,7 @@ struct mw_alloc {
   size_t max_bytes;
   size_t reserve_bytes; /**< of max_bytes; kept back for who has to collect when it is full */
   bool refused;         /**< set by a refusal, cleared by whoever wants to know of the next one */
+  bool starved;         /**< the same, of one that was not for the ceiling: the system had none */
 
   /** For tests: growing fails from the moment this counts down to 1; 0: never. */
   uint64_t fail_after;

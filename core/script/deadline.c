@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/gate.h"
+#include "base/interrupt.h"
 #include "moonwatch/clock.h"
 #include "script/internal.h"
 
@@ -97,6 +99,12 @@ int mw_deadline_raise(struct mw_deadline *deadline, lua_State *L)
   return raise_error(deadline, L); /* a finalizer has just taken the hook away */
 }
 
+/* When it is over, as far as one can tell: who waits for a place gets the time back. */
+static int64_t end_ns(const struct mw_deadline *deadline)
+{
+  return deadline->expires_ns + mw_gate_waited_ns() - deadline->waited_before_ns;
+}
+
 /* A late signal finds another deadline armed, or none, or this one armed anew with time left. */
 static enum mw_stop reason_of(const struct mw_deadline *deadline, const siginfo_t *info)
 {
@@ -107,11 +115,33 @@ static enum mw_stop reason_of(const struct mw_deadline *deadline, const siginfo_
                                                                 : MW_STOP_NONE;
   if (info->si_code != SI_TIMER || carried != deadline)
     return MW_STOP_NONE;
-  if (now_ns(CLOCK_MONOTONIC) >= deadline->expires_ns)
+  if (now_ns(CLOCK_MONOTONIC) >= end_ns(deadline))
     return MW_STOP_WALL;
   return deadline->cpu_limit_ms > 0 && now_ns(CLOCK_THREAD_CPUTIME_ID) >= deadline->cpu_expires_ns
              ? MW_STOP_CPU
              : MW_STOP_NONE;
+}
+
+static void start_timer(timer_t timer, int64_t expires_ns)
+{
+  struct itimerspec when = {.it_value = timespec_of(expires_ns),
+                            .it_interval = timespec_of(REPEAT_NS)};
+
+  timer_settime(timer, TIMER_ABSTIME, &when, NULL);
+}
+
+static bool is_early(const struct mw_deadline *deadline, const siginfo_t *info)
+{
+  return deadline && !deadline->raised && !deadline->expired && info->si_code == SI_TIMER &&
+         info->si_value.sival_ptr == deadline && now_ns(CLOCK_MONOTONIC) >= deadline->expires_ns;
+}
+
+/* The timer knows nothing of the gate, and would strike every millisecond from now on. */
+static void postpone(struct mw_deadline *deadline)
+{
+  int64_t until_ns = end_ns(deadline), soon_ns = now_ns(CLOCK_MONOTONIC) + REPEAT_NS;
+
+  start_timer(deadline->timer, until_ns > soon_ns ? until_ns : soon_ns);
 }
 
 static void on_signal(int number, siginfo_t *info, void *interrupted)
@@ -126,7 +156,11 @@ static void on_signal(int number, siginfo_t *info, void *interrupted)
     if (!deadline->expired)
       deadline->stop = reason;
     deadline->expired = 1;
+    if (reason == MW_STOP_INTERRUPTED)
+      mw_set_interrupted(true);
     lua_sethook(deadline->L, raise_hook, EVERYTHING, 1);
+  } else if (is_early(deadline, info)) {
+    postpone(deadline);
   }
   errno = saved_errno;
 }
@@ -203,14 +237,6 @@ static bool has_timers(const struct mw_deadline *deadline, pid_t thread_id)
          (deadline->has_cpu_timer || deadline->cpu_limit_ms <= 0);
 }
 
-static void start_timer(timer_t timer, int64_t expires_ns)
-{
-  struct itimerspec when = {.it_value = timespec_of(expires_ns),
-                            .it_interval = timespec_of(REPEAT_NS)};
-
-  timer_settime(timer, TIMER_ABSTIME, &when, NULL);
-}
-
 int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_error *err)
 {
   deadline->stop = MW_STOP_NONE;
@@ -225,6 +251,7 @@ int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_
     return rc;
 
   deadline->timeout_ms = timeout_ms;
+  deadline->waited_before_ns = mw_gate_waited_ns();
   deadline->expires_ns = now_ns(CLOCK_MONOTONIC) + timeout_ms * MW_NS_PER_MS;
   if (deadline->cpu_limit_ms > 0)
     deadline->cpu_expires_ns =
@@ -248,6 +275,7 @@ bool mw_deadline_disarm(struct mw_deadline *deadline)
   stop_timers(deadline);
   armed = deadline->outer;
   deadline->armed = false;
+  mw_set_interrupted(false);
 
   bool raised = deadline->raised;
   if (deadline->expired)
@@ -270,8 +298,8 @@ int64_t mw_deadline_left_ms(void)
   int64_t first_ns = INT64_MAX;
 
   for (const struct mw_deadline *deadline = armed; deadline; deadline = deadline->outer)
-    if (deadline->expires_ns < first_ns)
-      first_ns = deadline->expires_ns;
+    if (end_ns(deadline) < first_ns)
+      first_ns = end_ns(deadline);
   if (first_ns == INT64_MAX)
     return INT64_MAX;
   int64_t left_ns = first_ns - now_ns(CLOCK_MONOTONIC);

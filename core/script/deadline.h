@@ -50,7 +50,8 @@ struct mw_deadline {
   bool armed;
   int64_t timeout_ms;
   int64_t cpu_limit_ms;               /**< 0: none */
-  int64_t expires_ns;                 /**< on CLOCK_MONOTONIC */
+  int64_t expires_ns;                 /**< on CLOCK_MONOTONIC, without waits at the gate */
+  int64_t waited_before_ns;           /**< at the gate, when it was armed */
   int64_t cpu_expires_ns;             /**< on CLOCK_THREAD_CPUTIME_ID */
   volatile sig_atomic_t stop;         /**< enum mw_stop: why the last call was stopped */
   volatile sig_atomic_t expired;      /**< set by the handler; C functions that loop look at it */
@@ -71,7 +72,8 @@ void mw_deadline_deinit(struct mw_deadline *deadline); /**< accepts a zeroed dea
 void mw_deadline_limit_cpu(struct mw_deadline *deadline, int64_t cpu_ms);
 
 /**
- * Stop the state @p timeout_ms from now (0 or less: never, nor for CPU time). Each arm needs its
+ * Stop the state @p timeout_ms from now (0 or less: never, nor for CPU time). Time that its thread
+ * waits for a place at the gate does not count (mw_gate_waited_ns). Each arm needs its
  * disarm, on the same thread. @return 0, or -errno of timer_create(2); nothing is armed then.
  */
 int mw_deadline_arm(struct mw_deadline *deadline, int64_t timeout_ms, struct mw_error *err);
@@ -87,7 +89,8 @@ bool mw_deadline_disarm(struct mw_deadline *deadline);
 int64_t mw_deadline_left_ms(void);
 
 /**
- * Stop whatever state runs under a deadline in @p thread, which has not been joined yet. From any
+ * Stop whatever state runs under a deadline in @p thread, which has not been joined yet, and what
+ * it waits for in the core (base/interrupt.h). From any
  * thread. To be repeated until that thread has answered: between two calls it does nothing.
  */
 void mw_deadline_interrupt(pthread_t thread);

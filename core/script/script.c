@@ -118,6 +118,11 @@ size_t mw_script_memory_bytes(const struct mw_script *script)
   return script->alloc.used_bytes;
 }
 
+bool mw_script_is_over_memory(const struct mw_script *script)
+{
+  return script->alloc.refused && !script->alloc.starved;
+}
+
 size_t mw_script_memory_peak_bytes(const struct mw_script *script)
 {
   return script->alloc.peak_bytes;
@@ -263,6 +268,8 @@ static int describe(const struct mw_script *script, const struct call *call, boo
   }
   if (call->status == 0)
     return 0;
+  if (ran_out_of_memory(script, call) && script->alloc.starved)
+    return mw_error_set(err, ENOMEM, "out of memory: %s", call->text);
   if (ran_out_of_memory(script, call))
     return mw_error_set(err, ENOMEM, "memory limit of %zu bytes reached: %s",
                         script->alloc.max_bytes, call->text);
@@ -298,7 +305,7 @@ int mw_script_call(struct mw_script *script, lua_CFunction function, void *argum
   call.status = 0;
   call.text[0] = '\0';
   script->stack_base = __builtin_frame_address(0);
-  script->alloc.refused = false;
+  script->alloc.refused = script->alloc.starved = false;
   int top = lua_gettop(script->L);
   int status = lua_cpcall(script->L, call_with_traceback, &call);
   bool deadline_raised = mw_deadline_disarm(&script->deadline);

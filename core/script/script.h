@@ -85,6 +85,10 @@ const char *mw_script_file(const struct mw_script *script, size_t index);
  */
 void mw_script_own(struct mw_script *script);
 
+/** Was the last call refused memory for its ceiling alone? When it failed with -ENOMEM otherwise,
+ *  the system had none. */
+bool mw_script_is_over_memory(const struct mw_script *script);
+
 /** Memory of the state in bytes: now, and the most since it was made. */
 size_t mw_script_memory_bytes(const struct mw_script *script);
 size_t mw_script_memory_peak_bytes(const struct mw_script *script);

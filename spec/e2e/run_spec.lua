@@ -97,6 +97,16 @@ describe("moonwatch run", function()
     end)
   end
 
+  it("ends with an error when nobody reads its output any more", function()
+    local outcome = program.shell(([[
+      (%s run --host-root %s --set socket=/dev/null/none --set scripts.container_rt.interval_s=0.05 \
+        --check container_rt; echo "code $?" >&2) | head -n 1]]):format(program.PATH, daemon.HOST))
+    assert.equal(1, #files.lines(outcome.out))
+    assert.matches("the sink is given up", outcome.err)
+    assert.matches("no sink is left", outcome.err)
+    assert.matches("code 1\n", outcome.err)
+  end)
+
   it("ends within its time while scripts loop, initialise, and wait for a place", function()
     start {
       scripts = {

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -26,7 +27,9 @@ struct job {
   char file[96];
   atomic_int open_code, run_code, limit; /* what the next ones answer */
   atomic_int opens, closes, runs, readies, interrupts;
-  atomic_bool blocks; /* a run waits until it may end, or is interrupted */
+  atomic_bool blocks;   /* a run waits until it may end, or is interrupted */
+  atomic_bool is_stuck; /* a run that waits cannot be interrupted */
+  atomic_ulong thread;  /* that runs it */
   sem_t began, may_end;
 };
 
@@ -59,6 +62,7 @@ static int job_run(void *instance, enum mw_limit *limit, struct mw_error *why)
   struct job *job = instance;
 
   atomic_fetch_add(&job->runs, 1);
+  atomic_store(&job->thread, pthread_self());
   sem_post(&job->began);
   if (atomic_load(&job->blocks))
     while (sem_wait(&job->may_end) < 0 && errno == EINTR)
@@ -85,14 +89,17 @@ static void job_ready(void *data)
   atomic_fetch_add(&((struct job *)data)->readies, 1);
 }
 
-/* The job that a test blocks. */
-static struct job *interrupted;
+/* The jobs that a test blocks. */
+static struct job *interruptible[2];
 
 static void job_interrupt(pthread_t thread)
 {
-  (void)thread;
-  if (atomic_fetch_add(&interrupted->interrupts, 1) == 0)
-    sem_post(&interrupted->may_end);
+  for (size_t i = 0; i < 2; i++) {
+    struct job *job = interruptible[i];
+    if (job && atomic_load(&job->thread) == thread && !atomic_load(&job->is_stuck) &&
+        atomic_fetch_add(&job->interrupts, 1) == 0)
+      sem_post(&job->may_end);
+  }
 }
 
 static const struct mw_job_ops ops = {.open = job_open,
@@ -124,28 +131,40 @@ static int set_up(void **state)
   f->job.interval_s = 0.01;
   sem_init(&f->job.began, 0, 0);
   sem_init(&f->job.may_end, 0, 0);
-  interrupted = &f->job;
+  interruptible[0] = &f->job;
+  interruptible[1] = NULL;
   *state = f;
   return 0;
 }
 
-static void start(struct fixture *f, bool at_once)
+static void start_in(struct fixture *f, struct mw_gate *gate, bool at_once)
 {
   struct mw_worker_config config = {.kind = "check",
                                     .name = "demo",
                                     .ops = &ops,
                                     .data = &f->job,
-                                    .gate = &f->gate,
+                                    .gate = gate,
                                     .runs_at_once = at_once};
   f->worker = mw_worker_start(&config, &err);
   assert_non_null(f->worker);
 }
 
+static void start(struct fixture *f, bool at_once)
+{
+  start_in(f, &f->gate, at_once);
+}
+
+static void wait_and_free(struct fixture *f, int64_t interrupt_ns)
+{
+  assert_true(mw_workers_wait(&f->worker, 1, interrupt_ns, now_ns() + GENEROUS_NS));
+  mw_worker_free(f->worker);
+  f->worker = NULL;
+}
+
 static void end(struct fixture *f)
 {
   mw_worker_stop(f->worker);
-  assert_true(mw_worker_join(f->worker, INT64_MAX, now_ns() + GENEROUS_NS));
-  f->worker = NULL;
+  wait_and_free(f, INT64_MAX);
 }
 
 static int tear_down(void **state)
@@ -340,10 +359,52 @@ static void who_is_over_budget_is_made_anew_and_then_held(void **state)
   assert_int_equal(f->job.opens, 4);
   assert_int_equal(f->job.closes, 3);
   assert_true(status.next_run_in_ns > MW_NS_PER_S);
+  assert_string_equal(status.error, "no luck");
+  assert_int_equal(status.reloads_total, 0);
   f->job.run_code = 0;
   f->job.limit = MW_LIMIT_NONE;
   mw_worker_resume(f->worker);
   wait_for_runs(f, 5);
+  assert_string_equal(status_of(f).error, "");
+}
+
+static void who_is_resumed_is_forgiven(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = ETIME;
+  f->job.limit = MW_LIMIT_CPU;
+  start(f, true);
+  mw_worker_release(f->worker);
+  assert_int_equal(wait_for_state(f, MW_WORKER_HELD).runs_total, 3);
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 4);
+  assert_int_equal(wait_for_state(f, MW_WORKER_HELD).runs_total, 6);
+}
+
+static void a_new_state_after_a_run_over_budget_is_no_reload(void **state)
+{
+  struct fixture *f = *state;
+  char log[4096];
+  int fd = memfd_create("log", MFD_CLOEXEC);
+
+  mw_log_configure(&(struct mw_log_config){.level = MW_LOG_INFO, .fd = fd});
+  f->job.run_code = ETIME;
+  f->job.limit = MW_LIMIT_CPU;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_state(f, MW_WORKER_HELD);
+  f->job.run_code = 0;
+  f->job.limit = MW_LIMIT_NONE;
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 5);
+  end(f);
+  ssize_t log_bytes = pread(fd, log, sizeof log - 1, 0);
+  assert_true(log_bytes > 0);
+  log[log_bytes] = '\0';
+  close(fd);
+  assert_null(strstr(log, "was loaded anew"));
+  assert_non_null(strstr(log, "runs without errors again"));
 }
 
 /* ---- Opening ---- */
@@ -417,10 +478,44 @@ static void a_run_that_goes_on_is_interrupted_at_the_end(void **state)
   start(f, true);
   sem_wait(&f->job.began);
   mw_worker_stop(f->worker);
-  assert_true(mw_worker_join(f->worker, now_ns(), now_ns() + GENEROUS_NS));
-  f->worker = NULL;
+  wait_and_free(f, now_ns());
   assert_true(f->job.interrupts > 0);
   assert_int_equal(f->job.closes, 1);
+}
+
+static void one_that_is_stuck_does_not_use_up_the_time_of_others(void **state)
+{
+  struct fixture *f = *state;
+  struct fixture other = {.job = {.interval_s = 3600, .blocks = true}};
+
+  sem_init(&other.job.began, 0, 0);
+  sem_init(&other.job.may_end, 0, 0);
+  interruptible[1] = &other.job;
+  f->job.blocks = f->job.is_stuck = true;
+  start(f, true);
+  start_in(&other, &f->gate, true);
+  sem_wait(&f->job.began);
+  sem_wait(&other.job.began);
+  struct mw_worker *workers[] = {f->worker, other.worker};
+  mw_worker_stop(f->worker);
+  mw_worker_stop(other.worker);
+  assert_false(mw_workers_wait(workers, 2, now_ns(), now_ns() + MW_NS_PER_S / 2));
+  assert_false(mw_worker_has_ended(f->worker));
+  wait_and_free(&other, INT64_MAX);
+  sem_post(&f->job.may_end);
+}
+
+static void who_is_to_end_does_not_say_that_it_is_ready(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.blocks = true;
+  start(f, true);
+  sem_wait(&f->job.began);
+  mw_worker_stop(f->worker);
+  sem_post(&f->job.may_end);
+  wait_and_free(f, INT64_MAX);
+  assert_int_equal(f->job.readies, 0);
 }
 
 static void who_waits_for_the_gate_ends_when_it_closes(void **state)
@@ -433,8 +528,7 @@ static void who_waits_for_the_gate_ends_when_it_closes(void **state)
   start(f, true);
   mw_worker_stop(f->worker);
   mw_gate_close(&f->gate);
-  assert_true(mw_worker_join(f->worker, INT64_MAX, now_ns() + GENEROUS_NS));
-  f->worker = NULL;
+  wait_and_free(f, INT64_MAX);
   mw_gate_leave(&f->gate);
   assert_int_equal(f->job.runs, 0);
 }
@@ -452,10 +546,14 @@ int main(void)
       CASE(somebody_may_want_a_run_now),
       CASE(who_pauses_does_not_run_and_skips_nothing),
       CASE(who_is_over_budget_is_made_anew_and_then_held),
+      CASE(who_is_resumed_is_forgiven),
+      CASE(a_new_state_after_a_run_over_budget_is_no_reload),
       CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
       CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
       CASE(what_is_gone_does_not_go_on),
       CASE(a_run_that_goes_on_is_interrupted_at_the_end),
+      CASE(one_that_is_stuck_does_not_use_up_the_time_of_others),
+      CASE(who_is_to_end_does_not_say_that_it_is_ready),
       CASE(who_waits_for_the_gate_ends_when_it_closes),
   };
   return cmocka_run_group_tests_name("agent/worker", tests, NULL, NULL);

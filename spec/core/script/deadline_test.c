@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "base/gate.h"
+#include "moonwatch/clock.h"
 #include "script/internal.h"
 
 #define DEADLINES 300
@@ -302,6 +305,64 @@ static void an_outer_deadline_survives_an_inner_one(void **state)
   mw_script_free(inner);
 }
 
+/* ---- A thread that waits for a place ---- */
+
+#define WAIT_TIMEOUT_MS 1000
+
+static struct mw_gate gate;
+static sem_t is_out, is_taken;
+
+static void *keep_place(void *data)
+{
+  const struct mw_clock *clock = mw_clock_system();
+
+  sem_wait(&is_out);
+  assert_true(mw_gate_enter(&gate));
+  sem_post(&is_taken);
+  int64_t until_ns = mw_clock_monotonic_ns(clock) + 3 * WAIT_TIMEOUT_MS * MW_NS_PER_MS / 2;
+  while (mw_clock_monotonic_ns(clock) < until_ns)
+    usleep(1000);
+  mw_gate_leave(&gate);
+  return data;
+}
+
+static int wait_for_place_and_loop(lua_State *L)
+{
+  const volatile sig_atomic_t *stop = mw_script_stop_flag(L);
+  bool *had_time = lua_touserdata(L, 1);
+
+  mw_gate_step_out();
+  sem_post(&is_out);
+  sem_wait(&is_taken);
+  mw_gate_step_in();
+  *had_time = !*stop && mw_script_left_ms() > 0;
+  while (!*stop)
+    continue;
+  return mw_script_stop(L);
+}
+
+static void time_that_is_spent_at_the_gate_does_not_count(void **state)
+{
+  struct mw_script *script = new_script(NULL);
+  bool had_time = false;
+  pthread_t other;
+
+  (void)state;
+  mw_gate_init(&gate, 1);
+  sem_init(&is_out, 0, 0);
+  sem_init(&is_taken, 0, 0);
+  assert_int_equal(pthread_create(&other, NULL, keep_place, NULL), 0);
+  assert_true(mw_gate_enter(&gate));
+  int rc = mw_script_call(script, wait_for_place_and_loop, &had_time, WAIT_TIMEOUT_MS, NULL);
+  mw_gate_leave(&gate);
+  pthread_join(other, NULL);
+  assert_true(had_time);
+  assert_int_equal(rc, -ETIME);
+  assert_true(mw_gate_waited_ns() >= WAIT_TIMEOUT_MS * MW_NS_PER_MS);
+  mw_gate_deinit(&gate);
+  mw_script_free(script);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -318,6 +379,7 @@ int main(void)
       cmocka_unit_test(a_thread_may_have_the_id_of_one_that_ended),
       cmocka_unit_test(scripts_in_threads_are_stopped_each_for_itself),
       cmocka_unit_test(an_outer_deadline_survives_an_inner_one),
+      cmocka_unit_test(time_that_is_spent_at_the_gate_does_not_count),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
