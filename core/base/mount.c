@@ -26,11 +26,11 @@ static bool parse_id(struct mw_slice word, int id)
 /* What stands behind the optional words and their end, "-": type, source, options. */
 static bool parse_file_system(struct mw_slice *line, struct mount *out)
 {
-  struct mw_slice word;
+  struct mw_slice word, source;
 
   while (mw_slice_next_word(line, &word))
     if (mw_slice_equal(word, "-"))
-      return mw_slice_next_word(line, &word) && mw_slice_next_word(line, &word) &&
+      return mw_slice_next_word(line, &word) && mw_slice_next_word(line, &source) &&
              mw_slice_next_word(line, &out->file_system_options);
   return false;
 }
