@@ -41,7 +41,8 @@ install(FILES "${PROJECT_BINARY_DIR}/moonwatch.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 install(FILES README.md CHANGELOG.md CONTRIBUTING.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs" FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs" FILES_MATCHING
+        PATTERN "*.md" PATTERN "*.svg")
 
 # What the documents point to is installed elsewhere: links, so that the pointers hold.
 foreach(pair "scripts:${scripts_dir}" "include:${CMAKE_INSTALL_INCLUDEDIR}")

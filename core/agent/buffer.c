@@ -22,6 +22,7 @@ struct node {
 struct cursor {
   uint64_t next; /* number of the message that it delivers next, which may be gone already */
   uint64_t delivered_total, dropped_total;
+  bool closed;
   bool woken; /* its next wait, or the one that goes on, ends at once */
 };
 
@@ -84,7 +85,7 @@ static void trim(struct mw_buffer *buffer)
   uint64_t wanted = buffer->end;
 
   for (int i = 0; i < buffer->cursors_count; i++)
-    if (buffer->cursors[i].next < wanted)
+    if (!buffer->cursors[i].closed && buffer->cursors[i].next < wanted)
       wanted = buffer->cursors[i].next;
   while (buffer->first < wanted)
     remove_first(buffer);
@@ -229,7 +230,7 @@ void mw_buffer_take(struct mw_buffer *buffer, int cursor, size_t max_bytes, stru
   struct cursor *own = &buffer->cursors[cursor];
   size_t bytes = 0;
 
-  out->count = 0;
+  out->count = out->late = 0;
   pthread_mutex_lock(&buffer->mutex);
   skip_dropped(buffer, own);
   out->first = own->next;
@@ -251,10 +252,22 @@ void mw_buffer_end(struct mw_buffer *buffer, int cursor, struct mw_batch *batch,
 
   pthread_mutex_lock(&buffer->mutex);
   own->next = batch->first + delivered;
-  own->delivered_total += delivered;
+  own->delivered_total += delivered + batch->late;
+  own->dropped_total -= batch->late;
   for (size_t i = 0; i < batch->count; i++) /* the message is the first thing in its node */
     release((struct node *)(uintptr_t)batch->messages[i]);
   batch->count = 0;
+  trim(buffer);
+  pthread_mutex_unlock(&buffer->mutex);
+}
+
+void mw_buffer_close_cursor(struct mw_buffer *buffer, int cursor)
+{
+  struct cursor *own = &buffer->cursors[cursor];
+
+  pthread_mutex_lock(&buffer->mutex);
+  own->dropped_total += buffer->end - own->next;
+  own->closed = true;
   trim(buffer);
   pthread_mutex_unlock(&buffer->mutex);
 }
@@ -273,7 +286,9 @@ void mw_buffer_cursor_usage(struct mw_buffer *buffer, int cursor, struct mw_curs
   pthread_mutex_lock(&buffer->mutex);
   const struct cursor *own = &buffer->cursors[cursor];
   uint64_t next = own->next > buffer->first ? own->next : buffer->first;
-  *out = (struct mw_cursor_usage){.waiting = (size_t)(buffer->end - next),
+  if (own->closed)
+    next = own->next;
+  *out = (struct mw_cursor_usage){.waiting = own->closed ? 0 : (size_t)(buffer->end - next),
                                   .delivered_total = own->delivered_total,
                                   .dropped_total = own->dropped_total + (next - own->next)};
   pthread_mutex_unlock(&buffer->mutex);

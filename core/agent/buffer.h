@@ -26,6 +26,7 @@ struct mw_buffer;
 struct mw_batch {
   size_t count;
   uint64_t first; /**< number of the first one; the numbers of a batch follow each other */
+  size_t late;    /**< for the sink: so many that counted as dropped already it has delivered */
   const struct mw_message *messages[MW_BATCH_MESSAGES_MAX];
 };
 
@@ -70,6 +71,12 @@ void mw_buffer_take(struct mw_buffer *buffer, int cursor, size_t max_bytes, stru
 
 /** Give a batch back: its first @p delivered messages were delivered, the rest comes again. */
 void mw_buffer_end(struct mw_buffer *buffer, int cursor, struct mw_batch *batch, size_t delivered);
+
+/**
+ * Nobody will deliver for @p cursor any more: what waited for it counts as dropped, and what is put
+ * in from now on is not for it. No batch of it is taken.
+ */
+void mw_buffer_close_cursor(struct mw_buffer *buffer, int cursor);
 
 void mw_buffer_usage(struct mw_buffer *buffer, struct mw_buffer_usage *out);
 void mw_buffer_cursor_usage(struct mw_buffer *buffer, int cursor, struct mw_cursor_usage *out);

@@ -1,20 +1,22 @@
 #include "agent/control.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/control_socket.h"
+#include "base/log.h"
 #include "moonwatch/clock.h"
 
-#define BACKLOG 16
+/* What makes accept(2) fail, such as a lack of descriptors, is not over at once. */
+#define ACCEPT_AGAIN_NS MW_NS_PER_S
+
+#define DRAINED_PARTS_MAX 64
 
 /* Somebody who asks. */
 struct stream {
@@ -26,10 +28,13 @@ struct stream {
 };
 
 struct mw_control {
-  int listener, epoll;
-  char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+  int epoll;
+  struct mw_control_socket listener;
+  char *path;
   mw_control_answer *answer;
   void *data;
+  int64_t accepts_again_ns; /* 0: it listens */
+  struct mw_log_limit accept_failures;
   struct stream streams[MW_CONTROL_STREAMS_MAX];
 };
 
@@ -38,104 +43,20 @@ static int64_t now_ns(void)
   return mw_clock_monotonic_ns(mw_clock_system());
 }
 
-/* ---- Addresses ---- */
-
-static int set_address(const char *path, struct sockaddr_un *out, struct mw_error *err)
-{
-  *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof out->sun_path)
-    return mw_error_set(err, ENAMETOOLONG,
-                        "the path of the control socket is longer than %zu bytes",
-                        sizeof out->sun_path - 1);
-  strcpy(out->sun_path, path);
-  return 0;
-}
-
-static int connect_to(const char *path, struct mw_error *err)
-{
-  struct sockaddr_un address;
-  int rc = set_address(path, &address, err);
-
-  if (rc < 0)
-    return rc;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-    return fd;
-  rc = mw_error_set(err, errno, "cannot connect to %s: %s", path, strerror(errno));
-  if (fd >= 0)
-    close(fd);
-  return rc;
-}
-
 /* ---- Listening ---- */
-
-static void make_folder(const char *path)
-{
-  char folder[PATH_MAX];
-
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash && slash != folder) {
-    *slash = '\0';
-    mkdir(folder, 0755); /* when it fails, bind(2) does, and says why */
-  }
-}
-
-static int bind_to(int fd, const struct sockaddr_un *address)
-{
-  mode_t before = umask(0177);
-  int rc = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
-
-  umask(before);
-  return rc;
-}
-
-/* A file that nobody listens at was left by an agent that has died. */
-static int remove_dead(const char *path, struct mw_error *err)
-{
-  struct stat status;
-  int fd = connect_to(path, err);
-
-  if (fd >= 0) {
-    close(fd);
-    return mw_error_set(err, EADDRINUSE, "another agent answers at %s", path);
-  }
-  if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-    return mw_error_set(err, EEXIST, "%s is there, and no socket", path);
-  return unlink(path) == 0
-             ? 0
-             : mw_error_set(err, errno, "cannot remove %s: %s", path, strerror(errno));
-}
-
-static int listen_at(struct mw_control *control, struct mw_error *err)
-{
-  struct sockaddr_un address;
-  int rc = set_address(control->path, &address, err);
-
-  if (rc < 0)
-    return rc;
-  control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (control->listener < 0)
-    return mw_error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-  make_folder(control->path);
-  rc = bind_to(control->listener, &address);
-  if (rc == -EADDRINUSE) {
-    rc = remove_dead(control->path, err);
-    if (rc < 0)
-      return rc;
-    rc = bind_to(control->listener, &address);
-  }
-  if (rc == 0 && listen(control->listener, BACKLOG) < 0)
-    rc = -errno;
-  return rc == 0 ? 0
-                 : mw_error_set(err, -rc, "cannot listen at %s: %s", control->path, strerror(-rc));
-}
 
 static int watch(const struct mw_control *control, int fd, uint32_t events, void *who, int how)
 {
   struct epoll_event event = {.events = events, .data.ptr = who};
 
   return epoll_ctl(control->epoll, how, fd, &event);
+}
+
+static int start_listening(const struct mw_control *control, struct mw_error *err)
+{
+  return watch(control, control->listener.fd, EPOLLIN, NULL, EPOLL_CTL_ADD) == 0
+             ? 0
+             : mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
 }
 
 struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
@@ -151,15 +72,14 @@ struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, 
   control->data = data;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     control->streams[i].fd = -1;
-  snprintf(control->path, sizeof control->path, "%s", path);
+  control->path = strdup(path);
   control->epoll = epoll_create1(EPOLL_CLOEXEC);
-  control->listener = -1;
-  if (control->epoll < 0)
+  control->listener.fd = -1;
+  if (!control->path || control->epoll < 0)
     mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
-  else if (listen_at(control, err) == 0 &&
-           watch(control, control->listener, EPOLLIN, NULL, EPOLL_CTL_ADD) == 0)
+  else if (mw_control_socket_listen(&control->listener, control->path, err) == 0 &&
+           start_listening(control, err) == 0)
     return control;
-  control->path[0] = '\0'; /* what is there is not ours to remove */
   mw_control_close(control);
   return NULL;
 }
@@ -180,12 +100,10 @@ void mw_control_close(struct mw_control *control)
     return;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     end_stream(&control->streams[i]);
-  if (control->listener >= 0)
-    close(control->listener);
+  mw_control_socket_close(&control->listener);
   if (control->epoll >= 0)
     close(control->epoll);
-  if (control->path[0])
-    unlink(control->path);
+  free(control->path);
   free(control);
 }
 
@@ -224,36 +142,89 @@ static bool send_answer(struct mw_control *control, struct stream *stream)
   return false;
 }
 
+/* Who is closed with bytes unread loses the answer on the way; no more than a while, all the same.
+ */
+static void drain(const struct stream *stream)
+{
+  char part[MW_CONTROL_LINE_MAX_BYTES];
+
+  for (int i = 0; i < DRAINED_PARTS_MAX; i++)
+    if (recv(stream->fd, part, sizeof part, 0) <= 0)
+      return;
+}
+
+/* @return false: the stream is to be ended. */
+static bool refuse_question(struct mw_control *control, struct stream *stream, const char *why)
+{
+  drain(stream);
+  stream->answers = true;
+  return mw_buf_printf(&stream->answer, NULL, "error %s\n", why) == 0 &&
+         send_answer(control, stream);
+}
+
 /* @return false: the stream is to be ended. */
 static bool read_question(struct mw_control *control, struct stream *stream)
 {
   char part[MW_CONTROL_LINE_MAX_BYTES];
+  struct mw_buf *question = &stream->question;
   ssize_t used = recv(stream->fd, part, sizeof part, 0);
 
   if (used <= 0)
     return used < 0 && errno == EAGAIN;
-  if (mw_buf_append(&stream->question, part, (size_t)used, NULL) < 0)
-    return false;
-  char *end = memchr(stream->question.data, '\n', stream->question.len_bytes);
+  int rc = mw_buf_append(question, part, (size_t)used, NULL);
+  char *end = rc == 0 ? memchr(question->data, '\n', question->len_bytes) : NULL;
+  if (!end && (rc == -EMSGSIZE || question->len_bytes == MW_CONTROL_LINE_MAX_BYTES))
+    return refuse_question(control, stream, "line too long");
   if (!end)
-    return true;
+    return rc == 0;
   *end = '\0';
+  if (strlen(question->data) < (size_t)(end - question->data))
+    return refuse_question(control, stream, "line has a NUL byte");
   answer_question(control, stream);
   return send_answer(control, stream);
+}
+
+/* ---- Accepting ---- */
+
+/* The listener stays readable: waited for, it would wake the agent over and over. */
+static void rest(struct mw_control *control, int code)
+{
+  mw_log_limited(&control->accept_failures, MW_LOG_WARN, "agent", "cannot take questions at %s: %s",
+                 control->path, strerror(code));
+  if (watch(control, control->listener.fd, 0, NULL, EPOLL_CTL_MOD) == 0)
+    control->accepts_again_ns = now_ns() + ACCEPT_AGAIN_NS;
+}
+
+static void end_rest(struct mw_control *control)
+{
+  if (control->accepts_again_ns > 0 && now_ns() >= control->accepts_again_ns &&
+      watch(control, control->listener.fd, EPOLLIN, NULL, EPOLL_CTL_MOD) == 0)
+    control->accepts_again_ns = 0;
+}
+
+static void turn_away(int fd)
+{
+  static const char answer[] = "error busy\n";
+
+  (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL); /* who has gone needs none */
+  close(fd);
 }
 
 static void accept_stream(struct mw_control *control)
 {
   struct stream *stream = NULL;
-  int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-  if (fd < 0)
+  if (fd < 0) {
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      rest(control, errno);
     return;
+  }
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     if (control->streams[i].fd < 0)
       stream = &control->streams[i];
   if (!stream) { /* left waiting, it would wake the agent over and over */
-    close(fd);
+    turn_away(fd);
     return;
   }
   *stream = (struct stream){.fd = fd, .ends_ns = now_ns() + MW_CONTROL_PATIENCE_NS};
@@ -266,6 +237,7 @@ static void accept_stream(struct mw_control *control)
 void mw_control_serve(struct mw_control *control)
 {
   struct epoll_event events[MW_CONTROL_STREAMS_MAX + 1];
+  end_rest(control);
   int count = epoll_wait(control->epoll, events, MW_CONTROL_STREAMS_MAX + 1, 0);
 
   for (int i = 0; i < count; i++) {
@@ -290,9 +262,10 @@ static int send_question(int fd, const char *line, struct mw_error *err)
   int rc = mw_buf_printf(&text, err, "%s\n", line);
   if (rc < 0)
     return rc;
-  return send(fd, text.data, text.len_bytes, MSG_NOSIGNAL) == (ssize_t)text.len_bytes
-             ? 0
-             : mw_error_set(err, errno, "cannot ask the agent: %s", strerror(errno));
+  if (send(fd, text.data, text.len_bytes, MSG_NOSIGNAL) == (ssize_t)text.len_bytes)
+    return 0;
+  return errno == EPIPE ? 0 /* it has ended the stream; the answer says why */
+                        : mw_error_set(err, errno, "cannot ask the agent: %s", strerror(errno));
 }
 
 static int receive_answer(int fd, struct mw_buf *out, struct mw_error *err)
@@ -305,10 +278,12 @@ static int receive_answer(int fd, struct mw_buf *out, struct mw_error *err)
     if (rc < 0)
       return rc;
   }
-  return used == 0 ? 0
-                   : mw_error_set(err, errno == EAGAIN ? ETIMEDOUT : errno,
-                                  "the agent does not answer: %s",
-                                  strerror(errno == EAGAIN ? ETIMEDOUT : errno));
+  /* Reset: it has answered without reading all that was sent. */
+  bool ended = used == 0 || (errno == ECONNRESET && out->len_bytes > 0);
+  return ended ? 0
+               : mw_error_set(err, errno == EAGAIN ? ETIMEDOUT : errno,
+                              "the agent does not answer: %s",
+                              strerror(errno == EAGAIN ? ETIMEDOUT : errno));
 }
 
 static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_error *err)
@@ -325,15 +300,12 @@ static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_err
 
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err)
 {
-  struct timeval patience = {.tv_sec = MW_CONTROL_PATIENCE_NS / MW_NS_PER_S};
   MW_AUTO_BUF answer;
 
   mw_buf_init(&answer, MW_CONTROL_BODY_MAX_BYTES + MW_ERROR_TEXT_BYTES);
-  int fd = connect_to(path, err);
+  int fd = mw_control_socket_connect(path, err);
   if (fd < 0)
     return fd;
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   int rc = send_question(fd, line, err);
   if (rc == 0)
     rc = receive_answer(fd, &answer, err);

@@ -4,7 +4,9 @@
  *
  * One stream of a unix socket is one question. The question is one line, words with a blank between
  * them; the answer is the line "ok", or "error" with a blank and why, and then, if there is more to
- * say, a body; then the agent closes the stream. A line is text of at most 1 KiB.
+ * say, a body; then the agent closes the stream. A line is text of at most 1 KiB with its end,
+ * without NUL; what is longer is answered with "error line too long", and who comes when all
+ * streams are taken with "error busy".
  *
  * Who may connect is told by the file's mode, which is 0600: the agent's user, and root.
  * Source: unix(7), epoll(7). Thread-safety: none.
@@ -33,12 +35,12 @@ typedef int mw_control_answer(void *data, char *line, struct mw_buf *body, struc
 /**
  * Listen at @p path; what a dead agent has left there goes. The folder is made when it lacks.
  * To be called while there is one thread, for the mode of the file.
- * @return NULL with @p err: -EADDRINUSE: somebody answers there; or -errno.
+ * @return NULL with @p err: EADDRINUSE: another agent has it; or errno.
  */
 struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
                                    struct mw_error *err);
 
-/** Close it, and remove the file. Accepts NULL. */
+/** Close it, and remove the file, unless it is another agent's by now. Accepts NULL. */
 void mw_control_close(struct mw_control *control);
 
 /** Something is to be done when this descriptor is readable: poll(2) it. */
@@ -51,6 +53,7 @@ void mw_control_serve(struct mw_control *control);
 /**
  * Ask the agent that listens at @p path: @p line without its end. To be called by other processes.
  * @return 0 with its body appended to @p body; -ENOENT, -ECONNREFUSED: no agent listens there;
+ * -ETIMEDOUT: one does, and does not answer;
  * -EPROTO: the agent says that it went wrong, and @p err says what it says; or -errno.
  */
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err);

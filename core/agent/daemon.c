@@ -15,14 +15,16 @@
 #include "moonwatch/clock.h"
 
 /* Hints come as fast as somebody writes into a folder of scripts. */
+#define LOOK_UNTIL_READY_NS (50 * MW_NS_PER_MS)
 #define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
 
 struct daemon {
   struct mw_runner *runner;
   struct mw_notify notify;
-  struct mw_control *control; /* NULL: nobody can ask */
-  int signals;                /* a signalfd */
-  bool is_ready, has_nothing, ends;
+  struct mw_control *control;  /* NULL: nobody can ask */
+  int signals;                 /* a signalfd */
+  struct mw_log_limit reloads; /* signals come as fast as somebody sends them */
+  bool is_ready, has_nothing, has_no_sink, ends;
   int64_t look_at_ns, watchdog_at_ns;
 };
 
@@ -44,13 +46,15 @@ static int open_signals(struct mw_error *err)
   sigaddset(&signals, SIGHUP);
   sigprocmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
+  signal(SIGXFSZ, SIG_IGN); /* a file may have its limit; write(2) says so, too */
   int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   return fd >= 0 ? fd : mw_error_set(err, errno, "cannot wait for signals: %s", strerror(errno));
 }
 
 static void reload(struct daemon *daemon)
 {
-  mw_log(MW_LOG_INFO, "agent", "reloads: scripts are loaded, and files opened, anew");
+  mw_log_limited(&daemon->reloads, MW_LOG_INFO, "agent",
+                 "reloads: scripts are loaded, and files opened, anew");
   mw_runner_reload(daemon->runner);
 }
 
@@ -126,6 +130,8 @@ static int patience_ms(const struct daemon *daemon)
   if (daemon->notify.watchdog_ns > 0 && daemon->watchdog_at_ns < until_ns)
     until_ns = daemon->watchdog_at_ns;
   int64_t left_ns = until_ns - now_ns();
+  if (!daemon->is_ready && left_ns > LOOK_UNTIL_READY_NS) /* nobody wakes it for that */
+    left_ns = LOOK_UNTIL_READY_NS;
   return left_ns > 0 ? (int)(left_ns / MW_NS_PER_MS) + 1 : 0;
 }
 
@@ -134,7 +140,8 @@ static void work(struct daemon *daemon)
   struct pollfd pollers[] = {
       {.fd = daemon->signals, .events = POLLIN},
       {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN},
-      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN}};
+      {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN},
+      {.fd = mw_runner_sinkless_fd(daemon->runner), .events = POLLIN}};
 
   while (!daemon->ends) {
     become_ready(daemon);
@@ -144,6 +151,8 @@ static void work(struct daemon *daemon)
       return;
     poll(pollers, sizeof pollers / sizeof pollers[0], patience_ms(daemon));
     take_signals(daemon);
+    daemon->has_no_sink = pollers[3].revents != 0;
+    daemon->ends |= daemon->has_no_sink;
     take_hints(daemon);
     if (daemon->control)
       mw_control_serve(daemon->control);
@@ -159,17 +168,20 @@ static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *
   return mw_orders_take(daemon->runner, line, body, err);
 }
 
-/* An agent that cannot be asked does its work all the same. */
-static void open_control(struct daemon *daemon, const char *path)
+/* An agent that cannot be asked does its work all the same. But two of one configuration would send
+ * everything twice, and write to the same files. */
+static int open_control(struct daemon *daemon, const char *path, struct mw_error *err)
 {
-  struct mw_error err;
-
-  daemon->control = mw_control_open(path, answer, daemon, &err);
-  if (!daemon->control)
-    mw_log(MW_LOG_WARN, "agent",
-           "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
-           "--set socket=PATH names another place",
-           err.text);
+  daemon->control = mw_control_open(path, answer, daemon, err);
+  if (daemon->control)
+    return 0;
+  if (err->code == EADDRINUSE)
+    return -EADDRINUSE;
+  mw_log(MW_LOG_WARN, "agent",
+         "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
+         "--set socket=PATH names another place",
+         err->text);
+  return 0;
 }
 
 static int start(struct daemon *daemon, const struct mw_settings *settings, bool *hangs,
@@ -181,7 +193,9 @@ static int start(struct daemon *daemon, const struct mw_settings *settings, bool
   int rc = mw_notify_open(&daemon->notify, err);
   if (rc < 0)
     return rc;
-  open_control(daemon, settings->socket_path);
+  rc = open_control(daemon, settings->socket_path, err);
+  if (rc < 0)
+    return rc;
   daemon->runner = mw_runner_start(settings, hangs, err);
   return daemon->runner ? 0 : -err->code;
 }
@@ -197,6 +211,8 @@ int mw_daemon_run(const struct mw_settings *settings, bool *hangs, struct mw_err
     work(&daemon);
     if (daemon.has_nothing)
       rc = mw_error_set(why, ENOENT, "no check could be loaded, so there is nothing to do");
+    if (daemon.has_no_sink)
+      rc = mw_error_set(why, EPIPE, "no sink is left, so nobody reads what is found");
     mw_notify_send(&daemon.notify, "STOPPING=1");
     *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
   }

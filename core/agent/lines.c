@@ -1,20 +1,15 @@
 #include "agent/lines.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/outlet.h"
 #include "moonwatch/clock.h"
 #include "json/writer.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
-
-/* A pipe that poll(2) calls writable has room for so many bytes: writing them blocks nobody. */
-#define PART_BYTES 4096
 
 /* ---- One line ---- */
 
@@ -70,54 +65,32 @@ void mw_lines_forget(struct mw_lines *lines)
   lines->written_bytes = 0;
 }
 
-static int wait_until_writable(int fd, int64_t deadline_ns, struct mw_error *err)
+static int write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
+                      struct mw_error *err)
 {
-  struct pollfd poller = {.fd = fd, .events = POLLOUT};
-
-  for (;;) {
-    int64_t left_ns = deadline_ns - mw_clock_monotonic_ns(mw_clock_system());
-    int left_ms = left_ns > 0 ? (int)(left_ns / MW_NS_PER_MS) + 1 : 0;
-    int rc = poll(&poller, 1, left_ms);
-    if (rc > 0)
-      return 0; /* an error, too, which write(2) then tells */
-    if (rc == 0 && left_ms == 0)
-      return mw_error_set(err, ETIMEDOUT, "nobody takes what is written");
-    if (rc < 0 && errno != EINTR)
-      return mw_error_set(err, errno, "cannot wait: %s", strerror(errno));
-  }
-}
-
-static bool may_block(int fd)
-{
-  struct stat status;
-  return fstat(fd, &status) != 0 || !S_ISREG(status.st_mode);
-}
-
-int mw_lines_write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
-                        struct mw_error *err)
-{
-  bool in_parts = may_block(fd);
-
   *written_bytes = 0;
   while (lines->written_bytes < lines->pending.len_bytes) {
-    size_t left = lines->pending.len_bytes - lines->written_bytes;
-    int rc = in_parts ? wait_until_writable(fd, deadline_ns, err) : 0;
-    if (rc < 0)
-      return rc;
-    ssize_t used = write(fd, lines->pending.data + lines->written_bytes,
-                         in_parts && left > PART_BYTES ? PART_BYTES : left);
-    if (used < 0 && errno != EINTR && errno != EAGAIN)
-      return mw_error_set(err, errno, "cannot write: %s", strerror(errno));
-    lines->written_bytes += used > 0 ? (size_t)used : 0;
-    *written_bytes += used > 0 ? (size_t)used : 0;
+    ssize_t used =
+        mw_outlet_write(fd, lines->pending.data + lines->written_bytes,
+                        lines->pending.len_bytes - lines->written_bytes, deadline_ns, err);
+    if (used < 0)
+      return (int)used;
+    lines->written_bytes += (size_t)used;
+    *written_bytes += (size_t)used;
   }
   mw_lines_forget(lines);
   return 0;
 }
 
-bool mw_lines_has_rest(const struct mw_lines *lines, const struct mw_batch *batch)
+int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, int64_t deadline_ns,
+                        size_t *written_bytes, struct mw_error *err)
 {
-  return lines->written_bytes > 0 && lines->number < batch->first;
+  *written_bytes = 0;
+  if (lines->written_bytes == 0 || lines->number >= batch->first)
+    return 0;
+  int rc = write_rest(lines, fd, deadline_ns, written_bytes, err);
+  batch->late = rc == 0;
+  return rc;
 }
 
 int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
@@ -131,5 +104,5 @@ int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch,
     if (rc < 0)
       return rc;
   }
-  return mw_lines_write_rest(lines, fd, deadline_ns, written_bytes, err);
+  return write_rest(lines, fd, deadline_ns, written_bytes, err);
 }

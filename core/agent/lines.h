@@ -45,11 +45,11 @@ void mw_lines_forget(struct mw_lines *lines);
 int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
                    int64_t deadline_ns, size_t *written_bytes, struct mw_error *err);
 
-/** Is there the rest of a line that was written in part, and is not a message of @p batch? */
-bool mw_lines_has_rest(const struct mw_lines *lines, const struct mw_batch *batch);
-
-/** Write that rest, as mw_lines_write. */
-int mw_lines_write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_t *written_bytes,
-                        struct mw_error *err);
+/**
+ * When the rest of a line that was written in part is not of @p batch, because the message was
+ * dropped meanwhile: write it, as mw_lines_write, and tell the batch that it was delivered late.
+ */
+int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, int64_t deadline_ns,
+                        size_t *written_bytes, struct mw_error *err);
 
 #endif

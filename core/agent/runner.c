@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "agent/connections.h"
 #include "agent/script_job.h"
@@ -31,6 +34,8 @@ struct mw_runner {
   size_t workers_count;
   struct mw_sink *sinks[MW_BUFFER_CURSORS_MAX];
   size_t sinks_count;
+  atomic_size_t sinks_left; /* that were not given up */
+  int sinkless_fd;          /* an eventfd, written when the last one was */
   int64_t started_ns;
   bool waited_enough;           /* for sources: the checks have been let go */
   atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
@@ -112,14 +117,26 @@ static int start_workers(struct mw_runner *runner, struct mw_error *err)
   return rc;
 }
 
+static void sink_is_given_up(void *data)
+{
+  struct mw_runner *runner = data;
+
+  if (atomic_fetch_sub(&runner->sinks_left, 1) == 1)
+    eventfd_write(runner->sinkless_fd, 1);
+}
+
 static int start_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
                       struct mw_error *err)
 {
+  struct mw_sink_config common = {
+      .buffer = runner->buffer, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
+
   if (runner->sinks_count == MW_BUFFER_CURSORS_MAX)
     return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_BUFFER_CURSORS_MAX);
-  struct mw_sink *sink = mw_sinks_start(settings, runner->buffer, err);
+  struct mw_sink *sink = mw_sinks_start(settings, &common, err);
   if (!sink)
     return -err->code;
+  atomic_fetch_add(&runner->sinks_left, 1); /* there is no message yet that it could fail at */
   runner->sinks[runner->sinks_count++] = sink;
   return 0;
 }
@@ -140,8 +157,10 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
   struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
-  struct mw_context_config context_config = {
-      .host_root = runner->settings->host_root, .http = &runner->http, .kubelet = &kubelet};
+  struct mw_context_config context_config = {.host_root = runner->settings->host_root,
+                                             .state_dir = runner->settings->state_dir,
+                                             .http = &runner->http,
+                                             .kubelet = &kubelet};
   int rc = mw_connections_http(runner->settings, &runner->http, err);
 
   if (rc < 0)
@@ -152,6 +171,9 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->buffer = mw_buffer_new(runner->settings->buffer_bytes, err);
   if (!runner->buffer)
     return -err->code;
+  runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (runner->sinkless_fd < 0)
+    return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
   rc = start_sinks(runner, err);
   if (rc == 0)
     rc = start_workers(runner, err);
@@ -170,9 +192,11 @@ struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hang
     return NULL;
   }
   runner->settings = settings;
+  runner->sinkless_fd = -1;
   runner->started_ns = now_ns();
   atomic_init(&runner->sources_silent, 1);
   atomic_init(&runner->unready, 1);
+  atomic_init(&runner->sinks_left, 0);
   mw_folders_open(&runner->folders);
   mw_gate_init(&runner->gate, settings->parallel_runs);
   mw_group_ids_init(&runner->group_ids, 1);
@@ -218,6 +242,11 @@ bool mw_runner_take_hints(struct mw_runner *runner)
   return mw_folders_take(&runner->folders);
 }
 
+int mw_runner_sinkless_fd(const struct mw_runner *runner)
+{
+  return runner->sinkless_fd;
+}
+
 void mw_runner_reload(struct mw_runner *runner)
 {
   for (size_t i = 0; i < runner->sinks_count; i++)
@@ -243,16 +272,28 @@ static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
   return false;
 }
 
-static void stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
+static bool stop_sink(struct mw_sink *sink, int64_t deadline_ns)
 {
-  for (size_t i = 0; i < runner->sinks_count; i++) {
-    struct mw_sink_status status;
-    mw_sink_status(runner->sinks[i], &status);
-    size_t left = mw_sink_stop(runner->sinks[i], deadline_ns);
-    if (left > 0)
-      mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
-             *status.error ? ": " : "", status.error);
-  }
+  struct mw_sink_status status;
+  size_t left;
+
+  mw_sink_status(sink, &status);
+  bool ended = mw_sink_stop(sink, deadline_ns, &left);
+  if (left > 0)
+    mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
+           *status.error ? ": " : "", status.error);
+  if (!ended)
+    mw_log(MW_LOG_ERROR, status.name, "does not end: what it writes to does not take it");
+  return ended;
+}
+
+static bool stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
+{
+  bool all = true;
+
+  for (size_t i = 0; i < runner->sinks_count; i++)
+    all &= stop_sink(runner->sinks[i], deadline_ns);
+  return all;
 }
 
 bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
@@ -262,7 +303,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   int64_t deadline_ns = now_ns() + timeout_ns;
   bool all = stop_workers(runner, deadline_ns - timeout_ns / DELIVERY_SHARE);
 
-  stop_sinks(runner, deadline_ns);
+  all &= stop_sinks(runner, deadline_ns);
   if (!all)
     return false;
   for (size_t i = 0; i < runner->workers_count; i++)
@@ -271,6 +312,8 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);
   mw_folders_close(&runner->folders);
+  if (runner->sinkless_fd >= 0)
+    close(runner->sinkless_fd);
   free(runner->jobs);
   free(runner->workers);
   free(runner);

@@ -46,6 +46,9 @@ int64_t mw_runner_look(struct mw_runner *runner);
  * no hints.
  */
 int mw_runner_hints_fd(const struct mw_runner *runner);
+
+/** Readable (poll(2)) when no sink is left: nobody will ever read what is sent. */
+int mw_runner_sinkless_fd(const struct mw_runner *runner);
 bool mw_runner_take_hints(struct mw_runner *runner); /**< @return whether there was one */
 
 /** Open what sinks write to anew, and load every script anew. */

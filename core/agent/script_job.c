@@ -96,6 +96,7 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .memory_max_bytes = settings->budget.memory_bytes,
       .timeout_ms = settings->budget.wall_ms,
       .cpu_ms = settings->budget.cpu_ms,
+      .http_requests_max = &settings->budget.http_requests_count,
       .priority = settings->priority >= 0 ? &settings->priority : NULL,
       .stale_s = settings->stale_s,
       .on_file = note_file,

@@ -15,6 +15,12 @@
 #define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
 #define BATCH_MAX_BYTES ((size_t)1 << 20)
 #define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
+
+/* What the thread may take to come to its end: so long behind the deadline, and so long at least.
+ */
+#define END_BEHIND_NS (MW_NS_PER_S / 2)
+#define END_MIN_NS (2 * DELIVERY_MAX_NS)
+
 #define PAUSE_MIN_NS (MW_NS_PER_S / 4)
 #define PAUSE_MAX_NS (60 * MW_NS_PER_S)
 
@@ -23,6 +29,8 @@ struct mw_sink {
   const struct mw_sink_ops *ops;
   void *data;
   struct mw_buffer *buffer;
+  void (*on_given_up)(void *data);
+  void *on_given_up_data;
   int cursor;
   pthread_t thread;
   atomic_bool reopen_wanted;
@@ -32,7 +40,7 @@ struct mw_sink {
 
   pthread_cond_t changed;
   pthread_mutex_t mutex; /* guards the rest */
-  bool stopping;
+  bool stopping, ended;
   int64_t stop_by_ns;
   uint64_t failures_total;
   char error[MW_ERROR_TEXT_BYTES];
@@ -82,7 +90,10 @@ static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *er
     sink->failures_total++;
   snprintf(sink->error, sizeof sink->error, "%s", rc < 0 ? err->text : "");
   pthread_mutex_unlock(&sink->mutex);
-  if (rc < 0)
+  if (rc == -EPIPE)
+    mw_log(MW_LOG_ERROR, sink->name, "%s; nobody reads it any more: the sink is given up",
+           err->text);
+  else if (rc < 0)
     mw_log_limited(&sink->log_limit, MW_LOG_ERROR, sink->name, "%s; it is tried again", err->text);
   else if (had_failed)
     mw_log(MW_LOG_INFO, sink->name, "delivers again");
@@ -91,22 +102,30 @@ static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *er
 /* The jitter keeps those that failed together from coming back together. */
 static void pause_after_failure(struct mw_sink *sink)
 {
+  int rc = 0;
+
+  pthread_mutex_lock(&sink->mutex);
+  bool was_stopping = sink->stopping;
+  if (was_stopping) /* what is left of the time is for another try or two */
+    sink->pause_ns = PAUSE_MIN_NS;
   int64_t pause_ns = sink->pause_ns / 2 + rand_r(&sink->seed) % (sink->pause_ns / 2);
   int64_t until_ns = now_ns() + pause_ns;
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
-  int rc = 0;
-
-  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
-  pthread_mutex_lock(&sink->mutex);
-  if (sink->stopping) /* what is left of the time is for another try or two */
-    sink->pause_ns = PAUSE_MIN_NS;
-  bool was_stopping = sink->stopping;
   while (rc == 0 && sink->stopping == was_stopping && !atomic_load(&sink->reopen_wanted))
     rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
   pthread_mutex_unlock(&sink->mutex);
+  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
 }
 
-static void deliver(struct mw_sink *sink)
+static void give_up(struct mw_sink *sink)
+{
+  mw_buffer_close_cursor(sink->buffer, sink->cursor);
+  if (sink->on_given_up)
+    sink->on_given_up(sink->on_given_up_data);
+}
+
+/* @return false: the sink is given up. */
+static bool deliver(struct mw_sink *sink)
 {
   struct mw_batch batch;
   struct mw_error err;
@@ -116,16 +135,19 @@ static void deliver(struct mw_sink *sink)
   int rc = sink->ops->deliver(sink->data, &batch, delivery_ends_ns(sink), &delivered, &err);
   mw_buffer_end(sink->buffer, sink->cursor, &batch, delivered);
   note_outcome(sink, rc, &err);
-  if (rc < 0)
+  if (rc == -EPIPE)
+    give_up(sink);
+  else if (rc < 0)
     pause_after_failure(sink);
   else
     sink->pause_ns = PAUSE_MIN_NS;
+  return rc != -EPIPE;
 }
 
 static void *work(void *data)
 {
   struct mw_sink *sink = data;
-  bool has_some = false;
+  bool has_some = false, has_reader = true;
 
   pthread_setname_np(pthread_self(), "sink");
   do {
@@ -133,8 +155,12 @@ static void *work(void *data)
       sink->ops->reopen(sink->data);
     has_some = mw_buffer_wait(sink->buffer, sink->cursor, patience_ends_ns(sink));
     if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
-      deliver(sink);
-  } while (goes_on(sink, has_some));
+      has_reader = deliver(sink);
+  } while (has_reader && goes_on(sink, has_some));
+  pthread_mutex_lock(&sink->mutex);
+  sink->ended = true;
+  pthread_cond_broadcast(&sink->changed);
+  pthread_mutex_unlock(&sink->mutex);
   return NULL;
 }
 
@@ -189,6 +215,8 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->ops = config->ops;
   sink->data = config->data;
   sink->buffer = config->buffer;
+  sink->on_given_up = config->on_given_up;
+  sink->on_given_up_data = config->on_given_up_data;
   sink->pause_ns = PAUSE_MIN_NS;
   sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);
@@ -203,22 +231,43 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   return NULL;
 }
 
-size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns)
+static bool wait_for_end(struct mw_sink *sink, int64_t deadline_ns)
+{
+  int64_t soonest_ns = now_ns() + END_MIN_NS, until_ns = deadline_ns + END_BEHIND_NS;
+  int rc = 0;
+
+  if (until_ns < soonest_ns)
+    until_ns = soonest_ns;
+  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
+  pthread_mutex_lock(&sink->mutex);
+  while (rc == 0 && !sink->ended)
+    rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
+  bool ended = sink->ended;
+  pthread_mutex_unlock(&sink->mutex);
+  return ended;
+}
+
+bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
 {
   struct mw_cursor_usage usage;
 
+  *left = 0;
   if (!sink)
-    return 0;
+    return true;
   pthread_mutex_lock(&sink->mutex);
   sink->stopping = true;
   sink->stop_by_ns = deadline_ns;
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->mutex);
   mw_buffer_wake(sink->buffer);
-  pthread_join(sink->thread, NULL);
+  bool ended = wait_for_end(sink, deadline_ns);
   mw_buffer_cursor_usage(sink->buffer, sink->cursor, &usage);
+  *left = usage.waiting;
+  if (!ended)
+    return false;
+  pthread_join(sink->thread, NULL);
   free_sink(sink);
-  return usage.waiting;
+  return true;
 }
 
 void mw_sink_reopen(struct mw_sink *sink)

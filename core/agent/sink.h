@@ -9,6 +9,7 @@
 #ifndef MW_SINK_H
 #define MW_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +23,10 @@ struct mw_sink_ops {
   /**
    * Deliver the messages of @p batch, until @p deadline_ns of the monotonic clock at most.
    * @param delivered becomes how many of them were, from the first on, whatever is returned.
-   * @return 0: all; or -errno with @p err filled.
+   * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; or another -errno,
+   *         with @p err filled.
    */
-  int (*deliver)(void *data, const struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+  int (*deliver)(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
                  struct mw_error *err);
   void (*reopen)(void *data); /**< at SIGHUP; NULL: there is nothing to open */
   void (*free)(void *data);
@@ -35,6 +37,8 @@ struct mw_sink_config {
   const struct mw_sink_ops *ops; /**< borrowed for ever */
   void *data;               /**< belongs to the sink from now on, even when it does not start */
   struct mw_buffer *buffer; /**< borrowed */
+  void (*on_given_up)(void *data); /**< called by the sink's thread, once; NULL: nobody asks */
+  void *on_given_up_data;
 };
 
 struct mw_sink_status {
@@ -50,9 +54,11 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
 /**
  * Deliver what is in the buffer, until @p deadline_ns; then end the thread and free the sink.
  * Accepts NULL.
- * @return how many messages were left behind.
+ * @param left becomes how many messages were left behind.
+ * @return false: the thread does not end, long after the deadline, because what it writes to hangs;
+ *         the sink, and the buffer, are then still in use.
  */
-size_t mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns);
+bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left);
 
 /** Open what it writes to anew, before the next message. */
 void mw_sink_reopen(struct mw_sink *sink);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,14 +82,50 @@ static int64_t born_s(int fd)
   return wall_s();
 }
 
+/* A line that was cut, by a crash or a full disk, ends where the next one begins. */
+static int begin_at_end(struct file *file, struct mw_error *err)
+{
+  struct stat status;
+  char last = '\n';
+
+  if (fstat(file->fd, &status) != 0)
+    return mw_error_set(err, errno, "cannot ask for %s: %s", file->path, strerror(errno));
+  file->size_bytes = (uint64_t)status.st_size;
+  file->born_s = status.st_size > 0 ? born_s(file->fd) : wall_s();
+  if (file->size_bytes > 0 && pread(file->fd, &last, 1, (off_t)file->size_bytes - 1) < 0)
+    return mw_error_set(err, errno, "cannot read %s: %s", file->path, strerror(errno));
+  if (last == '\n')
+    return 0;
+  if (write(file->fd, "\n", 1) != 1)
+    return mw_error_set(err, errno, "cannot write %s: %s", file->path, strerror(errno));
+  file->size_bytes++;
+  return 0;
+}
+
+/* Two agents would move the file away from each other. The lock goes with the descriptor; a file
+ * system without locks has to do without. */
+static int lock_file(const struct file *file, const struct stat *opened, struct mw_error *err)
+{
+  struct stat named;
+
+  if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return mw_error_set(err, EBUSY,
+                        "%s is written by another process, and only one can: give each agent a "
+                        "path of its own (scripts.file.options.path)",
+                        file->path);
+  if (stat(file->path, &named) == 0 && named.st_ino == opened->st_ino &&
+      named.st_dev == opened->st_dev)
+    return 0;
+  return mw_error_set(err, EBUSY, "%s was moved away while it was opened", file->path);
+}
+
 static int open_file(struct file *file, struct mw_error *err)
 {
   struct stat status;
 
   if (file->fd >= 0)
     return 0;
-  int fd =
-      open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
+  int fd = open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, MODE);
   if (fd < 0)
     return mw_error_set(err, errno, "cannot open %s: %s", file->path, strerror(errno));
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -96,9 +133,12 @@ static int open_file(struct file *file, struct mw_error *err)
     return mw_error_set(err, EINVAL, "%s is not a regular file", file->path);
   }
   file->fd = fd;
-  file->size_bytes = (uint64_t)status.st_size;
-  file->born_s = status.st_size > 0 ? born_s(fd) : wall_s();
-  return 0;
+  int rc = lock_file(file, &status, err);
+  if (rc == 0)
+    rc = begin_at_end(file, err);
+  if (rc < 0)
+    close_file(file);
+  return rc;
 }
 
 /* ---- Rotation ---- */
@@ -109,19 +149,34 @@ static bool old_name(const struct file *file, unsigned number, char out[static P
          PATH_MAX;
 }
 
+/* The number that the youngest ones can move up to: the first that is free, else the oldest's. What
+ * is behind a gap stays, so that a shift that failed half way and is tried again loses nothing. */
+static unsigned last_to_replace(const struct file *file)
+{
+  char path[PATH_MAX];
+  unsigned number = 1;
+
+  while (number < file->config.keep && old_name(file, number, path) &&
+         faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    number++;
+  return number;
+}
+
 /* PATH.1 becomes PATH.2 and so on; the oldest one goes. */
 static int shift_old_files(const struct file *file, struct mw_error *err)
 {
   char from[PATH_MAX], to[PATH_MAX];
 
-  for (unsigned i = file->config.keep; i > 0; i--) {
+  if (file->config.keep == 0 && unlink(file->path) < 0 && errno != ENOENT)
+    return mw_error_set(err, errno, "cannot remove %s: %s", file->path, strerror(errno));
+  if (file->config.keep == 0)
+    return 0;
+  for (unsigned i = last_to_replace(file); i > 0; i--) {
     if (!old_name(file, i - 1, from) || !old_name(file, i, to))
       return mw_error_set(err, ENAMETOOLONG, "the name %s is too long", file->path);
     if (rename(from, to) < 0 && errno != ENOENT)
       return mw_error_set(err, errno, "cannot rename %s: %s", from, strerror(errno));
   }
-  if (file->config.keep == 0 && unlink(file->path) < 0 && errno != ENOENT)
-    return mw_error_set(err, errno, "cannot remove %s: %s", file->path, strerror(errno));
   return 0;
 }
 
@@ -146,6 +201,20 @@ static int rotate_when_full(struct file *file, const struct mw_message *message,
 
 /* ---- Delivery ---- */
 
+/* A line that did not fit is taken back, so that readers, and who opens the file next, find whole
+ * ones. Where that is not possible, its rest is written when there is room. */
+static void take_back(struct file *file)
+{
+  struct stat status;
+  off_t begun_bytes = (off_t)file->lines.written_bytes;
+
+  if (begun_bytes == 0 || fstat(file->fd, &status) != 0 || status.st_size < begun_bytes ||
+      ftruncate(file->fd, status.st_size - begun_bytes) != 0)
+    return;
+  file->size_bytes = (uint64_t)(status.st_size - begun_bytes);
+  mw_lines_forget(&file->lines);
+}
+
 static int write_message(struct file *file, const struct mw_batch *batch, size_t index,
                          int64_t deadline_ns, struct mw_error *err)
 {
@@ -156,21 +225,23 @@ static int write_message(struct file *file, const struct mw_batch *batch, size_t
     return rc;
   rc = mw_lines_write(&file->lines, file->fd, batch, index, deadline_ns, &written_bytes, err);
   file->size_bytes += written_bytes;
-  if (rc < 0)
+  if (rc < 0) {
+    take_back(file);
     mw_error_prefix(err, "%s", file->path);
+  }
   return rc;
 }
 
-static int file_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
-                        size_t *delivered, struct mw_error *err)
+static int file_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+                        struct mw_error *err)
 {
   struct file *file = data;
   size_t written_bytes = 0;
   int rc = open_file(file, err);
 
   *delivered = 0;
-  if (rc == 0 && mw_lines_has_rest(&file->lines, batch))
-    rc = mw_lines_write_rest(&file->lines, file->fd, deadline_ns, &written_bytes, err);
+  if (rc == 0)
+    rc = mw_lines_write_late(&file->lines, file->fd, batch, deadline_ns, &written_bytes, err);
   file->size_bytes += written_bytes;
   while (rc == 0 && *delivered < batch->count) {
     rc = write_message(file, batch, *delivered, deadline_ns, err);

@@ -1,12 +1,15 @@
 /* The sink stdout: lines to a descriptor that somebody else has opened. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/lines.h"
 #include "agent/sink.h"
+#include "base/outlet.h"
 
 struct stream {
   int fd;
+  int own_fd; /* the same for this sink alone, which does not block; -1: none */
   struct mw_lines lines;
 };
 
@@ -18,7 +21,8 @@ void *mw_sink_stream_new(int fd, struct mw_error *err)
     mw_error_set(err, ENOMEM, "out of memory for a sink");
     return NULL;
   }
-  stream->fd = fd;
+  stream->own_fd = mw_outlet_open(fd);
+  stream->fd = stream->own_fd >= 0 ? stream->own_fd : fd;
   mw_lines_init(&stream->lines);
   return stream;
 }
@@ -27,20 +31,20 @@ static void stream_free(void *data)
 {
   struct stream *stream = data;
 
+  if (stream->own_fd >= 0)
+    close(stream->own_fd);
   mw_lines_deinit(&stream->lines);
   free(stream);
 }
 
-static int stream_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
+static int stream_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
                           size_t *delivered, struct mw_error *err)
 {
   struct stream *stream = data;
   size_t written_bytes;
-  int rc = 0;
+  int rc = mw_lines_write_late(&stream->lines, stream->fd, batch, deadline_ns, &written_bytes, err);
 
   *delivered = 0;
-  if (mw_lines_has_rest(&stream->lines, batch))
-    rc = mw_lines_write_rest(&stream->lines, stream->fd, deadline_ns, &written_bytes, err);
   while (rc == 0 && *delivered < batch->count) {
     rc = mw_lines_write(&stream->lines, stream->fd, batch, *delivered, deadline_ns, &written_bytes,
                         err);

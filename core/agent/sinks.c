@@ -83,14 +83,15 @@ int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *e
   return settings->options_count > 0 ? bad_option("stdout", &settings->options[0], err) : 0;
 }
 
-struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings, struct mw_buffer *buffer,
-                               struct mw_error *err)
+struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,
+                               const struct mw_sink_config *common, struct mw_error *err)
 {
-  struct mw_sink_config config = {.name = settings->name, .buffer = buffer};
+  struct mw_sink_config config = *common;
   struct mw_sink_file_config file;
 
   if (mw_sinks_check(settings, err) < 0)
     return NULL;
+  config.name = settings->name;
   if (strcmp(settings->name, "stdout") == 0) {
     config.ops = &mw_sink_stream_ops;
     config.data = mw_sink_stream_new(STDOUT_FILENO, err);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/suggest.h"
 #include "bindings/bindings.h"
+#include "bindings/lua_http.h"
 #include "bindings/lua_inventory.h"
 #include "bindings/lua_json.h"
 #include "bindings/lua_log.h"
@@ -31,6 +32,7 @@ struct mw_task {
   struct mw_task_config config;
   char *name, *path;
   struct mw_script *script;
+  struct mw_http_budget http_budget;
   struct mw_buf body; /* of the message that is being emitted: here a Lua error cannot leak it */
   double interval_s;
   bool list_refused; /* of a source: the inventory did not take its last list */
@@ -547,10 +549,15 @@ static int find_file(struct mw_task *task, struct mw_error *err)
 
 static void prepare(lua_State *L, void *data)
 {
-  const struct mw_task *task = data;
+  struct mw_task *task = data;
 
   mw_lua_set_context(L, task->config.context);
   mw_lua_log_set_component(L, task->name);
+  if (task->config.http_requests_max) {
+    task->http_budget =
+        (struct mw_http_budget){.script = task->name, .max_count = *task->config.http_requests_max};
+    mw_lua_set_http_budget(L, &task->http_budget);
+  }
 }
 
 static int load(struct mw_task *task, struct mw_error *err)
@@ -645,6 +652,8 @@ size_t mw_task_memory_peak_bytes(const struct mw_task *task)
 int mw_task_run(struct mw_task *task, struct mw_error *err)
 {
   struct mw_error own, *why = err ? err : &own;
+
+  task->http_budget.used_count = 0;
   int rc = step(task, run, why);
 
   if (rc < 0 && task->config.kind == MW_TASK_SOURCE)

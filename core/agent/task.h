@@ -42,6 +42,10 @@ struct mw_task_config {
   int64_t timeout_ms;      /**< for loading and for each run; 0: MW_TASK_TIMEOUT_DEFAULT_MS */
   int64_t cpu_ms;          /**< CPU time of each of these; 0: no limit */
 
+  /** How often each run, and loading, may ask over HTTP; NULL: no limit; only read by mw_task_open.
+   */
+  const uint32_t *http_requests_max;
+
   const int *priority; /**< of a source; NULL: as the script wants; only read by mw_task_open */
   double stale_s;      /**< of a source; 0: as its interval wants */
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/outlet.h"
 #include "base/text.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -15,6 +16,16 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 /* The one sink of the process; the mutex guards it and keeps entries whole. */
 static pthread_mutex_t sink_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct mw_log_config sink = {.level = MW_LOG_WARN, .format = MW_LOG_TEXT, .fd = 2};
+
+/* A reader that stopped must not stop the agent: who logs waits so long, once, until it reads on.
+ */
+#define PATIENCE_NS (100 * MW_NS_PER_MS)
+
+/* Of the sink, and guarded like it. */
+static int outlet = -1;         /* its descriptor that does not block; -1: none but its own */
+static struct mw_buf unwritten; /* of an entry that was not written to its end */
+static size_t written_bytes;    /* of it */
+static uint64_t dropped_total;  /* entries since; not told yet */
 
 static const struct mw_clock *clock_of(const struct mw_log_config *config)
 {
@@ -25,6 +36,11 @@ void mw_log_configure(const struct mw_log_config *config)
 {
   pthread_mutex_lock(&sink_mutex);
   sink = *config;
+  if (outlet >= 0)
+    close(outlet);
+  outlet = mw_outlet_open(sink.fd);
+  mw_buf_deinit(&unwritten);
+  dropped_total = 0;
   pthread_mutex_unlock(&sink_mutex);
 }
 
@@ -82,19 +98,51 @@ static void build_entry(struct mw_buf *entry, enum mw_log_level level, const cha
   mw_buf_append_text(entry, "}\n", NULL);
 }
 
-/* Called with the mutex held. A log that cannot be written has nobody left to tell. */
+/* The four below are called with the mutex held. */
+
+/* @return false: nobody takes it now; the rest is kept, so that the next entry begins a line. */
+static bool write_rest(int64_t patience_ns)
+{
+  int64_t deadline_ns = mw_clock_monotonic_ns(mw_clock_system()) + patience_ns;
+  int fd = outlet >= 0 ? outlet : sink.fd;
+
+  while (written_bytes < unwritten.len_bytes) {
+    ssize_t used = mw_outlet_write(fd, unwritten.data + written_bytes,
+                                   unwritten.len_bytes - written_bytes, deadline_ns, NULL);
+    if (used < 0)
+      return false;
+    written_bytes += (size_t)used;
+  }
+  mw_buf_deinit(&unwritten);
+  return true;
+}
+
+static bool begin_entry(enum mw_log_level level, const char *component, const char *message)
+{
+  mw_buf_init(&unwritten, MW_LOG_ENTRY_MAX_BYTES * 8UL);
+  written_bytes = 0;
+  build_entry(&unwritten, level, component, message);
+  return write_rest(PATIENCE_NS);
+}
+
+static bool tell_dropped(void)
+{
+  char message[96];
+
+  if (dropped_total == 0)
+    return true;
+  snprintf(message, sizeof message, "%llu entries were dropped here: nobody read them",
+           (unsigned long long)dropped_total);
+  dropped_total = 0;
+  return begin_entry(MW_LOG_WARN, "log", message);
+}
+
 static void write_entry(enum mw_log_level level, const char *component, const char *message)
 {
-  MW_AUTO_BUF entry;
-
-  mw_buf_init(&entry, MW_LOG_ENTRY_MAX_BYTES * 8UL);
-  build_entry(&entry, level, component, message);
-  for (size_t done = 0; done < entry.len_bytes;) {
-    ssize_t wrote = write(sink.fd, entry.data + done, entry.len_bytes - done);
-    if (wrote < 0 && errno != EINTR)
-      return;
-    done += wrote > 0 ? (size_t)wrote : 0;
-  }
+  if (!write_rest(0) || !tell_dropped())
+    dropped_total++;
+  else
+    begin_entry(level, component, message);
 }
 
 /* One entry is one line: what a script or a file put in must neither fake another nor steer the

@@ -4,7 +4,9 @@
  *
  * The sink belongs to the process and is set once, by the program. Only the outermost layer that
  * knows what to do about a failure logs it; lower layers return it.
- * Thread-safety: every function may be called from any thread; an entry is one write(2).
+ * Thread-safety: every function may be called from any thread; entries stay whole. Where nobody
+ * reads the descriptor entries are dropped, and the next one that is read is preceded by their
+ * count.
  */
 #ifndef MW_LOG_H
 #define MW_LOG_H

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/mount.h"
 
 #define LINKS_MAX 40 /* as the kernel's own limit */
 #define QUOTED_BYTES ((size_t)4 * PATH_MAX)
@@ -42,13 +42,6 @@ static const char *quote(const char *path, char out[static QUOTED_BYTES])
   }
   strcpy(end, "'");
   return out;
-}
-
-static bool is_read_only(int fd)
-{
-  struct statvfs file_system;
-
-  return fstatvfs(fd, &file_system) == 0 && (file_system.f_flag & ST_RDONLY);
 }
 
 static int refuse_owner(const char *path, const struct stat *status, struct mw_error *err)
@@ -83,9 +76,10 @@ static int check(int fd, const char *path, const struct stat *status, struct mw_
 {
   bool is_sticky_dir = S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX);
 
-  if (!is_own(status) && !is_read_only(fd))
+  if (!is_own(status))
     return refuse_owner(path, status, err);
-  if ((status->st_mode & 022) && !is_sticky_dir && !is_read_only(fd))
+  if ((status->st_mode & 022) && !is_sticky_dir &&
+      !(status->st_uid == 0 && mw_mount_of_fd_keeps_writers_out(fd)))
     return refuse_mode(path, status, err);
   return 0;
 }
@@ -166,7 +160,7 @@ static int follow(struct walk *walk, int fd, const char *path, const struct stat
 {
   char target[PATH_MAX], rest[PATH_MAX];
 
-  if (!is_own(status) && !is_read_only(fd))
+  if (!is_own(status))
     return refuse_owner(path, status, err);
   if (++walk->links > LINKS_MAX)
     return mw_error_set(err, ELOOP, "cannot open %s: %s", path, strerror(ELOOP));

@@ -7,8 +7,10 @@
  * The path is walked from "/" one name at a time, each opened relative to the one before, links
  * included, and what was looked at is what is opened: nobody can swap a name in between. A folder
  * that all can write and that is sticky, such as /tmp, passes, since what lies in it can be
- * replaced by its owner alone, and owners are looked at. On a file system that is mounted read-only
- * (a Kubernetes ConfigMap, whose folders have mode 0777) nobody can write, whatever the mode says.
+ * replaced by its owner alone, and owners are looked at. Owners always count; the mode of what is
+ * root's does not where nobody can write whatever it says (mount.h): on a device that is read-only
+ * itself, and in a folder that a container was given read-only, such as a Kubernetes ConfigMap,
+ * whose folders have mode 0777. A mount that is read-only for this process alone is no such place.
  *
  * Source: path_resolution(7), openat(2), inode(7). Access control lists show in the group's bits.
  * Thread-safety: no state.

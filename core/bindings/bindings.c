@@ -104,6 +104,7 @@ static const struct host_module {
     {"inventory", mw_lua_inventory_functions, mw_lua_inventory_owner_functions},
     {"kubelet", mw_lua_kubelet_functions, NULL},
     {"stats", mw_lua_stats_functions, NULL},
+    {"store", mw_lua_store_functions, NULL},
 };
 
 /* With the context below the table on top of the stack: add functions that have it as upvalue. */
@@ -185,6 +186,11 @@ int luaopen_moonwatch_stats(lua_State *L)
   return open_host_module(L, "stats", mw_lua_stats_functions);
 }
 
+int luaopen_moonwatch_store(lua_State *L)
+{
+  return open_host_module(L, "store", mw_lua_store_functions);
+}
+
 int luaopen_moonwatch_json(lua_State *L)
 {
   open_module(L, "json", mw_lua_json_functions);
@@ -219,6 +225,7 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
     {"moonwatch.log", luaopen_moonwatch_log},
     {"moonwatch.regex", luaopen_moonwatch_regex},
     {"moonwatch.stats", luaopen_moonwatch_stats},
+    {"moonwatch.store", luaopen_moonwatch_store},
     {NULL, NULL},
 };
 /* clang-format on */
@@ -228,8 +235,8 @@ const struct mw_script_module mw_lua_sandbox_modules[] = {
 /* A misspelt root would show this host instead. */
 static void check_keys(lua_State *L)
 {
-  static const char *const keys[] = {"host_root",    "proc_root",    "credentials",
-                                     "unix_sockets", "http_answers", "kubelet"};
+  static const char *const keys[] = {"host_root",    "proc_root", "credentials", "unix_sockets",
+                                     "http_answers", "kubelet",   "state_dir"};
 
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "a list";
@@ -240,7 +247,7 @@ static void check_keys(lua_State *L)
       luaL_argerror(L, 1,
                     lua_pushfstring(L,
                                     "it has host_root, proc_root, credentials, unix_sockets, "
-                                    "http_answers and kubelet, not %s",
+                                    "http_answers, kubelet and state_dir, not %s",
                                     key));
   }
 }
@@ -285,6 +292,7 @@ static int moonwatch_open(lua_State *L)
   struct mw_kubelet_config kubelet = {0};
   struct mw_context_config config = {.host_root = mw_lua_text_field(L, 1, "host_root"),
                                      .proc_root = mw_lua_text_field(L, 1, "proc_root"),
+                                     .state_dir = mw_lua_text_field(L, 1, "state_dir"),
                                      .kubelet = &kubelet};
   check_kubelet(L, &kubelet);
   struct context_box *box = push_box(L);

@@ -21,6 +21,7 @@ extern const luaL_Reg mw_lua_inventory_functions[];
 extern const luaL_Reg mw_lua_inventory_owner_functions[]; /* plain luajit has these, too */
 extern const luaL_Reg mw_lua_kubelet_functions[];
 extern const luaL_Reg mw_lua_stats_functions[];
+extern const luaL_Reg mw_lua_store_functions[];
 
 extern const luaL_Reg mw_lua_json_functions[];
 extern const luaL_Reg mw_lua_log_functions[];
@@ -49,5 +50,6 @@ MW_API int luaopen_moonwatch_log(lua_State *L);
 MW_API int luaopen_moonwatch_regex(lua_State *L);
 MW_API int luaopen_moonwatch_script(lua_State *L);
 MW_API int luaopen_moonwatch_stats(lua_State *L);
+MW_API int luaopen_moonwatch_store(lua_State *L);
 
 #endif

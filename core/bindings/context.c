@@ -1,8 +1,10 @@
 #include "bindings/context.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +12,7 @@
 #include "bindings/kubelet_numbers.h"
 
 struct mw_context {
-  char *host_root, *proc_root;
+  char *host_root, *proc_root, *state_dir;
   struct mw_context_config config;
   struct mw_host *host;
   struct mw_inventory *inventory;
@@ -23,6 +25,7 @@ struct mw_context {
   struct mw_stats *stats;
   struct mw_stats_cgroup_source *stats_source;
   struct mw_kubelet_numbers *kubelet_numbers;
+  struct mw_store *store;
 
   pthread_mutex_t problems_mutex;
   struct mw_problems problems;
@@ -60,11 +63,14 @@ struct mw_context *mw_context_new(const struct mw_context_config *config, struct
   pthread_mutex_init(&context->mutex, NULL);
   pthread_mutex_init(&context->problems_mutex, NULL);
   context->config = *config;
-  context->config.host_root = context->config.proc_root = NULL; /* the caller's; copies follow */
+  /* the caller's; copies follow */
+  context->config.host_root = context->config.proc_root = context->config.state_dir = NULL;
   context->config.kubelet = NULL;
   context->host_root = copy_text(config->host_root ? config->host_root : "/");
   context->proc_root = copy_text(config->proc_root);
-  if (!context->host_root || (config->proc_root && !context->proc_root)) {
+  context->state_dir = copy_text(config->state_dir);
+  if (!context->host_root || (config->proc_root && !context->proc_root) ||
+      (config->state_dir && !context->state_dir)) {
     mw_error_set(err, ENOMEM, "out of memory for a context");
     goto fail;
   }
@@ -90,6 +96,7 @@ void mw_context_free(struct mw_context *context)
 {
   if (!context)
     return;
+  mw_store_free(context->store);
   mw_stats_free(context->stats);
   mw_stats_cgroup_source_free(context->stats_source);
   mw_kubelet_numbers_free(context->kubelet_numbers);
@@ -103,6 +110,7 @@ void mw_context_free(struct mw_context *context)
   pthread_mutex_destroy(&context->mutex);
   free(context->host_root);
   free(context->proc_root);
+  free(context->state_dir);
   free(context);
 }
 
@@ -310,6 +318,30 @@ static struct mw_stats *open_stats(struct mw_context *context, struct mw_error *
   return stats;
 }
 
+static struct mw_store *open_store(struct mw_context *context, struct mw_error *err)
+{
+  char dir[PATH_MAX];
+  struct mw_store_config config = {.dir = dir, .set_damaged_aside = true};
+
+  if (context->store)
+    return context->store;
+  if (!context->state_dir) {
+    mw_error_set(err, ENOENT, "no state directory: give --state-dir");
+    return NULL;
+  }
+  if (snprintf(dir, sizeof dir, "%s/" MW_CONTEXT_STORE_DIR, context->state_dir) >=
+      (int)sizeof dir) {
+    mw_error_set(err, ENAMETOOLONG, "the path of the state directory is too long");
+    return NULL;
+  }
+  context->store = mw_store_open(&config, err);
+  if (context->store && mw_store_set_aside_why(context->store))
+    mw_log(MW_LOG_ERROR, "store",
+           "%s; it was renamed to data.mdb.damaged, and scripts begin with an empty store",
+           mw_store_set_aside_why(context->store));
+  return context->store;
+}
+
 struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err)
 {
   pthread_mutex_lock(&context->mutex);
@@ -332,6 +364,14 @@ struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *e
   struct mw_stats *stats = open_stats(context, err);
   pthread_mutex_unlock(&context->mutex);
   return stats;
+}
+
+struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *err)
+{
+  pthread_mutex_lock(&context->mutex);
+  struct mw_store *store = open_store(context, err);
+  pthread_mutex_unlock(&context->mutex);
+  return store;
 }
 
 void mw_context_sweep(struct mw_context *context)

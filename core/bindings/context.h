@@ -23,12 +23,17 @@
 #include "moonwatch/http.h"
 #include "moonwatch/proc.h"
 #include "moonwatch/stats.h"
+#include "moonwatch/store.h"
 
 struct mw_context;
 
+/** The store, in the state directory. */
+#define MW_CONTEXT_STORE_DIR "store"
+
 struct mw_context_config {
-  const char *host_root;                         /**< NULL: "/"; copied */
-  const char *proc_root;                         /**< NULL: "proc" below host_root; copied */
+  const char *host_root; /**< NULL: "/"; copied */
+  const char *proc_root; /**< NULL: "proc" below host_root; copied */
+  const char *state_dir; /**< its "store" is what scripts keep; NULL: nothing is kept; copied */
   const struct mw_clock *clock;                  /**< NULL: the system's */
   uint32_t kept_files_max;                       /**< of cgroups and /proc together; 0: default */
   const struct mw_http_access *http;             /**< NULL: nothing has a name; borrowed */
@@ -56,6 +61,9 @@ bool mw_context_inventory_wanted(struct mw_context *context);
 struct mw_cgroups *mw_context_cgroups(struct mw_context *context, struct mw_error *err);
 struct mw_proc *mw_context_proc(struct mw_context *context, struct mw_error *err);
 struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *err);
+
+/** Likewise; -ENOENT: there is no state directory. A store that is damaged is set aside. */
+struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *err);
 
 /** What scripts may name when they ask over HTTP; never NULL. */
 const struct mw_http_access *mw_context_http_access(struct mw_context *context);

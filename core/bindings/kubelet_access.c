@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/gate.h"
 #include "kubelet/settings.h"
 
 struct mw_kubelet_access {
@@ -114,8 +115,8 @@ static int open_client(struct mw_kubelet_access *kubelet, struct mw_error *err)
   return kubelet->client ? 0 : -why->code;
 }
 
-int mw_kubelet_access_pods(struct mw_kubelet_access *kubelet, int64_t deadline_ns,
-                           struct mw_kubelet_pods **out, struct mw_error *err)
+static int ask_alone(struct mw_kubelet_access *kubelet, int64_t deadline_ns,
+                     struct mw_kubelet_pods **out, struct mw_error *err)
 {
   int rc = lock_until(kubelet, deadline_ns, err);
 
@@ -125,5 +126,16 @@ int mw_kubelet_access_pods(struct mw_kubelet_access *kubelet, int64_t deadline_n
   if (rc == 0)
     rc = mw_kubelet_pods(kubelet->client, deadline_ns, out, err);
   pthread_mutex_unlock(&kubelet->mutex);
+  return rc;
+}
+
+/* Outside of the gate as a whole: who came back into it with the mutex held would wait for those
+ * who wait for the mutex. */
+int mw_kubelet_access_pods(struct mw_kubelet_access *kubelet, int64_t deadline_ns,
+                           struct mw_kubelet_pods **out, struct mw_error *err)
+{
+  mw_gate_step_out();
+  int rc = ask_alone(kubelet, deadline_ns, out, err);
+  mw_gate_step_in();
   return rc;
 }

@@ -2,7 +2,10 @@
  *
  * What arrives is kept in a box of its own, in C memory, and becomes Lua values when the request is
  * over: no Lua function is called while libcurl is at work. */
+#include "bindings/lua_http.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +255,33 @@ static int push_failure(lua_State *L, const struct mw_http_answer *answer,
   return 3;
 }
 
+/* ---- The budget ---- */
+
+static const char budget_key; /* its address is the key in the registry */
+
+void mw_lua_set_http_budget(lua_State *L, struct mw_http_budget *budget)
+{
+  lua_pushlightuserdata(L, budget);
+  mw_lua_register(L, &budget_key);
+  lua_pop(L, 1);
+}
+
+static int spend(lua_State *L, struct mw_error *err)
+{
+  mw_lua_push_registered(L, &budget_key);
+  struct mw_http_budget *budget = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!budget)
+    return 0;
+  if (budget->used_count >= budget->max_count)
+    return mw_error_set(err, EDQUOT,
+                        "the run is over its budget of %" PRIu32
+                        " HTTP requests (scripts.%s.budget.http_requests_count)",
+                        budget->max_count, budget->script);
+  budget->used_count++;
+  return 0;
+}
+
 /* ---- Asking ---- */
 
 /* No longer than the script may still run, and what it had left when it began to wait is over. */
@@ -278,7 +308,7 @@ static int ask(lua_State *L, struct mw_http_request *request)
   mw_buf_init(&arrival->headers, (size_t)1 << 20);
   mw_buf_init(&arrival->body, request->body_max_bytes);
   struct mw_http *http = mw_lua_http(L, &err);
-  if (!http)
+  if (!http || spend(L, &err) < 0)
     return push_failure(L, &answer, &err);
   shorten(request);
   if (mw_http_ask(http, request, &sink, &answer, &err) < 0)

@@ -20,8 +20,7 @@ void mw_lua_log_set_component(lua_State *L, const char *name)
   lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-/* Borrowed from the registry. */
-static const char *component_of(lua_State *L)
+const char *mw_lua_log_component(lua_State *L)
 {
   push_component_key(L);
   lua_rawget(L, LUA_REGISTRYINDEX);
@@ -67,7 +66,7 @@ static int log_at(lua_State *L, enum mw_log_level level)
     format_arguments(L);
   const char *text = luaL_checklstring(L, 1, &len_bytes);
   const char *message = push_whole(L, text, len_bytes);
-  mw_log(level, component_of(L), "%s", message);
+  mw_log(level, mw_lua_log_component(L), "%s", message);
   return 0;
 }
 

@@ -8,4 +8,7 @@
  * when out of memory. */
 void mw_lua_log_set_component(lua_State *L, const char *name);
 
+/** That name. Borrowed from the registry of @p L. */
+const char *mw_lua_log_component(lua_State *L);
+
 #endif

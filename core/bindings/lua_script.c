@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "bindings/bindings.h"
 #include "bindings/context.h"
+#include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
 
 #define SCRIPT_TYPE "moonwatch.script"
@@ -268,10 +269,18 @@ static void read_module_dirs(lua_State *L, struct script_box *box)
   lua_pop(L, 1);
 }
 
-static void use_context(lua_State *L, void *context)
+struct owner {
+  struct mw_context *context;
+  const char *name;
+};
+
+static void use_owner(lua_State *L, void *data)
 {
-  if (context)
-    mw_lua_set_context(L, context);
+  const struct owner *owner = data;
+
+  if (owner->context)
+    mw_lua_set_context(L, owner->context);
+  mw_lua_log_set_component(L, owner->name);
 }
 
 static lua_Number number_option(lua_State *L, const char *key)
@@ -295,6 +304,7 @@ static int script_new(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   const char *host_root = text_option(L, "host_root", NULL);
+  const char *state_dir = text_option(L, "state_dir", NULL);
   const char *name = text_option(L, "name", "script");
   struct script_box *box = push_box(L);
   struct mw_error err;
@@ -306,14 +316,16 @@ static int script_new(lua_State *L)
       .memory_max_bytes = (size_t)number_option(L, "memory_max_bytes"),
       .modules = mw_lua_sandbox_modules,
       .module_dirs = (const char *const *)box->module_dirs,
-      .prepare = use_context,
+      .prepare = use_owner,
   };
-  if (host_root) {
-    box->context = mw_context_new(&(struct mw_context_config){.host_root = host_root}, &err);
+  if (host_root || state_dir) {
+    struct mw_context_config roots = {.host_root = host_root, .state_dir = state_dir};
+    box->context = mw_context_new(&roots, &err);
     if (!box->context)
       return mw_lua_fail(L, &err);
   }
-  config.prepare_data = box->context;
+  struct owner owner = {box->context, name};
+  config.prepare_data = &owner;
   box->script = mw_script_new(&config, &err);
   return box->script ? 1 : mw_lua_fail(L, &err);
 }

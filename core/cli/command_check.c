@@ -62,6 +62,8 @@ static void print_help(void)
        "                       in .lua; may be repeated (default: cgroup)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
        "                       one (default: /)\n" MW_SESSION_HTTP_HELP
+       "  --state-dir DIR      where the check keeps what it stores (moonwatch.store);\n"
+       "                       without it, it can store nothing\n"
        "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
        "                       once each; limits are read first, then once a minute\n"
        "  --log-level LEVEL    debug, info, warn or error (default: warn)\n"
@@ -120,6 +122,7 @@ enum option_code {
   OPTION_LOG_LEVEL,
   OPTION_SET,
   OPTION_SOURCE,
+  OPTION_STATE_DIR,
   OPTION_UNIX_SOCKET,
 };
 
@@ -136,6 +139,7 @@ static const struct option long_options[] = {
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"set", required_argument, NULL, OPTION_SET},
     {"source", required_argument, NULL, OPTION_SOURCE},
+    {"state-dir", required_argument, NULL, OPTION_STATE_DIR},
     {"unix-socket", required_argument, NULL, OPTION_UNIX_SOCKET},
     {0},
 };
@@ -164,6 +168,9 @@ static int parse_option(int option, char **argv, struct arguments *out)
     return 0;
   case OPTION_LIST_READS:
     out->list_reads = true;
+    return 0;
+  case OPTION_STATE_DIR:
+    out->session.state_dir = optarg;
     return 0;
   case OPTION_SET:
     return parse_set(optarg, out);

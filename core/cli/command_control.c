@@ -38,7 +38,8 @@ static const struct command order_commands[] = {
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
      "Have the running agent load every script anew, and open its output files anew,\n"
-     "as SIGHUP does. Scripts that changed are loaded anew without being told.\n"
+     "as SIGHUP does. Scripts that changed are loaded anew without being told; the\n"
+     "configuration is read at the start alone: restart the agent for that.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",

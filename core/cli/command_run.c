@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/connections.h"
 #include "agent/daemon.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/config_load.h"
+#include "cli/settings.h"
 
 #define FLAGS_MAX 256
 
@@ -36,7 +38,8 @@ static void print_help(void)
        "10 s) look at them, and their messages go to standard output, one a line.\n"
        "\n"
        "A script that is changed is loaded anew, between two runs; when it is wrong, the\n"
-       "old one goes on. SIGHUP loads all of them anew and opens output files anew.\n"
+       "old one goes on. SIGHUP loads all of them anew and opens output files anew;\n"
+       "the configuration is read at the start alone.\n"
        "\n"
        "Options:\n"
        "  --config FILE        the configuration (default: MOONWATCH_CONFIG, else\n"
@@ -189,6 +192,36 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 
 /* ---- Running ---- */
 
+static void say_names(const struct mw_settings *settings, enum mw_script_kind kind,
+                      const char *what)
+{
+  char names[512] = "";
+  size_t used = 0;
+
+  for (size_t i = 0; i < settings->scripts_count && used < sizeof names; i++)
+    if (settings->scripts[i].kind == kind)
+      used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "",
+                               settings->scripts[i].name);
+  mw_log(MW_LOG_INFO, "agent", "%s: %s%s", what, *names ? names : "none",
+         used >= sizeof names ? "..." : "");
+}
+
+/* So that the log says which configuration was meant, and what is given up in safety. */
+static void say_settings(const struct mw_settings *settings)
+{
+  struct mw_kubelet_config kubelet = mw_connections_kubelet(settings);
+
+  mw_log(MW_LOG_INFO, "agent", "host at %s, control socket %s", settings->host_root,
+         settings->socket_path);
+  say_names(settings, MW_SCRIPT_SOURCE, "sources");
+  say_names(settings, MW_SCRIPT_CHECK, "checks");
+  say_names(settings, MW_SCRIPT_SINK, "sinks");
+  mw_cli_warn_of_settings(&kubelet, settings->host_root);
+  for (size_t i = 0; i < settings->credentials_count; i++)
+    if (settings->credentials[i].insecure_skip_verify)
+      mw_cli_warn_of_credentials(settings->credentials[i].name);
+}
+
 static int run_agent(const struct mw_settings *settings)
 {
   struct mw_error err;
@@ -196,6 +229,7 @@ static int run_agent(const struct mw_settings *settings)
 
   mallopt(M_ARENA_MAX, ARENAS_MAX);
   mw_log_configure(&settings->log);
+  say_settings(settings);
   int rc = mw_daemon_run(settings, &hangs, &err);
   if (rc < 0)
     mw_cli_say("%s", err.text);

@@ -31,6 +31,7 @@ static const struct command {
     {"run-now", mw_command_order, "have a running agent run a script at once"},
     {"stats", mw_command_stats, "show all figures of one container"},
     {"status", mw_command_status, "show how a running agent is"},
+    {"store", mw_command_store, "look at what scripts keep over restarts"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/settings.h"
 
 #define FAILURES_MAX_BYTES (MW_SESSION_SOURCES_MAX * (size_t)MW_ERROR_TEXT_BYTES)
 
@@ -41,9 +42,7 @@ int mw_session_take_credentials(struct mw_session_config *config, const char *co
   if (mw_http_access_set(&config->http, text, key, value, &err) < 0)
     return mw_cli_usage(command, "--credentials %s.%s: %s", text, key, err.text);
   if (strcmp(key, "insecure_skip_verify") == 0 && strcmp(value, "true") == 0)
-    mw_cli_say("warning: with credentials %s anybody can pass for the server: "
-               "insecure_skip_verify is true",
-               text);
+    mw_cli_warn_of_credentials(text);
   return 0;
 }
 
@@ -63,6 +62,7 @@ int mw_session_open(struct mw_session *session, const struct mw_session_config *
 {
   struct mw_kubelet_config kubelet = config->kubelet;
   struct mw_context_config context_config = {.host_root = config->host_root,
+                                             .state_dir = config->state_dir,
                                              .http = &config->http,
                                              .kubelet = &kubelet,
                                              .may_start_threads = true,

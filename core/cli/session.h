@@ -18,6 +18,7 @@
 /** What the command line says of it; zeroed: this host, and what bare cgroups show. */
 struct mw_session_config {
   const char *host_root; /**< NULL: "/" */
+  const char *state_dir; /**< NULL: scripts keep nothing */
   const char *sources[MW_SESSION_SOURCES_MAX];
   size_t sources_count;                          /**< 0: the source cgroup alone */
   struct mw_http_access http;                    /**< what scripts may name over HTTP */

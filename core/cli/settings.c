@@ -69,6 +69,13 @@ static bool has_token(const struct mw_kubelet_config *kubelet, const char *host_
          mw_kubelet_service_account(host_root, account_dir);
 }
 
+void mw_cli_warn_of_credentials(const char *name)
+{
+  mw_cli_say("warning: with credentials %s anybody can pass for the server: "
+             "insecure_skip_verify is true",
+             name);
+}
+
 void mw_cli_warn_of_settings(const struct mw_kubelet_config *kubelet, const char *host_root)
 {
   if (kubelet->insecure_skip_verify)

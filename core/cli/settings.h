@@ -25,6 +25,9 @@ int mw_cli_take_setting_only(const char *command, char *text, struct mw_kubelet_
 /** NODE_IP and NODE_NAME, where no setting says otherwise; borrowed from the environment. */
 void mw_cli_take_environment(struct mw_kubelet_config *kubelet);
 
+/** Say what credentials that believe any certificate give up in safety. */
+void mw_cli_warn_of_credentials(const char *name);
+
 /** Say what @p kubelet gives up in safety. */
 void mw_cli_warn_of_settings(const struct mw_kubelet_config *kubelet, const char *host_root);
 

@@ -26,7 +26,8 @@
 --- errno is 13 (EACCES) for 401, 403, and a certificate that is not believed; 2 (ENOENT) for 404, and a
 --- file of credentials that is missing; 11 (EAGAIN) for 429 and 503; 71 (EPROTO) for any other status,
 --- and what is no HTTP; 110 (ETIMEDOUT); 90 (EMSGSIZE) for a ceiling; 22 (EINVAL) for a request that is
---- wrong; 74 (EBADMSG) for a file that holds no credentials; 104, 111, 113 and others of connect(2)
+--- wrong; 74 (EBADMSG) for a file that holds no credentials; 122 (EDQUOT) for a run that has made as many
+--- requests as its budget allows; 104, 111, 113 and others of connect(2)
 --- where there is no connection, or not to its end; 95 (ENOTSUP) where there is no libcurl.
 ---@class HttpFailure
 ---@field errno integer  see above

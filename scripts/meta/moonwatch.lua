@@ -5,6 +5,7 @@
 ---@class MoonwatchRoots
 ---@field host_root? string  "/" by default; "/host" in a container, a folder with a recorded host
 ---@field proc_root? string  "proc" below host_root by default
+---@field state_dir? string  where the store is; made when something is stored; without it, none is
 ---@field credentials? table<string, HttpCredentials>  what http.get{credentials = NAME} may name
 ---@field unix_sockets? table<string, string>  what http.get{unix_socket = NAME} may name: paths
 ---@field http_answers? string  a folder with recorded answers (answers.json), instead of the network
@@ -22,6 +23,7 @@
 ---@field http table  as require "moonwatch.http"
 ---@field inventory table  as require "moonwatch.inventory"
 ---@field stats table  as require "moonwatch.stats"
+---@field store table  as require "moonwatch.store"
 
 ---@class SourceContext  What the agent gives to list(context) of a source.
 ---@field name string  of the script

@@ -7,6 +7,7 @@
 ---@field memory_max_bytes? number  of the whole state; 64 MiB by default
 ---@field module_dirs? string[]  where require looks for Lua files; at most 16
 ---@field timeout_ms? number  for each eval that has none of its own; without it there is none
+---@field state_dir? string  where moonwatch.store keeps what it is given; without it, it refuses
 ---@field host_root? string  whose numbers the modules give; this host's by default
 
 --- eval runs Lua source text and returns what its first result is: nil, a boolean, a number, a

@@ -15,16 +15,19 @@ local ALLOWED = {
   kubelet = { "http", "json", "base" },
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
+  store = { "base" },
   script = { "base" },
-  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script" },
-  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "script", "bindings" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "script" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "script", "bindings" },
   cli = { "*" },
 }
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
   export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
-  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats",
+  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store",
   kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 
@@ -33,6 +36,7 @@ local LIBRARIES = {
   { pattern = "^lua", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^lauxlib", name = "LuaJIT", folders = { script = true, bindings = true, agent = true } },
   { pattern = "^yajl/", name = "yajl", folders = { json = true } },
+  { pattern = "^lmdb", name = "LMDB", folders = { store = true } },
   { pattern = "^pcre2", name = "PCRE2", folders = { regex = true } },
   { pattern = "^curl/", name = "libcurl", folders = { http = true } },
 }
@@ -225,6 +229,7 @@ describe("the architecture", function()
       ["Lua below the bindings"] = { "cgroup", "<", "lua.h", "cgroup may not use LuaJIT" },
       ["Lua's second header"] = { "stats", "<", "lauxlib.h", "stats may not use LuaJIT" },
       ["yajl outside json"] = { "agent", "<", "yajl/yajl_gen.h", "agent may not use yajl" },
+      ["LMDB outside store"] = { "bindings", "<", "lmdb.h", "bindings may not use LMDB" },
       ["libcurl outside http"] = { "kubelet", "<", "curl/curl.h", "kubelet may not use libcurl" },
       ["PCRE2 outside regex"] = { "bindings", "<", "pcre2.h", "bindings may not use PCRE2" },
     } do

@@ -97,6 +97,29 @@ describe("moonwatch run", function()
     end)
   end
 
+  it("ends with an error when nobody reads its output any more", function()
+    local outcome = program.shell(([[
+      (%s run --host-root %s --set socket=/dev/null/none --set scripts.container_rt.interval_s=0.05 \
+        --check container_rt; echo "code $?" >&2) | head -n 1]]):format(program.PATH, daemon.HOST))
+    assert.equal(1, #files.lines(outcome.out))
+    assert.matches("the sink is given up", outcome.err)
+    assert.matches("no sink is left", outcome.err)
+    assert.matches("code 1\n", outcome.err)
+  end)
+
+  it("goes on when the files of its log and its messages may not grow any more", function()
+    local outcome = program.shell(([[
+      d=$(mktemp -d) && head -c 4096 /dev/zero > $d/log && {
+        (ulimit -f 1; exec %s run --host-root %s --set socket=$d/socket --check container_rt \
+          --set scripts.container_rt.interval_s=0.05 --sink file:$d/out 2>>$d/log) & agent=$!
+        until %s status --socket $d/socket 2>/dev/null | grep -q "File too large" || ! kill -0 $agent; do
+          sleep 0.1
+        done
+        kill -TERM $agent; wait $agent; echo "code $?"
+      }; rm -rf $d]]):format(program.PATH, daemon.HOST, program.PATH))
+    assert.equal("code 0\n", outcome.out)
+  end)
+
   it("ends within its time while scripts loop, initialise, and wait for a place", function()
     start {
       scripts = {
@@ -159,6 +182,29 @@ describe("moonwatch run", function()
       arguments = { "--check", "flood", "--set", "scripts.flood.budget.messages_count=5" },
     }
     agent:wait_for_log "the run is over its budget of 5 messages %(scripts.flood.budget.messages_count%)"
+  end)
+
+  it("names the budget of HTTP requests", function()
+    local asks = [[
+local get = require("moonwatch.http").get
+context:gauge('first', select(3, get "http://127.0.0.1:1/").errno)
+return nil, (select(2, get "http://127.0.0.1:1/"))]]
+    start {
+      scripts = { ["checks/asks.lua"] = daemon.check(asks) },
+      arguments = { "--check", "asks", "--set", "scripts.asks.budget.http_requests_count=1" },
+    }
+    agent:wait_for_log "over its budget of 1 HTTP requests %(scripts.asks.budget.http_requests_count%)"
+    agent:wait_for_gauge("asks", 111) -- ECONNREFUSED: that one was tried
+  end)
+
+  it("writes few entries however often it is told to reload", function()
+    start { scripts = { ["checks/n.lua"] = daemon.check "context:gauge('n', 1)" }, arguments = { "--check", "n" } }
+    for _ = 1, 20 do
+      agent.running:signal "HUP"
+    end
+    agent:wait_for_log "reloads:"
+    local _, entries = agent:stop().err:gsub("reloads:", "")
+    assert.equal(1, entries)
   end)
 
   describe("when a script changes", function()

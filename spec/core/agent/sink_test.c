@@ -6,10 +6,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -48,7 +52,9 @@ static int tear_down(void **state)
 {
   struct fixture *f = *state;
 
-  mw_sink_stop(f->sink, 0);
+  size_t left;
+
+  assert_true(mw_sink_stop(f->sink, 0, &left));
   mw_buffer_free(f->buffer);
   tmptree_remove(f->dir);
   free(f);
@@ -65,8 +71,9 @@ static void start(struct fixture *f, const struct mw_sink_ops *ops, void *data)
 
 static size_t stop(struct fixture *f, int64_t deadline_ns)
 {
-  size_t left = mw_sink_stop(f->sink, deadline_ns);
+  size_t left;
 
+  assert_true(mw_sink_stop(f->sink, deadline_ns, &left));
   f->sink = NULL;
   return left;
 }
@@ -101,20 +108,33 @@ static void wait_for_delivery(struct fixture *f, uint64_t total)
   } while (status.usage.delivered_total < total);
 }
 
+static void wait_for_failure(struct fixture *f)
+{
+  struct mw_sink_status status;
+
+  do {
+    sched_yield();
+    mw_sink_status(f->sink, &status);
+  } while (status.failures_total == 0);
+}
+
 /* ---- What delivers, in tests ---- */
 
 struct far_end {
-  atomic_int failures_left, stuck, seen, reopened;
+  atomic_int failures_left, stuck, hanging, asked, seen, reopened;
   char bodies[4096];
   size_t used;
 };
 
-static int far_end_deliver(void *data, const struct mw_batch *batch, int64_t deadline_ns,
+static int far_end_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
                            size_t *delivered, struct mw_error *why)
 {
   struct far_end *end = data;
 
   *delivered = 0;
+  atomic_fetch_add(&end->asked, 1);
+  while (atomic_load(&end->hanging))
+    sched_yield();
   if (end->stuck) {
     while (now_ns() < deadline_ns)
       sched_yield();
@@ -184,6 +204,22 @@ static void the_end_does_not_wait_for_who_is_stuck(void **state)
   assert_int_equal(stop(f, now_ns() + 20 * MW_NS_PER_MS), 3);
 }
 
+static void the_end_gives_up_who_hangs(void **state)
+{
+  struct fixture *f = *state;
+  struct far_end end = {.hanging = 1};
+  size_t left;
+
+  start(f, &far_end_ops, &end);
+  put_numbers(f, 1, 3);
+  while (atomic_load(&end.asked) == 0)
+    sched_yield();
+  assert_false(mw_sink_stop(f->sink, now_ns(), &left));
+  assert_int_equal(left, 3);
+  atomic_store(&end.hanging, 0);
+  stop(f, now_ns() + GENEROUS_NS);
+}
+
 static void a_sink_reopens_without_a_message(void **state)
 {
   struct fixture *f = *state;
@@ -244,6 +280,102 @@ static void a_line_for_a_slow_reader_stays_whole(void **state)
   free(text);
 }
 
+static void a_terminal_that_nobody_reads_blocks_nobody(void **state)
+{
+  struct fixture *f = *state;
+  int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+  if (terminal < 0)
+    skip();
+  assert_int_equal(grantpt(terminal), 0);
+  assert_int_equal(unlockpt(terminal), 0);
+  int fd = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  assert_true(fd >= 0);
+  start(f, &mw_sink_stream_ops, mw_sink_stream_new(fd, &err));
+  put_numbers(f, 1, 2000);
+  assert_in_range(stop(f, now_ns() + 20 * MW_NS_PER_MS), 1, 2000);
+  close(fd);
+  close(terminal);
+}
+
+static void note_given_up(void *data)
+{
+  atomic_fetch_add((atomic_int *)data, 1);
+}
+
+static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
+{
+  struct fixture *f = *state;
+  struct mw_buffer_usage usage;
+  struct mw_sink_status status;
+  atomic_int given_up = 0;
+  int ends[2];
+
+  signal(SIGPIPE, SIG_IGN);
+  assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+  struct mw_sink_config config = {.name = "test",
+                                  .ops = &mw_sink_stream_ops,
+                                  .data = mw_sink_stream_new(ends[1], &err),
+                                  .buffer = f->buffer,
+                                  .on_given_up = note_given_up,
+                                  .on_given_up_data = &given_up};
+  f->sink = mw_sink_start(&config, &err);
+  assert_non_null(f->sink);
+  close(ends[0]);
+  put_numbers(f, 1, 3);
+  while (atomic_load(&given_up) == 0)
+    sched_yield();
+  put_numbers(f, 4, 5);
+  mw_sink_status(f->sink, &status);
+  assert_int_equal(status.failures_total, 1);
+  assert_int_equal(status.usage.waiting, 0);
+  mw_buffer_usage(f->buffer, &usage);
+  assert_int_equal(usage.messages, 0);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  close(ends[1]);
+}
+
+static size_t newlines_that_are_there(int fd)
+{
+  char text[65536];
+  size_t lines = 0;
+
+  for (ssize_t got; (got = read(fd, text, sizeof text)) > 0;)
+    for (ssize_t i = 0; i < got; i++)
+      lines += text[i] == '\n';
+  return lines;
+}
+
+static void what_was_dropped_half_way_and_arrives_counts_as_delivered(void **state)
+{
+  enum { BODY_BYTES = 300000 };
+  struct fixture *f = *state;
+  char *body = calloc(1, BODY_BYTES + 1);
+  struct mw_sink_status status;
+  size_t lines = 0;
+  int ends[2];
+
+  memset(body, ' ', BODY_BYTES);
+  memcpy(body, "{}", 2);
+  assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+  assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+  start(f, &mw_sink_stream_ops, mw_sink_stream_new(ends[1], &err));
+  put(f, body);
+  wait_for_failure(f); /* the pipe has a part of it */
+  for (int i = 0; i < 4; i++)
+    put(f, body); /* more than the buffer has room for */
+  do {
+    lines += newlines_that_are_there(ends[0]);
+    mw_sink_status(f->sink, &status);
+  } while (status.usage.waiting > 0);
+  lines += newlines_that_are_there(ends[0]);
+  assert_int_equal(status.usage.delivered_total, lines);
+  assert_int_equal(status.usage.dropped_total, 5 - lines);
+  close(ends[0]);
+  close(ends[1]);
+  free(body);
+}
+
 /* ---- Files ---- */
 
 static size_t lines_in(const char *path)
@@ -301,6 +433,25 @@ static void a_file_is_rotated_before_it_is_too_large(void **state)
   assert_int_equal(lines_in_old(f, 1), lines_in_old(f, 2));
   assert_in_range(lines_in_old(f, 1), 3, 4);
   assert_int_equal(lines_in_old(f, 3), 0);
+}
+
+static void old_files_behind_a_gap_stay(void **state)
+{
+  struct fixture *f = *state;
+  char path[128];
+
+  for (int number = 1; number <= 4; number++) {
+    snprintf(path, sizeof path, "%s.%d", f->path, number);
+    if (number != 2)
+      tmptree_write(path, number == 4 ? "4\n4\n4\n4\n" : "3\n3\n3\n");
+  }
+  start_file(f, (struct mw_sink_file_config){.max_bytes = 10, .keep = 4});
+  put_numbers(f, 1, 2);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  assert_int_equal(lines_in_old(f, 1), 1);
+  assert_int_equal(lines_in_old(f, 2), 3);
+  assert_int_equal(lines_in_old(f, 3), 3);
+  assert_int_equal(lines_in_old(f, 4), 4);
 }
 
 static void a_message_larger_than_a_file_gets_one_of_its_own(void **state)
@@ -377,6 +528,61 @@ static void a_sink_waits_while_the_disk_is_full(void **state)
   close(fd);
 }
 
+static void a_line_that_does_not_fit_is_taken_back(void **state)
+{
+  struct fixture *f = *state;
+  struct rlimit before, small;
+  char text[1024];
+
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = (struct rlimit){.rlim_cur = 250, .rlim_max = before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 3);
+  wait_for_failure(f);
+  tmptree_read(f->path, text, sizeof text);
+  assert_int_equal(lines_in(f->path), 2);
+  assert_int_equal(text[strlen(text) - 1], '\n');
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  assert_int_equal(lines_in(f->path), 3);
+}
+
+static void a_line_that_was_cut_before_is_ended(void **state)
+{
+  static const char expected[] = "whole\n{\"body\":{\n{\"body\":{\"n\":1}";
+  struct fixture *f = *state;
+  char text[1024];
+
+  tmptree_write(f->path, "whole\n{\"body\":{");
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 1);
+  assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
+  tmptree_read(f->path, text, sizeof text);
+  assert_int_equal(strncmp(text, expected, sizeof expected - 1), 0);
+}
+
+static void a_file_belongs_to_one_agent(void **state)
+{
+  struct fixture *f = *state;
+  struct mw_sink_status status;
+  int other = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+  assert_int_equal(flock(other, LOCK_EX), 0);
+  start_file(f, (struct mw_sink_file_config){.keep = 2});
+  put_numbers(f, 1, 2);
+  wait_for_failure(f);
+  mw_sink_status(f->sink, &status);
+  assert_non_null(strstr(status.error, f->path));
+  assert_non_null(strstr(status.error, "is written by another process"));
+  assert_int_equal(lines_in(f->path), 0);
+  close(other);
+  wait_for_delivery(f, 2);
+  assert_int_equal(flock(other = open(f->path, O_RDONLY | O_CLOEXEC), LOCK_EX | LOCK_NB), -1);
+  close(other);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -384,15 +590,23 @@ int main(void)
       CASE(a_sink_delivers_in_order_and_tries_again),
       CASE(the_end_delivers_what_is_left),
       CASE(the_end_does_not_wait_for_who_is_stuck),
+      CASE(the_end_gives_up_who_hangs),
       CASE(a_sink_reopens_without_a_message),
       CASE(a_message_is_one_line),
       CASE(a_line_for_a_slow_reader_stays_whole),
+      CASE(a_terminal_that_nobody_reads_blocks_nobody),
+      CASE(a_reader_that_went_is_given_up_and_keeps_nothing),
+      CASE(what_was_dropped_half_way_and_arrives_counts_as_delivered),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
+      CASE(old_files_behind_a_gap_stay),
       CASE(a_message_larger_than_a_file_gets_one_of_its_own),
       CASE(a_file_that_was_moved_is_made_anew_when_told),
       CASE(what_cannot_be_opened_is_said_and_tried_again),
       CASE(a_sink_waits_while_the_disk_is_full),
+      CASE(a_line_that_does_not_fit_is_taken_back),
+      CASE(a_line_that_was_cut_before_is_ended),
+      CASE(a_file_belongs_to_one_agent),
   };
   return cmocka_run_group_tests_name("agent/sink", tests, NULL, NULL);
 }

@@ -49,9 +49,12 @@ static void takes_what_it_declares(void **state)
   load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' } }");
   assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
   struct mw_buffer *buffer = mw_buffer_new(1 << 20, &f->err);
-  struct mw_sink *sink = mw_sinks_start(&settings_of(f)->scripts[0], buffer, &f->err);
+  struct mw_sink_config common = {.buffer = buffer};
+  struct mw_sink *sink = mw_sinks_start(&settings_of(f)->scripts[0], &common, &f->err);
+  size_t left;
   assert_non_null(sink);
-  assert_int_equal(0, mw_sink_stop(sink, 0));
+  assert_true(mw_sink_stop(sink, 0, &left));
+  assert_int_equal(0, left);
   mw_buffer_free(buffer);
 }
 

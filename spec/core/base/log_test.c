@@ -141,6 +141,47 @@ static void kinds_are_limited_apart(void **state)
   assert_non_null(strstr(written(), "second"));
 }
 
+/* A pipe that blocks, as the agent gets one from who started it. */
+static int fill_pipe_that_blocks(void)
+{
+  static char page[4096];
+  int pages = 0;
+
+  memset(page, '.', sizeof page);
+  for (; write(log_pipe[1], page, sizeof page) > 0; pages++) {
+  }
+  assert_int_equal(0, fcntl(log_pipe[1], F_SETFL, 0));
+  configure(MW_LOG_INFO, MW_LOG_TEXT);
+  return pages;
+}
+
+static void an_entry_that_nobody_reads_stops_nobody_and_is_counted(void **state)
+{
+  static char message[10000];
+  (void)state;
+
+  memset(message, 'x', sizeof message - 1);
+  int pages = fill_pipe_that_blocks();
+  assert_int_equal(4096, read(log_pipe[0], text, 4096)); /* room for a part of the next one */
+  mw_log(MW_LOG_INFO, "c", "%s", message);
+  mw_log(MW_LOG_INFO, "c", "unheard");
+  mw_log(MW_LOG_INFO, "c", "unheard");
+  for (int i = 1; i < pages; i++)
+    assert_int_equal(4096, read(log_pipe[0], text, 4096));
+  const char *begun = written();
+  assert_non_null(strstr(begun, "info  c: x"));
+  assert_null(strchr(begun, '\n'));
+  size_t begun_bytes = strlen(begun);
+  mw_log(MW_LOG_INFO, "c", "heard");
+  char *end = strchr(written(), '\n');
+  assert_non_null(end);
+  assert_int_equal(strlen("2024-08-12T09:59:49.042Z info  c: ") + sizeof message - 1,
+                   begun_bytes + (size_t)(end - text));
+  assert_string_equal("\n2024-08-12T09:59:49.042Z warn  log: 2 entries were dropped here: nobody "
+                      "read them\n2024-08-12T09:59:49.042Z info  c: heard\n",
+                      end);
+}
+
 static void levels_have_names(void **state)
 {
   static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -169,6 +210,7 @@ int main(void)
       WITH_PIPE(a_long_message_is_cut_and_stays_one_line),
       WITH_PIPE(a_limited_kind_is_silent_for_its_interval_and_then_counts),
       WITH_PIPE(kinds_are_limited_apart),
+      WITH_PIPE(an_entry_that_nobody_reads_stops_nobody_and_is_counted),
       WITH_PIPE(levels_have_names),
   };
   return cmocka_run_group_tests_name("base/log", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "base/trusted.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -15,6 +17,9 @@
 #include "support/tmptree.h"
 
 #define STRANGER 4711
+
+/* Exit codes of the process that stands in for a test. */
+enum { OPENED, REFUSED, NOT_PERMITTED = 77 };
 
 struct fixture {
   char dir[TMPTREE_ROOT_BYTES];
@@ -237,6 +242,69 @@ static void trusts_the_user_that_runs_it_and_root(void **state)
   assert_int_equal(0, seteuid(0));
 }
 
+static int mount_read_only(const char *from, const char *at)
+{
+  return mount(from, at, NULL, MS_BIND, NULL) == 0 &&
+                 mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0
+             ? 0
+             : -1;
+}
+
+/* Open DIR/at/file where DIR/from/open is mounted read-only at DIR/at, with no way to write but
+ * that; @p of_its_own: DIR/from is another file system. No assertions: they would be lost. */
+static int open_read_only(const struct fixture *f, bool of_its_own, uid_t owner)
+{
+  char from[TMPTREE_PATH_BYTES], at[TMPTREE_PATH_BYTES];
+  struct mw_error err;
+
+  snprintf(from, sizeof from, "%s/from", f->dir);
+  snprintf(at, sizeof at, "%s/at", f->dir);
+  if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+      (of_its_own && mount("tmpfs", from, "tmpfs", 0, NULL) < 0))
+    return NOT_PERMITTED;
+  strcat(from, "/open");
+  mkdir(from, 0755);
+  int fd = open(below(f, "from/open/file"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  close(fd);
+  if (fd < 0 || chmod(from, 0777) < 0 || chown(from, owner, 0) < 0 || mount_read_only(from, at) < 0)
+    return NOT_PERMITTED;
+  return mw_trusted_open(below(f, "at/file"), &err) >= 0 ? OPENED : REFUSED;
+}
+
+static void assert_read_only(struct fixture *f, bool of_its_own, uid_t owner, int wanted)
+{
+  int status;
+
+  mkdir(below(f, "from"), 0755);
+  mkdir(below(f, "at"), 0755);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0)
+    _exit(open_read_only(f, of_its_own, owner));
+  assert_int_equal(pid, waitpid(pid, &status, 0));
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == NOT_PERMITTED) {
+    print_message("needs root that may mount\n");
+    skip();
+  }
+  assert_int_equal(wanted, WEXITSTATUS(status));
+}
+
+static void refuses_what_is_read_only_in_here_alone(void **state)
+{
+  assert_read_only(*state, false, 0, REFUSED);
+}
+
+static void bears_the_mode_of_a_folder_that_a_container_is_given(void **state)
+{
+  assert_read_only(*state, true, 0, OPENED);
+}
+
+static void refuses_a_strangers_folder_that_a_container_is_given(void **state)
+{
+  assert_read_only(*state, true, STRANGER, REFUSED);
+}
+
 static void tells_what_cannot_be_opened(void **state)
 {
   struct fixture *f = *state;
@@ -331,6 +399,11 @@ int main(void)
       cmocka_unit_test_setup_teardown(refuses_what_belongs_to_others, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refuses_a_link_that_belongs_to_others, set_up, tear_down),
       cmocka_unit_test_setup_teardown(trusts_the_user_that_runs_it_and_root, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(refuses_what_is_read_only_in_here_alone, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(bears_the_mode_of_a_folder_that_a_container_is_given, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(refuses_a_strangers_folder_that_a_container_is_given, set_up,
+                                      tear_down),
       cmocka_unit_test_setup_teardown(tells_what_cannot_be_opened, set_up, tear_down),
       cmocka_unit_test_setup_teardown(opens_folders_that_can_be_listed, set_up, tear_down),
       cmocka_unit_test_setup_teardown(never_opens_what_was_swapped_in, set_up, tear_down),

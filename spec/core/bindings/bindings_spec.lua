@@ -16,7 +16,7 @@ describe("moonwatch", function()
   describe("open", function()
     it("gives the modules of another host", function()
       local host = moonwatch.open { host_root = V2 }
-      assert.same({ "cgroup", "host", "http", "inventory", "kubelet", "stats" }, names_of(host))
+      assert.same({ "cgroup", "host", "http", "inventory", "kubelet", "stats", "store" }, names_of(host))
       assert.equal("recorded-v2", host.host.hostname())
       assert.equal(10, #(assert(host.cgroup.refresh()) and host.cgroup.containers()))
     end)
@@ -69,7 +69,7 @@ describe("moonwatch", function()
       assert.error_matches(function() moonwatch.open() end, "table expected")
       assert.error_matches(function() moonwatch.open { host_root = {} } end, "host_root is a table, not a string")
       assert.error_matches(function() moonwatch.open { host_root = "a\0b" } end, "NUL byte")
-      assert.error_matches(function() moonwatch.open { hostroot = V2 } end, "http_answers and kubelet, not hostroot")
+      assert.error_matches(function() moonwatch.open { hostroot = V2 } end, "kubelet and state_dir, not hostroot")
       assert.error_matches(function() moonwatch.open { V2 } end, "not a list")
       assert.error_matches(function() moonwatch.open { proc_root = true } end, "proc_root is a boolean, not a string")
     end)
@@ -93,7 +93,7 @@ describe("a sandbox", function()
     script:close()
   end)
 
-  for _, name in ipairs { "cgroup", "host", "http", "json", "log", "regex", "stats" } do
+  for _, name in ipairs { "cgroup", "host", "http", "json", "log", "regex", "stats", "store" } do
     it("has the same moonwatch." .. name .. " as plain luajit", function()
       local names = assert(script:eval(([[
         local names = {}

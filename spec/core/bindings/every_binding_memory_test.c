@@ -17,6 +17,7 @@
 #include "bindings/context.h"
 #include "failing_state.h"
 #include "support/failing_malloc.h"
+#include "support/tmptree.h"
 
 /* Calls with something to do: ID and PID are a container of the recorded host, and a process of it.
  * "M" is the module. A line for each function, or the test says which one is missing. */
@@ -80,6 +81,11 @@ static const struct call {
     {"stats", "processes", "return M.processes({ id = ID }, 0)"},
     {"stats", "usage", "return M.usage()"},
     {"stats", "values", "return M.values(M.follow { id = ID }, 0, M.figures { 'cpu_total_ns' })"},
+    {"store", "delete", "M.put('k', 'v'); return M.delete('k')"},
+    {"store", "each", "M.put('k', 'v'); for k, v in assert(M.each()) do return k, v end"},
+    {"store", "get", "M.put('k', 'v'); return M.get('k') or 'none'"},
+    {"store", "put", "return M.put('k', ('v'):rep(5000))"},
+    {"store", "stats", "return M.stats()"},
 };
 #define CALLS_COUNT (sizeof calls / sizeof calls[0])
 
@@ -92,12 +98,15 @@ static const struct module {
     {"json", luaopen_moonwatch_json},     {"kubelet", luaopen_moonwatch_kubelet},
     {"log", luaopen_moonwatch_log},       {"regex", luaopen_moonwatch_regex},
     {"script", luaopen_moonwatch_script}, {"stats", luaopen_moonwatch_stats},
+    {"store", luaopen_moonwatch_store},
 };
 #define MODULES_COUNT (sizeof modules / sizeof modules[0])
 
 #define HOST_ROOT "spec/fixtures/kubelet-1.20-v1"
 #define RECORDED_ID "a79e4d54edc2fff604f4066ad599c396d2760f7e87fbcd376c8af527b63b3865"
 #define RECORDED_PID 10073
+
+static char state_dir[TMPTREE_ROOT_BYTES];
 
 struct fixture {
   struct failing_state state;
@@ -150,7 +159,8 @@ static void open_fixture(struct fixture *fixture)
   };
   static const struct mw_kubelet_config kubelet = {
       .url = "https://127.0.0.1:10250", .recorded_dir = "spec/fixtures/kubelet-1.20-answers"};
-  struct mw_context_config config = {.host_root = HOST_ROOT, .http = &access, .kubelet = &kubelet};
+  struct mw_context_config config = {
+      .host_root = HOST_ROOT, .http = &access, .kubelet = &kubelet, .state_dir = state_dir};
   struct mw_error err;
 
   fixture->context = mw_context_new(&config, &err);
@@ -198,7 +208,12 @@ static void the_core_may_run_out_of_memory(const struct call *call)
 {
   int descriptors = descriptors_count();
 
-  for (long n = 1, last = n; n <= last; n++) {
+  /* Of these the first alone: LuaJIT crashes when memory ends inside of lua_newstate, and stats
+   * asks a collector that failed no more for a while. */
+  bool first_alone = strcmp(call->module, "script") == 0 || strcmp(call->module, "stats") == 0;
+  bool reached = true;
+
+  for (long n = 1; reached; n++) {
     struct fixture fixture;
     open_fixture(&fixture);
     prepare(fixture.state.L, call);
@@ -206,7 +221,7 @@ static void the_core_may_run_out_of_memory(const struct call *call)
     failing_allocation = n;
     lua_pcall(fixture.state.L, 0, 0, 0);
     failing_allocation = 0;
-    last = allocations_total;
+    reached = allocations_total >= n && !first_alone;
     works(&fixture, call);
     close_fixture(&fixture);
   }
@@ -253,10 +268,20 @@ static void no_function_is_left_out(void **unused)
   close_fixture(&fixture);
 }
 
-static int quiet(void **unused)
+static int set_up(void **unused)
 {
   (void)unused;
+  snprintf(state_dir, sizeof state_dir, "%s", "/dev/shm/moonwatch-test.XXXXXX");
+  if (!mkdtemp(state_dir)) /* where memory is no folder, each write waits for the disk */
+    tmptree_make(state_dir);
   mw_log_configure(&(struct mw_log_config){.level = MW_LOG_ERROR, .fd = 1});
+  return 0;
+}
+
+static int tear_down(void **unused)
+{
+  (void)unused;
+  tmptree_remove(state_dir);
   return 0;
 }
 
@@ -268,5 +293,5 @@ int main(void)
       cmocka_unit_test(every_call_survives_the_core_without_memory),
   };
 
-  return cmocka_run_group_tests(tests, quiet, NULL);
+  return cmocka_run_group_tests(tests, set_up, tear_down);
 }

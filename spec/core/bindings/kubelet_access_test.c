@@ -3,8 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/gate.h"
 #include "bindings/kubelet_access.h"
 
 #define SHORT_WAIT_NS (20 * MW_NS_PER_MS)
@@ -76,6 +80,55 @@ static void who_waits_for_another_waits_no_longer_than_it_may(void **state)
   mw_kubelet_access_free(asker.access);
 }
 
+struct guest {
+  struct asker asker;
+  struct mw_gate *gate;
+  atomic_bool entered;
+};
+
+static void *ask_inside(void *data)
+{
+  struct guest *guest = data;
+
+  assert_true(mw_gate_enter(guest->gate));
+  guest->entered = true;
+  ask_long(&guest->asker);
+  mw_gate_leave(guest->gate);
+  return NULL;
+}
+
+/* One place, and two who have it in turn and wait: a third one can have it meanwhile. */
+static void who_waits_for_the_kubelet_keeps_nobody_from_computing(void **state)
+{
+  char url[64];
+  int listener = listen_on_loopback(url);
+  struct mw_kubelet_config config = {.url = url, .allow_http = true};
+  struct mw_kubelet_access *access = mw_kubelet_access_new(&config, "/", NULL);
+  struct mw_gate gate;
+  struct guest guests[2] = {{.asker.access = access, .gate = &gate},
+                            {.asker.access = access, .gate = &gate}};
+  pthread_t threads[2];
+
+  (void)state;
+  assert_non_null(access);
+  mw_gate_init(&gate, 1);
+  assert_int_equal(0, pthread_create(&threads[0], NULL, ask_inside, &guests[0]));
+  int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  assert_true(connection >= 0);
+  assert_int_equal(0, pthread_create(&threads[1], NULL, ask_inside, &guests[1]));
+  while (!guests[1].entered)
+    sched_yield();
+
+  assert_true(mw_gate_enter(&gate));
+  mw_gate_leave(&gate);
+  close(listener);
+  close(connection);
+  for (size_t i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  mw_gate_deinit(&gate);
+  mw_kubelet_access_free(access);
+}
+
 static void nothing_is_asked_before_somebody_asks(void **state)
 {
   struct mw_kubelet_pods *pods = NULL;
@@ -95,6 +148,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_waits_for_another_waits_no_longer_than_it_may),
+      cmocka_unit_test(who_waits_for_the_kubelet_keeps_nobody_from_computing),
       cmocka_unit_test(nothing_is_asked_before_somebody_asks),
   };
 

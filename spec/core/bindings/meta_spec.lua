@@ -4,6 +4,7 @@ local lfs = require "lfs"
 local C_MODULES = {
   "moonwatch", "moonwatch.cgroup", "moonwatch.host", "moonwatch.http", "moonwatch.inventory",
   "moonwatch.json", "moonwatch.kubelet", "moonwatch.log", "moonwatch.regex", "moonwatch.script", "moonwatch.stats",
+  "moonwatch.store",
 }
 
 local function meta_path(module)

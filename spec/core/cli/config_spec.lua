@@ -160,18 +160,21 @@ describe("moonwatch config", function()
         .. "cure: chmod go-w ~/scripts/checks/mine.lua\n1 mistake\n", check().out)
     end)
 
-    it("believes what nobody can write because it is mounted read-only", function()
+    it("believes a folder that this process was given read-only, as a container is given a ConfigMap", function()
+      local folder, given = dir.path .. "/map", dir.path .. "/given"
+      dir:write { ["map/.keep"] = "" }
       local outcome = program.shell(([[
-        unshare --mount sh -c 'mount -t tmpfs -o mode=0777 none %s || exit 99
-        echo "return { sources = {}, checks = {} }" > %s/moonwatch.lua && chmod 0666 %s/moonwatch.lua
-        %s config check %s/moonwatch.lua
-        mount -o remount,ro %s && exec %s config check %s/moonwatch.lua']]):format(
-        dir.path, dir.path, dir.path, program.PATH, dir.path, dir.path, program.PATH, dir.path))
+        unshare --mount sh -c 'mount -t tmpfs none %s || exit 99
+        mkdir -m 0777 %s/folder %s && echo "return { sources = {}, checks = {} }" > %s/folder/moonwatch.lua
+        chmod 0666 %s/folder/moonwatch.lua
+        mount --bind %s/folder %s && %s config check %s/moonwatch.lua
+        mount -o remount,bind,ro %s && exec %s config check %s/moonwatch.lua']]):format(
+        folder, folder, given, folder, folder, folder, given, program.PATH, given, given, program.PATH, given))
       if outcome.code == 99 or outcome.err:find "unshare" then
         return pending "may not mount"
       end
       assert.matches("can be written by everybody", outcome.out, 1, true)
-      assert.matches("\n" .. dir.path:gsub("%p", "%%%0") .. "/moonwatch.lua: fine %(1 file%)\n$", outcome.out)
+      assert.matches("\n" .. given:gsub("%p", "%%%0") .. "/moonwatch.lua: fine %(1 file%)\n$", outcome.out)
     end)
 
     it("finds an operator's script before the one that ships", function()
