@@ -45,8 +45,6 @@ static int open_signals(struct mw_error *err)
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGHUP);
   sigprocmask(SIG_BLOCK, &signals, NULL);
-  signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
-  signal(SIGXFSZ, SIG_IGN); /* a file may have its limit; write(2) says so, too */
   int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   return fd >= 0 ? fd : mw_error_set(err, errno, "cannot wait for signals: %s", strerror(errno));
 }

@@ -2,7 +2,8 @@
  * @file daemon.h
  * The agent as a process: signals, the service manager, and the loop around a runner.
  *
- * SIGTERM and SIGINT end it, SIGHUP loads scripts and opens files anew. It speaks with systemd
+ * SIGTERM and SIGINT end it, SIGHUP loads scripts and opens files anew; SIGPIPE and SIGXFSZ are for
+ * the caller to ignore. It speaks with systemd
  * where NOTIFY_SOCKET is set (agent/notify.h). Thread-safety: once in a process, called by its
  * first thread, while that is the only one.
  */

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,8 @@ static int run_agent(const struct mw_settings *settings)
   struct mw_error err;
   bool hangs;
 
+  signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
+  signal(SIGXFSZ, SIG_IGN); /* a file may have its limit; write(2) says so, too */
   mallopt(M_ARENA_MAX, ARENAS_MAX);
   mw_log_configure(&settings->log);
   say_settings(settings);
