@@ -131,22 +131,24 @@ static void note_opened(struct mw_worker *worker, void *instance, enum opening o
   }
 }
 
+/* A file that is gone means that the script is not wanted any more; one that is wrong does not. */
+static bool is_gone(const void *instance, const struct mw_error *err)
+{
+  return !instance && err->code == ENOENT;
+}
+
 static void log_opened(struct mw_worker *worker, const void *instance, enum opening opening,
                        const struct mw_error *err)
 {
   bool is_first = worker->status.reloads_total == 0 && !worker->instance;
 
-  if (!instance)
-    mw_log(MW_LOG_ERROR, worker->name, "%s%s", err->text,
-           worker->instance ? "; the old one goes on" : "");
+  if (!instance && worker->instance)
+    mw_log(MW_LOG_ERROR, worker->name, "%s; %s", err->text,
+           is_gone(instance, err) ? "it stops until its file is back" : "the old one goes on");
+  else if (!instance)
+    mw_log(MW_LOG_ERROR, worker->name, "%s", err->text);
   else if (!is_first && opening != OPENING_RESTART)
     mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
-}
-
-/* A file that is gone means that the script is not wanted any more; one that is wrong does not. */
-static bool is_gone(const void *instance, const struct mw_error *err)
-{
-  return !instance && err->code == ENOENT;
 }
 
 /* @return what is to be closed: the old one, when another takes its place. */

@@ -13,7 +13,7 @@ static void say_fault(const struct mw_config_fault *fault)
   if (fault->line > 0)
     snprintf(line, sizeof line, ":%u", fault->line);
   mw_cli_say("%s%s: %s%s%s%s%s%s%s", fault->place, line, fault->is_warning ? "warning: " : "",
-             fault->key ? fault->key : "", fault->key ? " " : "", fault->text,
+             fault->key ? fault->key : "", fault->key ? ": " : "", fault->text,
              fault->meant ? "; did you mean " : "", fault->meant ? fault->meant : "",
              fault->meant ? "?" : "");
 }
