@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "moonwatch/clock.h"
 
 #define RING_MIN 64
@@ -138,7 +139,6 @@ static int append(struct mw_buffer *buffer, struct node *node, struct mw_error *
 struct mw_buffer *mw_buffer_new(size_t max_bytes, struct mw_error *err)
 {
   struct mw_buffer *buffer = calloc(1, sizeof *buffer);
-  pthread_condattr_t attributes;
 
   if (!buffer) {
     mw_error_set(err, ENOMEM, "out of memory for a queue of messages");
@@ -146,10 +146,7 @@ struct mw_buffer *mw_buffer_new(size_t max_bytes, struct mw_error *err)
   }
   buffer->max_bytes = max_bytes;
   pthread_mutex_init(&buffer->mutex, NULL);
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&buffer->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  mw_cond_init(&buffer->changed);
   return buffer;
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "moonwatch/clock.h"
 
 #define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
@@ -178,29 +178,11 @@ static void free_sink(struct mw_sink *sink)
 /* Signals are for the program's first thread. */
 static int start_thread(struct mw_sink *sink, struct mw_error *err)
 {
-  pthread_attr_t attributes;
-  sigset_t all, before;
+  int rc = mw_thread_start(&sink->thread, STACK_BYTES, work, sink);
 
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int rc = pthread_create(&sink->thread, &attributes, work, sink);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
   return rc == 0 ? 0
-                 : mw_error_set(err, rc, "cannot start the thread of sink %s: %s", sink->name,
-                                strerror(rc));
-}
-
-static void init_condition(pthread_cond_t *condition)
-{
-  pthread_condattr_t attributes;
-
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
+                 : mw_error_set(err, -rc, "cannot start the thread of sink %s: %s", sink->name,
+                                strerror(-rc));
 }
 
 struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err)
@@ -220,7 +202,7 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->pause_ns = PAUSE_MIN_NS;
   sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);
-  init_condition(&sink->changed);
+  mw_cond_init(&sink->changed);
   sink->name = strdup(config->name);
   if (!sink->name)
     mw_error_set(err, ENOMEM, "out of memory for a sink");

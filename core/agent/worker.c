@@ -1,7 +1,6 @@
 #include "agent/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "agent/schedule.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 /* A script may use 128 KiB by recursion through the library, and the host's functions as much
  * again (script/script.h); libcurl, TLS and a resolver may be called from there. It is address
@@ -386,29 +386,11 @@ static void free_worker(struct mw_worker *worker)
  */
 static int start_thread(struct mw_worker *worker, struct mw_error *err)
 {
-  pthread_attr_t attributes;
-  sigset_t all, before;
+  int rc = mw_thread_start(&worker->thread, STACK_BYTES, work, worker);
 
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int rc = pthread_create(&worker->thread, &attributes, work, worker);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
   return rc == 0 ? 0
-                 : mw_error_set(err, rc, "cannot start the thread of %s %s: %s", worker->kind,
-                                worker->name, strerror(rc));
-}
-
-static void init_condition(pthread_cond_t *condition)
-{
-  pthread_condattr_t attributes;
-
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
+                 : mw_error_set(err, -rc, "cannot start the thread of %s %s: %s", worker->kind,
+                                worker->name, strerror(-rc));
 }
 
 struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct mw_error *err)
@@ -424,7 +406,7 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   worker->gate = config->gate;
   worker->due_at_once = config->runs_at_once;
   pthread_mutex_init(&worker->mutex, NULL);
-  init_condition(&worker->changed);
+  mw_cond_init(&worker->changed);
   worker->kind = strdup(config->kind);
   worker->name = strdup(config->name);
   if (!worker->kind || !worker->name)

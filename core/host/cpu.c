@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "host/parsers.h"
 #include "moonwatch/clock.h"
 
 void mw_cpu_counter_init(struct mw_cpu_counter *counter,
                          uint32_t (*count_now)(void *data, struct mw_error *err), void *count_data)
 {
-  pthread_condattr_t monotonic;
 
   atomic_init(&counter->kept, 0);
   counter->wait_ms = MW_CPU_WAIT_MS;
@@ -20,10 +20,7 @@ void mw_cpu_counter_init(struct mw_cpu_counter *counter,
   counter->reading = false;
   counter->attempts_failed = 0;
   pthread_mutex_init(&counter->mutex, NULL);
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&counter->read_done, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  mw_cond_init(&counter->read_done);
 }
 
 void mw_cpu_counter_deinit(struct mw_cpu_counter *counter)

@@ -9,6 +9,7 @@
 #include "base/gate.h"
 #include "base/hash.h"
 #include "base/place.h"
+#include "base/thread.h"
 #include "stats/deadline.h"
 #include "stats/kinds.h"
 
@@ -328,17 +329,6 @@ static int read_or_join(struct mw_stats_cache *cache, struct entry *entry,
 
 /* ---- The object ---- */
 
-/* On the clock that no administrator sets. */
-static void init_condition(pthread_cond_t *condition)
-{
-  pthread_condattr_t attributes;
-
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
-}
-
 struct mw_stats_cache *mw_stats_cache_new(const struct mw_stats_cache_config *config,
                                           struct mw_error *err)
 {
@@ -351,7 +341,7 @@ struct mw_stats_cache *mw_stats_cache_new(const struct mw_stats_cache_config *co
   cache->config = *config;
   cache->version = mw_place_new_version();
   pthread_mutex_init(&cache->mutex, NULL);
-  init_condition(&cache->stored);
+  mw_cond_init(&cache->stored);
   return cache;
 }
 

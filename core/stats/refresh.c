@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/gate.h"
+#include "base/thread.h"
 #include "moonwatch/clock.h"
 #include "stats/deadline.h"
 
@@ -57,21 +57,13 @@ static void *work(void *data)
 /* Signals are for the program's other threads. */
 static int start_thread(struct mw_refresh *refresh, struct mw_error *err)
 {
-  pthread_attr_t attributes;
-  sigset_t all, before;
-
   if (refresh->has_thread)
     return 0;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int rc = pthread_create(&refresh->thread, &attributes, work, refresh);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (rc != 0)
-    return mw_error_set(err, rc, "cannot start a thread for %s: %s", refresh->config.what,
-                        strerror(rc));
+  int rc = mw_thread_start(&refresh->thread, STACK_BYTES, work, refresh);
+
+  if (rc < 0)
+    return mw_error_set(err, -rc, "cannot start a thread for %s: %s", refresh->config.what,
+                        strerror(-rc));
   refresh->has_thread = true;
   return 0;
 }
@@ -139,7 +131,6 @@ int mw_refresh_wait(struct mw_refresh *refresh, int64_t deadline_ns, struct mw_e
 struct mw_refresh *mw_refresh_new(const struct mw_refresh_config *config, struct mw_error *err)
 {
   struct mw_refresh *refresh = calloc(1, sizeof *refresh);
-  pthread_condattr_t attributes;
 
   if (!refresh) {
     mw_error_set(err, ENOMEM, "out of memory for %s", config->what);
@@ -147,10 +138,7 @@ struct mw_refresh *mw_refresh_new(const struct mw_refresh_config *config, struct
   }
   refresh->config = *config;
   pthread_mutex_init(&refresh->mutex, NULL);
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&refresh->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  mw_cond_init(&refresh->changed);
   return refresh;
 }
 

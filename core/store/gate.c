@@ -3,19 +3,16 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "moonwatch/clock.h"
 
 void mw_store_gate_init(struct mw_store_gate *gate, int64_t wait_ms)
 {
-  pthread_condattr_t attributes;
 
   *gate = (struct mw_store_gate){.wait_ms = wait_ms};
   gate->last = &gate->first;
   pthread_mutex_init(&gate->mutex, NULL);
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&gate->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  mw_cond_init(&gate->changed);
 }
 
 void mw_store_gate_deinit(struct mw_store_gate *gate)
