@@ -7,8 +7,7 @@ local program = require "spec.support.program"
 
 local MIB = 1048576
 
-local guest, skipped, failure
-local ids = {}
+local guest, ids
 
 local function start_guest()
   local options = "--append ipv6.disable=1 --disk 64 --program luajit --program unshare --program %s"
@@ -16,33 +15,18 @@ local function start_guest()
   return guests.run(options:format(program.PATH), "spec/e2e/guest/hybrid-init")
 end
 
---- A case that needs the machine to have run.
-local function case(name, body)
-  it(name, function()
-    if skipped then
-      pending(skipped)
-    end
-    assert(guest, failure)
-    body()
-  end)
-end
+local machine = guests.shared(start_guest)
+local case = machine:cases(it, pending)
 
 setup(function()
-  local ok
-  ok, guest, skipped = pcall(start_guest)
-  if not ok then
-    guest, failure = nil, guest
-  elseif guest then
-    for name, id in guest:read "ids":gmatch "(%S+) (%S+)\n" do
-      ids[name] = id
-    end
+  guest = machine:start()
+  if guest then
+    ids = guest:ids()
   end
 end)
 
 teardown(function()
-  if guest then
-    guest:remove()
-  end
+  machine:stop()
 end)
 
 local function values_of(name)

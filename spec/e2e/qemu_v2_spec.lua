@@ -25,7 +25,7 @@ local LEVEL_TOLERANCE = {
 -- The machine has no huge page of this size.
 local NEVER_SEEN = { hugetlb_1gb_usage_bytes = true, hugetlb_1gb_limit_bytes = true }
 
-local guest, skipped, failure
+local guest
 local containers, in_order = {}, {}
 
 local function read_containers()
@@ -43,16 +43,8 @@ local function start_guest()
   return guests.run(options:format(program.PATH), "spec/e2e/guest/v2-init")
 end
 
---- A case that needs the machine to have run.
-local function case(name, body)
-  it(name, function()
-    if skipped then
-      pending(skipped)
-    end
-    assert(guest, failure)
-    body()
-  end)
-end
+local machine = guests.shared(start_guest)
+local case = machine:cases(it, pending)
 
 local function look(name, when)
   return v2_files.parse(guest:read(("look/%s/%s"):format(name, when)), containers[name].folder)
@@ -100,19 +92,14 @@ local function same_in_both(name, figure, before, after, tolerance)
 end
 
 setup(function()
-  local ok
-  ok, guest, skipped = pcall(start_guest)
-  if not ok then
-    guest, failure = nil, guest
-  elseif guest then
+  guest = machine:start()
+  if guest then
     read_containers()
   end
 end)
 
 teardown(function()
-  if guest then
-    guest:remove()
-  end
+  machine:stop()
 end)
 
 describe("moonwatch on a host with version 2 of cgroups", function()

@@ -38,6 +38,15 @@ function Guest:code_of(name)
   return tonumber(self:read(name .. ".code"))
 end
 
+--- The ids of containers by their names, where the machine wrote them down as lines "NAME ID".
+function Guest:ids()
+  local ids = {}
+  for name, id in self:read "ids":gmatch "(%S+) (%S+)\n" do
+    ids[name] = id
+  end
+  return ids
+end
+
 function Guest:remove()
   podman.shell(("rm -rf '%s'"):format(self.dir))
 end
@@ -59,6 +68,52 @@ function M.run(options, init)
   local console = files.read_if_there(guest.dir .. "/results.console") or ""
   guest:remove()
   error(output .. console:sub(-CONSOLE_BYTES), 0)
+end
+
+---@class SharedGuest
+---@field guest? Guest  from start() on, where there is one
+---@field private begin fun(): Guest?, string?
+---@field private skipped? string
+---@field private failure? string
+local SharedGuest = {}
+SharedGuest.__index = SharedGuest
+
+--- A machine that all cases of a spec look at: to be started in setup, and stopped in teardown.
+---@param begin fun(): Guest?, string?  as M.run
+---@return SharedGuest
+function M.shared(begin)
+  return setmetatable({ begin = begin }, SharedGuest)
+end
+
+function SharedGuest:start()
+  local ok, guest, skipped = pcall(self.begin)
+  if ok then
+    self.guest, self.skipped = guest, skipped
+  else
+    self.failure = guest
+  end
+  return self.guest
+end
+
+function SharedGuest:stop()
+  if self.guest then
+    self.guest:remove()
+  end
+end
+
+--- What stands for `it` in cases that need the machine to have run.
+---@param it function  busted's, as is `pending`
+---@return fun(name: string, body: function)
+function SharedGuest:cases(it, pending)
+  return function(name, body)
+    it(name, function()
+      if self.skipped then
+        pending(self.skipped)
+      end
+      assert(self.guest, self.failure)
+      body()
+    end)
+  end
 end
 
 return M
