@@ -207,6 +207,15 @@ static void say_names(const struct mw_settings *settings, enum mw_script_kind ki
          used >= sizeof names ? "..." : "");
 }
 
+static bool has_source(const struct mw_settings *settings, const char *name)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SOURCE &&
+        strcmp(settings->scripts[i].name, name) == 0)
+      return true;
+  return false;
+}
+
 /* So that the log says which configuration was meant, and what is given up in safety. */
 static void say_settings(const struct mw_settings *settings)
 {
@@ -218,6 +227,10 @@ static void say_settings(const struct mw_settings *settings)
   say_names(settings, MW_SCRIPT_CHECK, "checks");
   say_names(settings, MW_SCRIPT_SINK, "sinks");
   mw_cli_warn_of_settings(&kubelet, settings->host_root);
+  if (settings->kubelet.url && !has_source(settings, "kubelet"))
+    mw_log(MW_LOG_WARN, "agent",
+           "kubelet.url is set, and the source kubelet is not among the sources, so no container "
+           "gets its pod: sources = { \"cgroup\", \"kubelet\" }");
   for (size_t i = 0; i < settings->credentials_count; i++)
     if (settings->credentials[i].insecure_skip_verify)
       mw_cli_warn_of_credentials(settings->credentials[i].name);

@@ -58,6 +58,30 @@ describe("moonwatch run", function()
     assert.equal(6, agent:messages()[1].body.value)
   end)
 
+  it("is ready when its sources have spoken, and not when it looks at files the next time", function()
+    start { scripts = { ["checks/n.lua"] = daemon.check(count_in "n", 1) }, arguments = { "--check", "n" } }
+    agent:wait_for_gauge("n", 3)
+    assert.matches("agent: is ready", agent:log(), 1, true)
+  end)
+
+  it("says at its start what it runs, and what is given up in safety", function()
+    start {
+      scripts = { ["checks/n.lua"] = daemon.check(count_in "n") },
+      arguments = {
+        "--check", "n", "--set", "kubelet.url=https://127.0.0.1:1", "--set", "kubelet.insecure_skip_verify=true",
+        "--set", "credentials.backend.insecure_skip_verify=true",
+      },
+    }
+    agent:wait_for_gauge("n", 1)
+    for _, said in ipairs {
+      "agent: sources: cgroup\n", "agent: checks: n\n", "agent: sinks: stdout\n",
+      "warning: kubelet.insecure_skip_verify=true: whoever answers", "warning: with credentials backend anybody can pass",
+      "kubelet.url is set, and the source kubelet is not among the sources",
+    } do
+      assert.matches(said, agent:log(), 1, true)
+    end
+  end)
+
   it("runs at the interval, without drift", function()
     start {
       scripts = { ["checks/clock.lua"] = daemon.check("context:gauge('at', context.now_s)", 0.1) },
