@@ -75,7 +75,8 @@ describe("moonwatch run", function()
     agent:wait_for_gauge("n", 1)
     for _, said in ipairs {
       "agent: sources: cgroup\n", "agent: checks: n\n", "agent: sinks: stdout\n",
-      "warning: kubelet.insecure_skip_verify=true: whoever answers", "warning: with credentials backend anybody can pass",
+      "warning: kubelet.insecure_skip_verify=true: whoever answers",
+      "warning: with credentials backend anybody can pass",
       "kubelet.url is set, and the source kubelet is not among the sources",
     } do
       assert.matches(said, agent:log(), 1, true)
