@@ -40,7 +40,7 @@ int mw_line_append(struct mw_buf *out, const struct mw_message *message, struct 
   mw_json_write_key(&w, "schema");
   mw_json_write_i64(&w, message->schema);
   mw_json_write_key(&w, "script");
-  mw_json_write_text(&w, message->task);
+  mw_json_write_text(&w, message->script);
   mw_json_end_object(&w);
   int rc = mw_json_writer_finish(&w);
   return rc < 0 ? rc : mw_buf_append(out, "\n", 1, err);
@@ -82,8 +82,8 @@ static int write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_
   return 0;
 }
 
-int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, int64_t deadline_ns,
-                        size_t *written_bytes, struct mw_error *err)
+int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_queue_batch *batch,
+                        int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
 {
   *written_bytes = 0;
   if (lines->written_bytes == 0 || lines->number >= batch->first)
@@ -93,7 +93,7 @@ int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, 
   return rc;
 }
 
-int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
+int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_queue_batch *batch, size_t index,
                    int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
 {
   *written_bytes = 0;
