@@ -18,10 +18,10 @@ local ALLOWED = {
   store = { "base" },
   queue = { "base" },
   script = { "base" },
-  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store", "queue",
-    "script" },
-  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store", "queue",
-    "script", "bindings" },
+  bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "queue", "script" },
+  agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
+    "queue", "script", "bindings" },
   cli = { "*" },
 }
 
