@@ -153,6 +153,20 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
   return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
 }
 
+static void tell_of_queue(void *data, bool is_error, const char *text)
+{
+  (void)data;
+  mw_log(is_error ? MW_LOG_ERROR : MW_LOG_INFO, "queue", "%s", text);
+}
+
+static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw_error *err)
+{
+  struct mw_queue_config config = settings->queue;
+
+  config.tell = tell_of_queue;
+  return mw_queue_open(&config, err);
+}
+
 /* The sinks come first, so that they have every message. */
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
@@ -168,8 +182,7 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
-  struct mw_queue_config queue_config = {.buffer_bytes = runner->settings->buffer_bytes};
-  runner->queue = mw_queue_open(&queue_config, err);
+  runner->queue = open_queue(runner->settings, err);
   if (!runner->queue)
     return -err->code;
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -224,7 +224,7 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   if (!sink->name)
     mw_error_set(err, ENOMEM, "out of memory for a sink");
   else if ((sink->cursor =
-                mw_queue_add_cursor(config->queue, config->name, MW_QUEUE_FROM_END, err)) >= 0 &&
+                mw_queue_add_cursor(config->queue, config->name, config->start_at, err)) >= 0 &&
            start_thread(sink, err) == 0)
     return sink;
   free_sink(sink);
