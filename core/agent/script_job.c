@@ -138,6 +138,13 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
   return instance;
 }
 
+static int hand_over(void *old, void *fresh, struct mw_error *err)
+{
+  struct instance *from = old, *to = fresh;
+
+  return mw_task_hand_over(from->task, to->task, err);
+}
+
 static double interval_s(void *data)
 {
   const struct instance *instance = data;
@@ -229,6 +236,7 @@ static void ready(void *data)
 const struct mw_job_ops mw_script_job_ops = {
     .open = open_instance,
     .close = close_instance,
+    .hand_over = hand_over,
     .interval_s = interval_s,
     .run = run,
     .watch = watch_files,

@@ -148,6 +148,7 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   write_ms(w, "p50_ms", status->p50_ns);
   write_ms(w, "p99_ms", status->p99_ns);
   write_count(w, "reloads_total", status->reloads_total);
+  write_error(w, "restore_error", status->restore_error);
   write_count(w, "runs_total", status->runs_total);
   write_count(w, "skips_total", status->skips_total);
   write_text(w, "state", state_names[status->state]);

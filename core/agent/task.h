@@ -71,6 +71,14 @@ struct mw_task_config {
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
 void mw_task_close(struct mw_task *task); /**< accepts NULL */
 
+/**
+ * Give @p to, which was opened and has not run, what @p from keeps: save() of the one, restore() of
+ * the other, each within its budget. Nothing is done when @p to has no restore, or @p from no save,
+ * or nothing to keep.
+ * @return 0, or -errno: @p to may then be in any condition, and has to be opened again.
+ */
+int mw_task_hand_over(struct mw_task *from, struct mw_task *to, struct mw_error *err);
+
 /** How often it is run: as configured, else interval_s of its table, else every 10 s. */
 double mw_task_interval_s(const struct mw_task *task);
 

@@ -112,6 +112,19 @@ static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool op
   }
 }
 
+/* Whoever changed it wants to see what it does. With the mutex held. */
+static void note_reloaded(struct mw_worker *worker, const struct mw_error *restore_err)
+{
+  struct mw_worker_status *status = &worker->status;
+
+  status->reloads_total++;
+  snprintf(status->restore_error, sizeof status->restore_error, "%s",
+           restore_err->code ? restore_err->text : "");
+  mw_penalty_forgive(&worker->penalty);
+  if (worker->released)
+    mw_schedule_hurry(&worker->schedule, now_ns());
+}
+
 static void note_opened(struct mw_worker *worker, void *instance, enum opening opening,
                         const struct mw_error *err)
 {
@@ -151,47 +164,72 @@ static void log_opened(struct mw_worker *worker, const void *instance, enum open
     mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
 }
 
+/* An instance that was made, or was not. */
+struct attempt {
+  enum opening opening;
+  void *instance; /* NULL: it could not be opened */
+  struct mw_watch watch;
+  struct mw_error err, restore_err; /* their codes are 0: fine */
+};
+
 /* @return what is to be closed: the old one, when another takes its place. */
-static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
-                           enum opening opening, const struct mw_error *err)
+static void *take_instance(struct mw_worker *worker, struct attempt *attempt)
 {
-  bool reloaded = instance && opening == OPENING_RELOAD;
-  void *unwanted = NULL;
+  const struct mw_error *err = &attempt->err;
+  enum opening opening = attempt->opening;
+  void *instance = attempt->instance, *unwanted = NULL;
 
   log_opened(worker, instance, opening, err);
+  if (instance && attempt->restore_err.code)
+    mw_log(MW_LOG_WARN, worker->name, "keeps nothing of what the old one knew: %s",
+           attempt->restore_err.text);
   pthread_mutex_lock(&worker->mutex);
   if (instance || is_gone(instance, err)) {
     unwanted = worker->instance;
     worker->instance = NULL;
   }
   note_opened(worker, instance, opening, err);
-  worker->status.reloads_total += reloaded;
-  take_watch(worker, watch, instance != NULL);
+  take_watch(worker, &attempt->watch, instance != NULL);
   if (instance)
     worker->instance = instance;
-  if (reloaded)
-    mw_penalty_forgive(&worker->penalty);
+  if (instance && opening == OPENING_RELOAD)
+    note_reloaded(worker, &attempt->restore_err);
   pthread_mutex_unlock(&worker->mutex);
   if (opening != OPENING_RESTART)
     worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
   return unwanted;
 }
 
+static void open_once(struct mw_worker *worker, struct attempt *attempt)
+{
+  attempt->instance = worker->ops->open(worker->data, &attempt->watch, &attempt->err);
+}
+
+/* One that was given only a part of what the old one keeps may be in any condition. */
+static void hand_over(struct mw_worker *worker, struct attempt *attempt)
+{
+  if (!worker->ops->hand_over || !worker->instance || !attempt->instance ||
+      worker->ops->hand_over(worker->instance, attempt->instance, &attempt->restore_err) == 0)
+    return;
+  worker->ops->close(attempt->instance);
+  open_once(worker, attempt);
+}
+
 /* What the end of the program interrupts has not failed. */
 static void open_job(struct mw_worker *worker, enum opening opening)
 {
-  struct mw_watch watch = {0};
-  struct mw_error err = {0};
+  struct attempt attempt = {.opening = opening};
 
   if (!mw_gate_enter(worker->gate))
     return;
-  void *instance = worker->ops->open(worker->data, &watch, &err);
+  open_once(worker, &attempt);
+  if (opening == OPENING_RELOAD)
+    hand_over(worker, &attempt);
   mw_gate_leave(worker->gate);
-  void *unwanted =
-      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, opening, &err);
+  void *unwanted = is_stopping(worker) ? attempt.instance : take_instance(worker, &attempt);
   if (unwanted)
     worker->ops->close(unwanted);
-  mw_watch_deinit(&watch);
+  mw_watch_deinit(&attempt.watch);
 }
 
 /* ---- Runs ---- */

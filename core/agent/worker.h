@@ -6,7 +6,7 @@
  *
  * A job that cannot be opened is opened again when one of its files changes. A job that is open is
  * opened a second time when one of its files changes, between two runs; if that succeeds the new
- * one takes the place of the old one, else the old one goes on.
+ * one is given what the old one keeps, takes its place, and runs at once; else the old one goes on.
  *
  * Thread-safety: every function may be called from any thread, but for start, wait and free.
  */
@@ -37,6 +37,12 @@ struct mw_job_ops {
   /** @return an instance, ready to run, or NULL with @p err. Tells @p watch what it was made of. */
   void *(*open)(void *data, struct mw_watch *watch, struct mw_error *err);
   void (*close)(void *instance);
+
+  /**
+   * Give @p fresh, which was opened and has not run, what @p old keeps; NULL: nothing is kept.
+   * @return 0, or -errno with @p err: @p fresh is then opened again, and begins with nothing.
+   */
+  int (*hand_over)(void *old, void *fresh, struct mw_error *err);
   double (*interval_s)(void *instance);
 
   /** @return 0 or -errno with @p err. @p limit, which is MW_LIMIT_NONE, may become another one. */
@@ -80,8 +86,9 @@ struct mw_worker_status {
   int64_t last_cpu_ns, max_cpu_ns;
   size_t memory_bytes;
   uint64_t runs_total, failures_total, skips_total, over_budget_total, reloads_total;
-  char error[MW_ERROR_TEXT_BYTES];      /**< of the last run, or why it is broken; "": fine */
-  char load_error[MW_ERROR_TEXT_BYTES]; /**< of a reload: the old one goes on; "": fine */
+  char error[MW_ERROR_TEXT_BYTES];         /**< of the last run, or why it is broken; "": fine */
+  char load_error[MW_ERROR_TEXT_BYTES];    /**< of a reload: the old one goes on; "": fine */
+  char restore_error[MW_ERROR_TEXT_BYTES]; /**< of the last reload: it began with nothing */
 };
 
 /** @return NULL with @p err filled. */

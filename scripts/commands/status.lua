@@ -88,13 +88,19 @@ local function add_table(lines, columns, items, row_of, width)
   table.insert(lines, "")
 end
 
+local ERRORS = {
+  { field = "error", prefix = "" },
+  { field = "load_error", prefix = "not loaded anew: " },
+  { field = "restore_error", prefix = "began with nothing when it was loaded anew: " },
+}
+
 --- What is wrong: the first line of each error, under its name.
 local function add_errors(lines, items)
   for _, item in ipairs(items) do
-    for _, text in ipairs { item.error or false, item.load_error or false } do
+    for _, kind in ipairs(ERRORS) do
+      local text = item[kind.field]
       if text then
-        table.insert(lines, ("%s: %s%s"):format(item.name, text == item.load_error and "not loaded anew: " or "",
-          text:match "^[^\n]*"))
+        table.insert(lines, ("%s: %s%s"):format(item.name, kind.prefix, text:match "^[^\n]*"))
       end
     end
   end
