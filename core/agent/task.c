@@ -167,6 +167,11 @@ static int load(struct mw_task *task, struct mw_error *err)
   return rc;
 }
 
+static int admit(struct mw_task *task, struct mw_error *err)
+{
+  return task->config.admit ? task->config.admit(task->config.admit_data, task->path, err) : 0;
+}
+
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err)
 {
   struct mw_task *task = calloc(1, sizeof *task);
@@ -181,7 +186,7 @@ struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_erro
   if (task->config.timeout_ms <= 0)
     task->config.timeout_ms = MW_TASK_TIMEOUT_DEFAULT_MS;
   mw_buf_init(&task->body, MESSAGE_MAX_BYTES);
-  bool failed = mw_task_find_file(task, err) < 0 || load(task, err) < 0 ||
+  bool failed = mw_task_find_file(task, err) < 0 || admit(task, err) < 0 || load(task, err) < 0 ||
                 mw_task_step(task, start, task, err) < 0;
   mw_task_tell_files(task);
   if (failed) {

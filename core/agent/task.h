@@ -49,6 +49,10 @@ struct mw_task_config {
   const int *priority; /**< of a source; NULL: as the script wants; only read by mw_task_open */
   double stale_s;      /**< of a source; 0: as its interval wants */
 
+  /** Asked by mw_task_open before the script's file is read; an error, with @p err, refuses it. */
+  int (*admit)(void *data, const char *path, struct mw_error *err);
+  void *admit_data;
+
   /** Told by mw_task_open, also when it fails: each file that was read or looked for. */
   void (*on_file)(void *data, const char *path);
   void *on_file_data;

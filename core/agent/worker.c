@@ -23,6 +23,7 @@ struct mw_worker {
   const struct mw_job_ops *ops;
   void *data;
   struct mw_gate *gate;
+  struct mw_running_slot *slot;
   pthread_t thread;
 
   /* The thread's own. */
@@ -200,6 +201,14 @@ static void *take_instance(struct mw_worker *worker, struct attempt *attempt)
   return unwanted;
 }
 
+/* Finalizers of the script run then. */
+static void close_instance(struct mw_worker *worker, void *instance)
+{
+  mw_running_note(worker->slot, MW_RUNNING_RUNNING);
+  worker->ops->close(instance);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
+}
+
 static void open_once(struct mw_worker *worker, struct attempt *attempt)
 {
   attempt->instance = worker->ops->open(worker->data, &attempt->watch, &attempt->err);
@@ -222,13 +231,17 @@ static void open_job(struct mw_worker *worker, enum opening opening)
 
   if (!mw_gate_enter(worker->gate))
     return;
+  mw_running_note(worker->slot, MW_RUNNING_OPENING);
   open_once(worker, &attempt);
   if (opening == OPENING_RELOAD)
     hand_over(worker, &attempt);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
   mw_gate_leave(worker->gate);
   void *unwanted = is_stopping(worker) ? attempt.instance : take_instance(worker, &attempt);
   if (unwanted)
-    worker->ops->close(unwanted);
+    close_instance(worker, unwanted);
+  if (attempt.instance)
+    mw_running_note_opened(worker->slot);
   mw_watch_deinit(&attempt.watch);
 }
 
@@ -291,7 +304,9 @@ static void do_run(struct mw_worker *worker, struct outcome *outcome)
   worker->status.last_run_wall_ns = wall_ns();
   pthread_mutex_unlock(&worker->mutex);
   outcome->limit = MW_LIMIT_NONE;
+  mw_running_note(worker->slot, MW_RUNNING_RUNNING);
   outcome->rc = worker->ops->run(worker->instance, &outcome->limit, &outcome->err);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
   outcome->took_ns = now_ns() - began_ns;
   outcome->cpu_ns = cpu_ns() - cpu_before_ns;
 }
@@ -392,6 +407,7 @@ static void *work(void *data)
 
   snprintf(thread_name, sizeof thread_name, "%s", worker->name);
   pthread_setname_np(pthread_self(), thread_name);
+  mw_running_enter_thread(worker->slot);
   open_job(worker, OPENING_FIRST);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
@@ -403,7 +419,8 @@ static void *work(void *data)
     tell_ready(worker);
   }
   if (worker->instance)
-    worker->ops->close(worker->instance);
+    close_instance(worker, worker->instance);
+  mw_running_leave_thread();
   set(worker, &worker->ended);
   return NULL;
 }
@@ -442,6 +459,7 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   worker->ops = config->ops;
   worker->data = config->data;
   worker->gate = config->gate;
+  worker->slot = config->slot;
   worker->due_at_once = config->runs_at_once;
   pthread_mutex_init(&worker->mutex, NULL);
   mw_cond_init(&worker->changed);
@@ -522,8 +540,10 @@ static enum mw_worker_state state_of(const struct mw_worker *worker)
 {
   if (worker->running)
     return MW_WORKER_RUNNING;
+  if (!worker->instance && !*worker->status.error)
+    return MW_WORKER_OPENING;
   if (!worker->instance)
-    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
+    return mw_running_is_quarantined(worker->slot) ? MW_WORKER_QUARANTINED : MW_WORKER_BROKEN;
   if (worker->paused)
     return MW_WORKER_PAUSED;
   return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
@@ -550,7 +570,8 @@ int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)
   int rc = 0;
 
   pthread_mutex_lock(&worker->mutex);
-  if (state_of(worker) == MW_WORKER_BROKEN)
+  enum mw_worker_state state = state_of(worker);
+  if (state == MW_WORKER_BROKEN || state == MW_WORKER_QUARANTINED)
     rc = mw_error_set(err, EBADMSG, "%s cannot run: %s", worker->name, worker->status.error);
   worker->run_wanted |= rc == 0;
   pthread_cond_broadcast(&worker->changed);
@@ -571,6 +592,10 @@ void mw_worker_resume(struct mw_worker *worker)
   worker->paused = false;
   worker->held_until_ns = 0;
   mw_penalty_forgive(&worker->penalty);
+  if (mw_running_is_quarantined(worker->slot)) {
+    mw_running_forgive(worker->slot);
+    worker->reload_wanted = true;
+  }
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
 }

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/running.h"
 #include "agent/watch.h"
 #include "base/gate.h"
 #include "moonwatch/error.h"
@@ -62,18 +63,20 @@ struct mw_job_ops {
 struct mw_worker_config {
   const char *kind, *name; /**< "check", "container_rt"; copied */
   const struct mw_job_ops *ops;
-  void *data;           /**< borrowed */
-  struct mw_gate *gate; /**< borrowed */
-  bool runs_at_once;    /**< its first run does not wait for mw_worker_release */
+  void *data;                   /**< borrowed */
+  struct mw_gate *gate;         /**< borrowed */
+  bool runs_at_once;            /**< its first run does not wait for mw_worker_release */
+  struct mw_running_slot *slot; /**< borrowed; NULL: what it does is not noted */
 };
 
 enum mw_worker_state {
   MW_WORKER_OPENING,
-  MW_WORKER_BROKEN,  /**< could not be opened: the error says why */
-  MW_WORKER_WAITING, /**< for its time */
-  MW_WORKER_RUNNING, /**< or waiting for the gate */
-  MW_WORKER_PAUSED,  /**< somebody wants it so */
-  MW_WORKER_HELD,    /**< was over its budget again and again */
+  MW_WORKER_BROKEN,      /**< could not be opened: the error says why */
+  MW_WORKER_WAITING,     /**< for its time */
+  MW_WORKER_RUNNING,     /**< or waiting for the gate */
+  MW_WORKER_PAUSED,      /**< somebody wants it so */
+  MW_WORKER_HELD,        /**< was over its budget again and again */
+  MW_WORKER_QUARANTINED, /**< as broken; it brought the last agent down */
 };
 
 struct mw_worker_status {
@@ -117,7 +120,7 @@ enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force);
 /** Also while it is paused. @return 0, or -EBADMSG: it is broken, and @p err says why. */
 int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err);
 void mw_worker_pause(struct mw_worker *worker);
-void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, too */
+void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, quarantine too */
 
 void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out);
 const char *mw_worker_name(const struct mw_worker *worker);
