@@ -8,12 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/running_internal.h"
 #include "base/cleanup.h"
-#include "base/file.h"
+#include "base/rfc3339.h"
 #include "moonwatch/clock.h"
 
 struct mw_running {
@@ -246,13 +245,10 @@ static void describe(const struct mw_running_slot *slot, char out[static 128])
 
 static int refuse(const struct mw_running_slot *slot, struct mw_error *err)
 {
-  char what[128], when[32];
-  time_t seconds = (time_t)(slot->verdict.wall_ns / MW_NS_PER_S);
-  struct tm utc;
+  char what[128], when[MW_RFC3339_BYTES];
 
   describe(slot, what);
-  gmtime_r(&seconds, &utc);
-  strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  mw_rfc3339(slot->verdict.wall_ns, when);
   return mw_error_set(err, EPERM,
                       "%s %s is in quarantine since %s: %s; it is loaded again when its file "
                       "changes, or after \"moonwatch resume %s\"",

@@ -54,7 +54,7 @@ static int emit(void *data, const struct mw_message *message, struct mw_error *e
     return refuse(instance, "messages_bytes", budget->messages_bytes, "bytes of messages", err);
   instance->messages_count++;
   instance->messages_bytes += message->body.len_bytes;
-  return mw_buffer_put(instance->job->buffer, message, err);
+  return mw_queue_put(instance->job->queue, message, err);
 }
 
 /* ---- Opening ---- */

@@ -111,7 +111,7 @@ local function process_line(status)
   return ("pid %.0f, up %s, CPU %s, memory %s, %s threads, %s descriptors; %s messages wait, %s"):format(
     process.pid, seconds(process.uptime_s), seconds(process.cpu_s),
     process.rss_anon_bytes and units.bytes(process.rss_anon_bytes) or "-", process.threads or "-",
-    process.descriptors, count(status.buffer.messages), units.bytes(status.buffer.bytes))
+    process.descriptors, count(status.queue.messages), units.bytes(status.queue.bytes))
 end
 
 function M.run(context)
