@@ -24,7 +24,8 @@ struct cursor {
   uint64_t next; /* number of the message that it delivers next, which may be gone already */
   uint64_t delivered_total, dropped_total;
   bool closed;
-  bool woken; /* its next wait, or the one that goes on, ends at once */
+  bool removed; /* and closed: its place is free */
+  bool woken;   /* its next wait, or the one that goes on, ends at once */
 };
 
 struct mw_buffer {
@@ -167,10 +168,13 @@ int mw_buffer_add_cursor(struct mw_buffer *buffer, struct mw_error *err)
   int cursor = -ENOSPC;
 
   pthread_mutex_lock(&buffer->mutex);
-  if (buffer->cursors_count < MW_BUFFER_CURSORS_MAX) {
+  for (int i = 0; i < buffer->cursors_count && cursor < 0; i++)
+    if (buffer->cursors[i].removed)
+      cursor = i;
+  if (cursor < 0 && buffer->cursors_count < MW_BUFFER_CURSORS_MAX)
     cursor = buffer->cursors_count++;
+  if (cursor >= 0)
     buffer->cursors[cursor] = (struct cursor){.next = buffer->end};
-  }
   pthread_mutex_unlock(&buffer->mutex);
   return cursor >= 0
              ? cursor
@@ -265,6 +269,14 @@ void mw_buffer_close_cursor(struct mw_buffer *buffer, int cursor)
   pthread_mutex_lock(&buffer->mutex);
   own->dropped_total += buffer->end - own->next;
   own->closed = true;
+  trim(buffer);
+  pthread_mutex_unlock(&buffer->mutex);
+}
+
+void mw_buffer_remove_cursor(struct mw_buffer *buffer, int cursor)
+{
+  pthread_mutex_lock(&buffer->mutex);
+  buffer->cursors[cursor].closed = buffer->cursors[cursor].removed = true;
   trim(buffer);
   pthread_mutex_unlock(&buffer->mutex);
 }

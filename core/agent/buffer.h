@@ -78,6 +78,9 @@ void mw_buffer_end(struct mw_buffer *buffer, int cursor, struct mw_batch *batch,
  */
 void mw_buffer_close_cursor(struct mw_buffer *buffer, int cursor);
 
+/** Its number is for another one from now on. No batch of it is taken, and nobody waits with it. */
+void mw_buffer_remove_cursor(struct mw_buffer *buffer, int cursor);
+
 void mw_buffer_usage(struct mw_buffer *buffer, struct mw_buffer_usage *out);
 void mw_buffer_cursor_usage(struct mw_buffer *buffer, int cursor, struct mw_cursor_usage *out);
 

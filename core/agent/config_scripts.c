@@ -157,6 +157,8 @@ static void load(struct visit *visit)
   mw_buf_init(&source, MW_SCRIPT_SOURCE_MAX_BYTES);
   if (read_source(visit, &source, &err) == 0)
     looking.script = mw_script_new(&script_config, &err);
+  if (looking.script)
+    mw_script_limit_cpu(looking.script, visit->config->cpu_ms);
   bool fine = looking.script &&
               mw_script_load_text(looking.script, chunk_name(visit), source.data, source.len_bytes,
                                   LOAD_TIMEOUT_MS, &err) == 0 &&

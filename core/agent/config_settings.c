@@ -173,6 +173,7 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
+  settings->poll_interval_s = number_of(config, "", "poll_interval_s", 0);
   settings->buffer_bytes = (size_t)number_of(config, "", "buffer_bytes", 0);
 }
 

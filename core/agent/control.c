@@ -123,8 +123,10 @@ static void answer_question(struct mw_control *control, struct stream *stream)
   mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
   rc = control->answer(control->data, stream->question.data, &body, &err);
   if (rc < 0)
-    mw_buf_printf(&stream->answer, NULL, "error %s\n", err.text);
-  else if (mw_buf_append_text(&stream->answer, "ok\n", NULL) == 0 && body.len_bytes > 0)
+    rc = mw_buf_printf(&stream->answer, NULL, "error %s\n", err.text);
+  else
+    rc = mw_buf_append_text(&stream->answer, "ok\n", NULL);
+  if (rc == 0 && body.len_bytes > 0)
     mw_buf_append(&stream->answer, body.data, body.len_bytes, NULL);
   stream->answers = true;
 }
@@ -293,9 +295,10 @@ static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_err
   if (!end)
     return mw_error_set(err, EPROTO, "the agent has ended without an answer");
   *end = '\0';
-  if (strncmp(answer->data, "error ", 6) == 0)
-    return mw_error_set(err, EPROTO, "%s", answer->data + 6);
-  return mw_buf_append(body, end + 1, answer->len_bytes - (size_t)(end + 1 - answer->data), err);
+  int rc = mw_buf_append(body, end + 1, answer->len_bytes - (size_t)(end + 1 - answer->data), err);
+  if (rc == 0 && strncmp(answer->data, "error ", 6) == 0)
+    rc = mw_error_set(err, EPROTO, "%s", answer->data + 6);
+  return rc;
 }
 
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err)

@@ -54,7 +54,8 @@ void mw_control_serve(struct mw_control *control);
  * Ask the agent that listens at @p path: @p line without its end. To be called by other processes.
  * @return 0 with its body appended to @p body; -ENOENT, -ECONNREFUSED: no agent listens there;
  * -ETIMEDOUT: one does, and does not answer;
- * -EPROTO: the agent says that it went wrong, and @p err says what it says; or -errno.
+ * -EPROTO: the agent says that it went wrong, and @p err says what it says, the body more of it; or
+ * -errno.
  */
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err);
 

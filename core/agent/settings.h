@@ -75,13 +75,18 @@ struct mw_unix_socket_settings {
   const char *path;
 };
 
+struct mw_config;
+
 struct mw_settings {
+  struct mw_config
+      *config; /**< whose memory this is; NULL: that of whoever has made it, for good */
   const char *host_root;
   const char *state_dir;                             /**< "/var/lib/moonwatch" */
   const char *socket_path;                           /**< of the control socket */
   const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< operators' first; ends with NULL */
   struct mw_log_config log;
   unsigned parallel_runs; /**< 1 or more */
+  double poll_interval_s; /**< between looks at files; 0: the default */
   size_t buffer_bytes;    /**< of messages that wait for sinks */
   struct mw_script_settings *scripts;
   size_t scripts_count;

@@ -168,6 +168,8 @@ static void *work(void *data)
 
 static void free_sink(struct mw_sink *sink)
 {
+  if (sink->cursor >= 0)
+    mw_buffer_remove_cursor(sink->buffer, sink->cursor);
   sink->ops->free(sink->data);
   pthread_cond_destroy(&sink->changed);
   pthread_mutex_destroy(&sink->mutex);
@@ -199,6 +201,7 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->buffer = config->buffer;
   sink->on_given_up = config->on_given_up;
   sink->on_given_up_data = config->on_given_up_data;
+  sink->cursor = -1;
   sink->pause_ns = PAUSE_MIN_NS;
   sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);

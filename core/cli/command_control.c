@@ -37,9 +37,10 @@ static const struct command order_commands[] = {
     {"reload", NULL,
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
-     "Have the running agent load every script anew, and open its output files anew,\n"
-     "as SIGHUP does. Scripts that changed are loaded anew without being told; the\n"
-     "configuration is read at the start alone: restart the agent for that.\n"
+     "Have the running agent read its configuration, load every script and open its\n"
+     "output files anew, as SIGHUP does. A configuration or a script that changed is read\n"
+     "without being told. While there are mistakes in the configuration, which this tells,\n"
+     "the old one goes on.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",
@@ -151,6 +152,15 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 
 /* ---- Asking ---- */
 
+static void say_lines(char *lines)
+{
+  char *rest = lines;
+
+  for (char *line; (line = strsep(&rest, "\n"));)
+    if (*line)
+      mw_cli_say("%s", line);
+}
+
 static int ask_at(const char *socket, const char *line, struct mw_buf *body)
 {
   struct mw_error err;
@@ -161,6 +171,8 @@ static int ask_at(const char *socket, const char *line, struct mw_buf *body)
                socket);
   else if (rc < 0)
     mw_cli_say("%s", err.text);
+  if (rc == -EPROTO && body->len_bytes > 0) /* what it says beside that: lines */
+    say_lines(body->data);
   return rc < 0 ? MW_EXIT_FAILED : 0;
 }
 

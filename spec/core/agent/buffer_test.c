@@ -281,6 +281,26 @@ static void nothing_is_lost_between_threads(void **state)
   mw_buffer_free(traffic.buffer);
 }
 
+static void the_place_of_a_sink_that_has_gone_is_free(void **state)
+{
+  struct mw_buffer *buffer = mw_buffer_new(ANY_BYTES, &err);
+  int gone[MW_BUFFER_CURSORS_MAX];
+
+  (void)state;
+  for (int i = 0; i < MW_BUFFER_CURSORS_MAX; i++)
+    gone[i] = mw_buffer_add_cursor(buffer, &err);
+  put_numbers(buffer, 1, 3);
+  for (int i = 0; i < MW_BUFFER_CURSORS_MAX; i++)
+    mw_buffer_remove_cursor(buffer, gone[i]);
+  assert_int_equal(0, messages_in(buffer)); /* nobody wants them any more */
+  int cursor = mw_buffer_add_cursor(buffer, &err);
+  assert_true(cursor >= 0);
+  put_numbers(buffer, 4, 5);
+  assert_string_equal("4 5", take(buffer, cursor, -1));
+  assert_int_equal(2, usage_of(buffer, cursor).delivered_total);
+  mw_buffer_free(buffer);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -292,6 +312,7 @@ int main(void)
       cmocka_unit_test(a_message_that_never_fits_is_refused),
       cmocka_unit_test(a_batch_is_bounded_but_never_empty),
       cmocka_unit_test(there_are_so_many_sinks),
+      cmocka_unit_test(the_place_of_a_sink_that_has_gone_is_free),
       cmocka_unit_test(a_wait_ends_with_its_time_or_a_wake),
       cmocka_unit_test(nothing_is_lost_between_threads),
   };
