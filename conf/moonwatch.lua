@@ -36,6 +36,10 @@ return {
   -- Default: as many as there are CPUs, at most 4.
   -- parallel_runs = 4,
 
+  -- Seconds between looks at the files of scripts and of the configuration where the kernel does not
+  -- tell of changes; where it does, the agent looks at once. 0.05 to 60.
+  -- poll_interval_s = 0.4,
+
   -- Bytes of messages that wait in memory for sinks; beyond it the oldest are dropped and counted.
   -- 1048576 (1 MiB) to 4294967296.
   -- buffer_bytes = 67108864,

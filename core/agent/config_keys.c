@@ -323,10 +323,24 @@ static const char *suggest_elsewhere(const char *path, char out[static MW_CONFIG
   return NULL;
 }
 
+/* The table is what is misspelt: kublet.url. */
+static const char *suggest_whole(const char *path)
+{
+  struct mw_suggestion suggestion = {.wanted = path};
+
+  for (size_t i = 0; i < KEYS; i++)
+    if (!strchr(keys[i].path, '*'))
+      mw_suggestion_consider(&suggestion, keys[i].path);
+  return suggestion.closest;
+}
+
 const char *mw_config_key_suggest(const char *path, char out[static MW_CONFIG_PATH_BYTES])
 {
   const char *beside = suggest_sibling(path, out);
+  const char *whole = beside ? NULL : suggest_whole(path);
 
+  if (whole)
+    return whole;
   return beside ? beside : suggest_elsewhere(path, out);
 }
 

@@ -147,7 +147,8 @@ static void log_faults(const struct mw_config *config)
   }
 }
 
-static int refuse(struct mw_reload *reload, const struct mw_config *config, struct mw_error *err)
+static int refuse(struct mw_reload *reload, const struct mw_config *config, bool anew,
+                  struct mw_error *err)
 {
   size_t count = mw_config_mistakes_count(config);
   int rc = mw_error_set(err, EINVAL, "the configuration has %zu mistake%s: the old one goes on",
@@ -157,7 +158,7 @@ static int refuse(struct mw_reload *reload, const struct mw_config *config, stru
     log_faults(config);
     mw_log(MW_LOG_ERROR, "configuration", "has %zu mistake%s: the old one goes on", count,
            count == 1 ? "" : "s");
-  } else {
+  } else if (anew) {
     mw_log_limited(&reload->refusals, MW_LOG_ERROR, "configuration",
                    "has the same mistakes as before: the old one goes on");
   }
@@ -261,7 +262,7 @@ static int take_or_refuse(struct mw_reload *reload, struct mw_config *config, bo
                           struct mw_error *err)
 {
   if (!mw_config_settings(config))
-    return refuse(reload, config, err);
+    return refuse(reload, config, anew, err);
   bool had_mistakes = reload->mistakes.len_bytes > 0;
   bool differs = take(reload, config, anew);
   mw_buf_deinit(&reload->mistakes);

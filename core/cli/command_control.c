@@ -38,9 +38,9 @@ static const struct command order_commands[] = {
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
      "Have the running agent read its configuration, load every script and open its\n"
-     "output files anew, as SIGHUP does. A configuration or a script that changed is read\n"
-     "without being told. While there are mistakes in the configuration, which this tells,\n"
-     "the old one goes on.\n"
+     "output files anew, as SIGHUP does. What has changed is read without being told.\n"
+     "While there are mistakes in the configuration, which this tells, the old one\n"
+     "goes on.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",

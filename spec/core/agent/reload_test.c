@@ -19,7 +19,8 @@
 
 /* Reads its options, and counts; the sink takes what it says. */
 #define CHECK                                                                                      \
-  "local M = { api = 1, interval_s = 0.02, options = { x = { type = 'integer', default = 1 } } }\n" \
+  "local M = { api = 1, interval_s = 0.02, options = { x = { type = 'integer', default = 1 } } "   \
+  "}\n"                                                                                            \
   "function M.run(context) context:gauge('x', context.options.x) end\n"                            \
   "return M\n"
 
@@ -30,7 +31,6 @@
 
 struct fixture {
   char dir[TMPTREE_ROOT_BYTES], file[TMPTREE_ROOT_BYTES + 16];
-  char path_flag[TMPTREE_PATH_BYTES];
   struct mw_option flags[1];
   struct mw_config_request request;
   struct mw_runner *runner;
@@ -72,10 +72,8 @@ static int set_up(void **state)
   mw_log_configure(&(struct mw_log_config){.level = MW_LOG_ERROR + 1, .fd = 2});
   tmptree_make(f->dir);
   snprintf(f->file, sizeof f->file, "%s/moonwatch.lua", f->dir);
-  snprintf(f->path_flag, sizeof f->path_flag, "%s/messages", f->dir);
   f->flags[0] = (struct mw_option){"log.level", "error"};
-  f->request =
-      (struct mw_config_request){.file = f->file, .flags = f->flags, .flags_count = 1};
+  f->request = (struct mw_config_request){.file = f->file, .flags = f->flags, .flags_count = 1};
   for (const char *name = "abc"; *name; name++) {
     char path[32];
     snprintf(path, sizeof path, "scripts/checks/%c.lua", *name);
@@ -241,7 +239,8 @@ static void what_says_the_same_changes_nothing(void **state)
 
   start(f, "sources = {}, checks = { 'a' }");
   int64_t loaded_ns = f->reload.loaded_wall_ns;
-  replace_file(f, "moonwatch.lua", main_file(f, "checks = { 'a' }, sources = {} --[[ as before ]]"));
+  replace_file(f, "moonwatch.lua",
+               main_file(f, "checks = { 'a' }, sources = {} --[[ as before ]]"));
   while (f->reload.loaded_wall_ns == loaded_ns)
     look(f);
   assert_int_equal(0, f->reload.reloads_total);
@@ -368,6 +367,23 @@ static void a_script_begins_when_the_one_of_its_name_has_ended(void **state)
   assert_false(f->reload.unfinished);
 }
 
+static void a_script_that_leaves_ends_with_the_agent_at_the_latest(void **state)
+{
+  struct fixture *f = *state;
+
+  write_file(f, "scripts/checks/c.lua",
+             "local M = { api = 1, interval_s = 0.02 }\n"
+             "function M.run() while true do end end\n"
+             "return M\n");
+  write_file(f, "conf.d/c.lua", "return { budget = { cpu_ms = 3600000, wall_ms = 3600000 } }");
+  start(f, "sources = {}, checks = { 'a', 'c' }");
+  while (status_of(f, "c").state != MW_WORKER_RUNNING)
+    look(f);
+  reload_with(f, "sources = {}, checks = { 'a' }");
+  wait_for_runs(f, "a");
+  assert_true(mw_crew_is_leaving(mw_runner_crew(f->runner), "c")); /* and tear_down ends it */
+}
+
 static size_t containers_in(struct fixture *f)
 {
   struct mw_inventory_snapshot *snapshot =
@@ -448,8 +464,8 @@ static void the_last_sink_may_go_and_another_one_come(void **state)
   char text[256];
 
   start(f, "sources = {}, checks = { 'a' }");
-  snprintf(text, sizeof text, "return { sinks = {}, sources = {}, checks = { 'a' }, state_dir = '%s' }",
-           f->dir);
+  snprintf(text, sizeof text,
+           "return { sinks = {}, sources = {}, checks = { 'a' }, state_dir = '%s' }", f->dir);
   write_file(f, "moonwatch.lua", text);
   reload(f);
   assert_int_equal(0, mw_runner_sinks_count(f->runner));
@@ -541,6 +557,7 @@ int main(void)
       CASE(a_script_of_another_budget_has_it),
       CASE(a_script_that_is_disabled_ends_and_comes_back),
       CASE(a_script_begins_when_the_one_of_its_name_has_ended),
+      CASE(a_script_that_leaves_ends_with_the_agent_at_the_latest),
       CASE(containers_of_a_source_that_goes_leave),
       CASE(a_source_that_goes_before_it_has_spoken_keeps_nobody),
       CASE(a_sink_may_change),
