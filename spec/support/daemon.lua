@@ -135,7 +135,7 @@ function Daemon:wait_for_status(name, what, wanted)
   end)
 end
 
----@param options table  scripts, files (below DIR): name to text; arguments; env; wait: false does not wait until it is ready
+---@param options table  scripts, files (below DIR): name to text; arguments; env; wait: false does not wait for it
 ---@return Daemon
 function M.start(options)
   local self = setmetatable({ dir = tmpdir.new() }, Daemon)
