@@ -19,6 +19,7 @@
 #define LOOK_UNTIL_READY_NS (50 * MW_NS_PER_MS)
 #define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
 
+#define READING_ENDS_NS (MW_NS_PER_S / 2)
 #define RELOADS_APART_NS (MW_NS_PER_S / 2) /* signals come as fast as somebody sends them */
 
 struct daemon {
@@ -104,17 +105,29 @@ static void feed_watchdog(struct daemon *daemon)
 }
 
 /* However many signals came. */
-static void reload(struct daemon *daemon)
+static void reload_in_time(struct daemon *daemon)
 {
-  struct mw_error err;
-
   if (!daemon->reload_wanted || now_ns() < daemon->reload_at_ns)
     return;
   daemon->reload_wanted = false;
   mw_log(MW_LOG_INFO, "agent",
          "reloads: the configuration is read, scripts are loaded, and files opened, anew");
-  mw_reload_now(&daemon->reload, &err); /* what is wrong was logged, and is in the status */
+  mw_reload_want(&daemon->reload);
   daemon->reload_at_ns = now_ns() + RELOADS_APART_NS;
+}
+
+/* What is wrong was logged, and is told to those who have asked for it. */
+static void take_configuration(struct daemon *daemon)
+{
+  const struct mw_buf *mistakes = &daemon->reload.mistakes;
+  struct mw_error err;
+  int rc;
+
+  if (!mw_reload_take(&daemon->reload, &rc, &err))
+    return;
+  daemon->look_at_ns = now_ns();
+  if (daemon->control && !mw_reload_is_busy(&daemon->reload))
+    mw_control_answer_waiting(daemon->control, rc, rc == -EINVAL ? mistakes : NULL, &err);
 }
 
 static void look(struct daemon *daemon)
@@ -154,12 +167,14 @@ static void work(struct daemon *daemon)
       {.fd = daemon->signals, .events = POLLIN},
       {.fd = daemon->control ? mw_control_fd(daemon->control) : -1, .events = POLLIN},
       {.fd = mw_runner_hints_fd(daemon->runner), .events = POLLIN},
-      {.fd = mw_runner_sinkless_fd(daemon->runner), .events = POLLIN}};
+      {.fd = mw_runner_sinkless_fd(daemon->runner), .events = POLLIN},
+      {.fd = mw_reload_fd(&daemon->reload), .events = POLLIN}};
 
   while (!daemon->ends) {
     become_ready(daemon);
     feed_watchdog(daemon);
-    reload(daemon);
+    reload_in_time(daemon);
+    take_configuration(daemon);
     look(daemon);
     if (daemon->ends)
       return;
@@ -199,6 +214,14 @@ static int open_control(struct daemon *daemon, const char *path, struct mw_error
   return 0;
 }
 
+/* @return false: something hangs. */
+static bool end(struct daemon *daemon)
+{
+  bool all = mw_reload_stop(&daemon->reload, now_ns() + READING_ENDS_NS);
+
+  return mw_runner_stop(daemon->runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS) && all;
+}
+
 static int start(struct daemon *daemon, const struct mw_config_request *request,
                  struct mw_config *config, bool *hangs, struct mw_error *err)
 {
@@ -216,8 +239,10 @@ static int start(struct daemon *daemon, const struct mw_config_request *request,
   daemon->runner = mw_runner_start(settings, hangs, err);
   if (!daemon->runner)
     return -err->code;
-  mw_reload_init(&daemon->reload, request, config, daemon->runner);
-  return 0;
+  rc = mw_reload_init(&daemon->reload, request, config, daemon->runner, err);
+  if (rc < 0)
+    *hangs = !end(daemon);
+  return rc;
 }
 
 int mw_daemon_run(const struct mw_config_request *request, struct mw_config *config, bool *hangs,
@@ -235,8 +260,7 @@ int mw_daemon_run(const struct mw_config_request *request, struct mw_config *con
     if (daemon.has_no_sink)
       rc = mw_error_set(why, EPIPE, "no sink is left, so nobody reads what is found");
     mw_notify_send(&daemon.notify, "STOPPING=1");
-    mw_reload_deinit(&daemon.reload);
-    *hangs = !mw_runner_stop(daemon.runner, MW_DAEMON_STOP_MS * MW_NS_PER_MS);
+    *hangs = !end(&daemon);
   }
   mw_control_close(daemon.control);
   mw_notify_close(&daemon.notify);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/control.h"
 #include "agent/status.h"
 #include "base/log.h"
 #include "base/suggest.h"
@@ -41,11 +42,10 @@ static int take_reload(struct mw_agent *agent, const char *word, struct mw_buf *
 {
   (void)word;
   mw_log(MW_LOG_INFO, "agent", "reloads, as it was told to");
-  int rc = mw_reload_now(agent->reload, err);
-  const struct mw_buf *mistakes = &agent->reload->mistakes;
-  if (rc == -EINVAL && mistakes->len_bytes > 0)
-    mw_buf_append(body, mistakes->data, mistakes->len_bytes, NULL);
-  return rc;
+  (void)body;
+  (void)err;
+  mw_reload_want(agent->reload);
+  return MW_CONTROL_LATER;
 }
 
 static int with_worker(struct mw_agent *agent, const char *name,

@@ -17,8 +17,8 @@
 #include "base/buf.h"
 #include "moonwatch/error.h"
 
-/** An mw_control_answer without its data. @return -EINVAL: not understood; -ENOENT: no such script.
- */
+/** An mw_control_answer without its data. @return -EINVAL: not understood; -ENOENT: no such script;
+ *  MW_CONTROL_LATER: it is answered when the configuration has been read. */
 int mw_orders_take(struct mw_agent *agent, char *line, struct mw_buf *body, struct mw_error *err);
 
 #endif

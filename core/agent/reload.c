@@ -274,26 +274,27 @@ static int take_or_refuse(struct mw_reload *reload, struct mw_config *config, bo
   return 0;
 }
 
-/* @param anew somebody wants it; then scripts and sinks are loaded and opened anew as well. */
-static int load(struct mw_reload *reload, bool anew, struct mw_error *err)
+/* @return as mw_reload_take's rc. */
+static int take_loaded(struct mw_reload *reload, struct mw_loaded *loaded, struct mw_error *err)
 {
-  int64_t read_from_ns = wall_ns();
-  struct mw_config *config = mw_config_load(reload->request, err);
-  int rc = config ? mw_config_check_scripts(config, err) : -err->code;
+  int rc = loaded->rc;
 
+  *err = loaded->err;
   if (rc == 0)
-    rc = take_or_refuse(reload, config, anew, err);
+    rc = take_or_refuse(reload, loaded->config, reload->anew, err);
   else
     mw_log(MW_LOG_ERROR, "configuration", "%s: the old one goes on", err->text);
-  watch_files(reload, rc < 0 ? config : NULL, read_from_ns);
-  mw_config_free(config);
+  if (rc < 0 && reload->anew)
+    mw_runner_reload(reload->runner);
+  watch_files(reload, rc < 0 ? loaded->config : NULL, loaded->began_wall_ns);
+  mw_config_free(loaded->config);
   return rc;
 }
 
 /* ---- The object ---- */
 
-void mw_reload_init(struct mw_reload *reload, const struct mw_config_request *request,
-                    struct mw_config *config, struct mw_runner *runner)
+int mw_reload_init(struct mw_reload *reload, const struct mw_config_request *request,
+                   struct mw_config *config, struct mw_runner *runner, struct mw_error *err)
 {
   *reload = (struct mw_reload){.request = request,
                                .runner = runner,
@@ -301,24 +302,65 @@ void mw_reload_init(struct mw_reload *reload, const struct mw_config_request *re
                                .current = mw_config_hold(config),
                                .loaded_wall_ns = wall_ns()};
   watch_files(reload, NULL, mw_config_loaded_from_ns(config));
+  return mw_loader_init(&reload->loader, request, err);
 }
 
-void mw_reload_deinit(struct mw_reload *reload)
+bool mw_reload_stop(struct mw_reload *reload, int64_t deadline_ns)
 {
+  if (!reload->current)
+    return true;
+  if (!mw_loader_stop(&reload->loader, deadline_ns)) {
+    mw_log(MW_LOG_ERROR, "configuration", "reading it does not end: a file does not answer");
+    return false;
+  }
   mw_watch_deinit(&reload->watch);
   mw_config_free(reload->started);
   mw_config_free(reload->current);
   mw_buf_deinit(&reload->mistakes);
   mw_buf_deinit(&reload->restarts);
+  return true;
 }
 
-int mw_reload_now(struct mw_reload *reload, struct mw_error *err)
+void mw_reload_want(struct mw_reload *reload)
 {
-  int rc = load(reload, true, err);
+  reload->wanted = true;
+}
 
+bool mw_reload_is_busy(const struct mw_reload *reload)
+{
+  return reload->wanted || reload->loader.is_busy;
+}
+
+int mw_reload_fd(const struct mw_reload *reload)
+{
+  return reload->loader.fd;
+}
+
+/* @return 0, or why it cannot be read. */
+static int begin(struct mw_reload *reload, bool anew, struct mw_error *err)
+{
+  int rc = mw_loader_begin(&reload->loader, err);
+
+  reload->anew = anew;
   if (rc < 0)
-    mw_runner_reload(reload->runner);
+    mw_log(MW_LOG_ERROR, "configuration", "%s", err->text);
   return rc;
+}
+
+bool mw_reload_take(struct mw_reload *reload, int *rc, struct mw_error *err)
+{
+  struct mw_loaded loaded;
+  bool has_taken = mw_loader_take(&reload->loader, &loaded);
+
+  if (has_taken)
+    *rc = take_loaded(reload, &loaded, err);
+  if (reload->loader.is_busy || !reload->wanted)
+    return has_taken;
+  reload->wanted = false;
+  int begun = begin(reload, true, err);
+  if (begun < 0)
+    *rc = begun;
+  return has_taken || begun < 0;
 }
 
 /* A script that has waited for another one of its name to end may begin. */
@@ -332,14 +374,17 @@ static void finish(struct mw_reload *reload)
   reload->unfinished = applied.unfinished;
 }
 
+/* While it is being read nobody looks: what changes meanwhile is found by the next look. */
 int64_t mw_reload_look(struct mw_reload *reload)
 {
-  enum mw_watch_answer answer = mw_watch_look(&reload->watch);
+  enum mw_watch_answer answer = MW_WATCH_SAME;
   struct mw_error err;
 
   finish(reload);
-  if (answer == MW_WATCH_CHANGED)
-    load(reload, false, &err); /* what is wrong was logged, and is kept */
+  if (!mw_reload_is_busy(reload))
+    answer = mw_watch_look(&reload->watch);
+  if (answer == MW_WATCH_CHANGED && begin(reload, false, &err) == 0)
+    mw_watch_settle(&reload->watch);
   return mw_runner_look_interval_ns(reload->runner,
                                     reload->unfinished ? MW_WATCH_UNSETTLED : answer);
 }

@@ -164,7 +164,9 @@ static void say_lines(char *lines)
 static int ask_at(const char *socket, const char *line, struct mw_buf *body)
 {
   struct mw_error err;
-  int rc = mw_control_ask(socket, line, body, &err);
+  bool takes_its_time = strcmp(line, "reload") == 0;
+  int rc = mw_control_ask_patiently(
+      socket, line, takes_its_time ? MW_CONTROL_LATER_NS : MW_CONTROL_PATIENCE_NS, body, &err);
 
   if (rc == -ENOENT || rc == -ECONNREFUSED)
     mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",

@@ -136,6 +136,20 @@ describe("the configuration of a running agent", function()
     end, #agent:messages())
   end)
 
+  it("keeps nobody waiting while a script that it names takes its time", function()
+    start("return { checks = { 'a' } }", {
+      ["scripts/checks/endless.lua"] = "while true do end",
+    })
+    agent:write_file("etc/moonwatch.lua", "return { checks = { 'a', 'endless' } }")
+    local outcome = agent:ask "reload" -- while it is being read, or before
+    assert.equal(1, outcome.code)
+    assert.matches("endless.lua:1: limit of 2000 ms of CPU time reached", outcome.err, 1, true)
+    agent:write_file("scripts/checks/endless.lua", "while true do end -- still")
+    outcome = agent:stop()
+    assert.equal(0, outcome.code)
+    assert.is_nil(outcome.err:find("does not end", 1, true))
+  end)
+
   it("is read a few times only for a hundred signals", function()
     start "return { checks = { 'a' } }"
     local began = os.time()

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +89,7 @@ static int tear_down(void **state)
 {
   struct fixture *f = *state;
 
-  mw_reload_deinit(&f->reload);
+  assert_true(mw_reload_stop(&f->reload, mw_clock_monotonic_ns(mw_clock_system()) + GENEROUS_NS));
   assert_true(mw_runner_stop(f->runner, GENEROUS_NS));
   tmptree_remove(f->dir);
   free(f);
@@ -132,14 +133,17 @@ static void start(struct fixture *f, const char *keys)
   f->runner = mw_runner_start(mw_config_settings(config), &hangs, &f->err);
   if (!f->runner)
     fail_msg("%s", f->err.text);
-  mw_reload_init(&f->reload, &f->request, config, f->runner);
+  assert_int_equal(mw_reload_init(&f->reload, &f->request, config, f->runner, &f->err), 0);
   mw_config_free(config);
 }
 
 static void look(struct fixture *f)
 {
+  int rc;
+
   mw_runner_look(f->runner);
   mw_reload_look(&f->reload);
+  mw_reload_take(&f->reload, &rc, &f->err);
   nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
@@ -168,9 +172,20 @@ static void wait_for_runs(struct fixture *f, const char *name)
 }
 
 /* Have it read, as the operator wants. */
+static int try_to_reload(struct fixture *f)
+{
+  int rc = 0;
+
+  mw_reload_want(&f->reload);
+  while (mw_reload_is_busy(&f->reload))
+    if (!mw_reload_take(&f->reload, &rc, &f->err))
+      sched_yield();
+  return rc;
+}
+
 static void reload(struct fixture *f)
 {
-  if (mw_reload_now(&f->reload, &f->err) < 0)
+  if (try_to_reload(f) < 0)
     fail_msg("%s\n%s", f->err.text, f->reload.mistakes.data);
 }
 
@@ -261,7 +276,7 @@ static void with_a_mistake_the_old_one_goes_on_as_a_whole(void **state)
   assert_non_null(strstr(f->reload.mistakes.data, "conf.d/a.lua:2: scripts.a.options.y: "));
   assert_false(has(f, "b"));
   wait_for_runs(f, "a");
-  assert_int_equal(-EINVAL, mw_reload_now(&f->reload, &f->err));
+  assert_int_equal(-EINVAL, try_to_reload(f));
   assert_string_equal("the configuration has 1 mistake: the old one goes on", f->err.text);
   write_file(f, "conf.d/a.lua", "return { options = { x = 2 } }");
   while (!has(f, "b"))
@@ -281,6 +296,20 @@ static void a_script_that_is_missing_may_come_later(void **state)
   write_file(f, "scripts/checks/late.lua", CHECK);
   while (!has(f, "late"))
     look(f);
+}
+
+/* Nor does its end wait for it. */
+static void a_script_that_never_loads_keeps_nobody(void **state)
+{
+  struct fixture *f = *state;
+
+  f->request.cpu_ms = 3600000;
+  start(f, "sources = {}, checks = { 'a' }");
+  write_file(f, "scripts/checks/b.lua", "while true do end");
+  write_file(f, "moonwatch.lua", main_file(f, "sources = {}, checks = { 'a', 'b' }"));
+  while (!mw_reload_is_busy(&f->reload))
+    look(f);
+  wait_for_runs(f, "a");
 }
 
 static void flags_say_the_last_word_again(void **state)
@@ -552,6 +581,7 @@ int main(void)
       CASE(what_says_the_same_changes_nothing),
       CASE(with_a_mistake_the_old_one_goes_on_as_a_whole),
       CASE(a_script_that_is_missing_may_come_later),
+      CASE(a_script_that_never_loads_keeps_nobody),
       CASE(flags_say_the_last_word_again),
       CASE(a_script_of_other_options_is_loaded_anew),
       CASE(a_script_of_another_budget_has_it),
