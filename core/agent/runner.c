@@ -164,11 +164,10 @@ static bool stop_outlets(struct mw_runner *runner, int64_t deadline_ns)
 static int start_scripts(struct mw_runner *runner, const struct mw_settings *settings,
                          struct mw_error *err)
 {
-  const struct mw_crew_shared shared = {
-      .context = runner->context,
-      .queue = runner->queue,
-      .folders = &runner->folders,
-      .running = runner->running};
+  const struct mw_crew_shared shared = {.context = runner->context,
+                                        .queue = runner->queue,
+                                        .folders = &runner->folders,
+                                        .running = runner->running};
   int rc = 0;
 
   mw_crew_set_shared(&runner->crew, &shared);

@@ -14,8 +14,9 @@
 #define PROC_STATUS_MAX_BYTES 16384
 
 static const char *const state_names[] = {
-    [MW_WORKER_OPENING] = "loading", [MW_WORKER_BROKEN] = "broken", [MW_WORKER_WAITING] = "waiting",
-    [MW_WORKER_RUNNING] = "running", [MW_WORKER_PAUSED] = "paused", [MW_WORKER_HELD] = "held",
+    [MW_WORKER_OPENING] = "loading",        [MW_WORKER_BROKEN] = "broken",
+    [MW_WORKER_WAITING] = "waiting",        [MW_WORKER_RUNNING] = "running",
+    [MW_WORKER_PAUSED] = "paused",          [MW_WORKER_HELD] = "held",
     [MW_WORKER_QUARANTINED] = "quarantined"};
 
 /* ---- Members ---- */
