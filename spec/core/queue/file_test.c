@@ -83,7 +83,7 @@ static void a_buffer_that_is_full_loses_nothing_that_is_in_the_file(void **state
   for (int i = 0; i < 40; i++) {
     put_bodies(fixture, next, next + 9, 1000);
     next += 10;
-    wait_for_commit(fixture);
+    EVENTUALLY(usage(fixture).committed_total == next - 1);
   }
   assert_true(usage(fixture).buffer_bytes <= 200000);
   assert_int_equal(usage(fixture).messages, 400);
@@ -170,7 +170,7 @@ static void the_file_is_bounded_and_the_oldest_leave_it(void **state)
   a = add_cursor(fixture, "a");
   for (uint64_t i = 0; i < 100; i++) {
     put_bodies(fixture, 10 * i + 1, 10 * i + 10, 5000);
-    wait_for_commit(fixture);
+    EVENTUALLY(usage(fixture).committed_total == 10 * i + 10);
     assert_string_equal(usage(fixture).error, "");
     assert_true(usage(fixture).file_used_bytes <= MW_QUEUE_FILE_MIN_BYTES);
   }
@@ -205,7 +205,7 @@ static void messages_that_are_too_old_leave_and_are_counted(void **state)
   fixture->config.max_age_ns = 60 * MW_NS_PER_S;
   open_queue(fixture);
   a = add_cursor(fixture, "a");
-  wait_for_commit(fixture);
+  EVENTUALLY(cursor_usage(fixture, a).waiting == 2);
   assert_string_equal(take(fixture, a, -1), "1 2");
   assert_int_equal(cursor_usage(fixture, a).dropped_total, 100);
 }
@@ -273,8 +273,8 @@ static void bounds_may_change(void **state)
   fixture->config.file_bytes = MW_QUEUE_FILE_MIN_BYTES;
   mw_queue_configure(fixture->queue, &fixture->config);
   put_bodies(fixture, 1501, 1501, 5000);
-  wait_for_commit(fixture);
-  assert_in_range(cursor_usage(fixture, a).waiting, 1, 300);
+  EVENTUALLY(cursor_usage(fixture, a).waiting <= 300);
+  assert_true(cursor_usage(fixture, a).waiting > 0);
 }
 
 int main(void)

@@ -198,17 +198,16 @@ static inline uint64_t number_of(const struct mw_message *message)
   return number;
 }
 
-/* Wait until all that was put in is committed. */
-static inline void wait_for_commit(const struct fixture *fixture)
-{
-  uint64_t commits = usage(fixture).commits_total;
-
-  for (int i = 0; usage(fixture).commits_total == commits; i++) {
-    if (i == 4000)
-      fail_msg("no commit: %s", usage(fixture).error);
-    pause_ms(2);
-  }
-}
+/* Wait for what the writer does in its own time. */
+#define EVENTUALLY(condition)                                                                      \
+  do {                                                                                             \
+    int64_t deadline_ns = in_seconds(30);                                                          \
+    while (!(condition)) {                                                                         \
+      if (now_ns() > deadline_ns)                                                                  \
+        fail_msg("never: %s", #condition);                                                         \
+      pause_ms(1);                                                                                 \
+    }                                                                                              \
+  } while (0)
 
 /* Take what is there, and say that @p delivered of it (-1: all) were delivered. @return the bodies,
  * blanks between them. */
