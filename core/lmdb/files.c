@@ -212,6 +212,17 @@ void mw_lmdb_release_files(struct mw_lmdb_files *files)
     unregister_files(files);
 }
 
+bool mw_lmdb_is_written(const char *dir)
+{
+  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+  char path[PATH_MAX];
+
+  if (snprintf(path, sizeof path, "%s/" LOCK_FILE, dir) >= (int)sizeof path)
+    return false;
+  MW_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 /* ---- The end ---- */
 
 int mw_lmdb_remove_files(const char *dir, struct mw_error *err)

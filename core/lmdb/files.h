@@ -41,6 +41,9 @@ int mw_lmdb_take_files(struct mw_lmdb_files *files, const struct mw_lmdb_kind *k
                        const char *dir, bool read_only, struct mw_error *err);
 void mw_lmdb_release_files(struct mw_lmdb_files *files);
 
+/** Does a process write there? */
+bool mw_lmdb_is_written(const char *dir);
+
 /** Remove what LMDB and we have in @p dir, and @p dir when nothing else is in there. */
 int mw_lmdb_remove_files(const char *dir, struct mw_error *err);
 

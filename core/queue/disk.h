@@ -130,7 +130,8 @@ int mw_disk_load(struct mw_disk *disk, MDB_txn *txn);
 /** First and last number, pages in use. @return a code of LMDB. */
 int mw_disk_measure(struct mw_disk *disk, MDB_txn *txn);
 
-/** Pages in use, of @p txn. @return a code of LMDB. */
+/** In use, as @p txn sees it. @return a code of LMDB. */
+int mw_disk_pages(const MDB_dbi databases[static MW_DISK_DATABASES], MDB_txn *txn, uint64_t *pages);
 int mw_disk_used(const struct mw_disk *disk, MDB_txn *txn, uint64_t *used_bytes);
 
 /** Make sure that @p needed_bytes can be written; the oldest messages go. @return 0 or -errno. */

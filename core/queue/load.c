@@ -92,19 +92,25 @@ static int number_at(struct mw_disk *disk, MDB_txn *txn, MDB_cursor_op where, ui
   return code == MDB_NOTFOUND ? 0 : code;
 }
 
-int mw_disk_used(const struct mw_disk *disk, MDB_txn *txn, uint64_t *used_bytes)
+int mw_disk_pages(const MDB_dbi databases[static MW_DISK_DATABASES], MDB_txn *txn, uint64_t *pages)
 {
-  size_t pages = 2; /* of meta data */
-
-  for (MDB_dbi database = 0; database < 2 + MW_DISK_DATABASES; database++) {
+  *pages = 2; /* of meta data */
+  for (MDB_dbi i = 0; i < 2 + MW_DISK_DATABASES; i++) {
     MDB_stat stat; /* the first two are LMDB's own: free pages, and names */
-    int code = mdb_stat(txn, database < 2 ? database : disk->databases[database - 2], &stat);
+    int code = mdb_stat(txn, i < 2 ? i : databases[i - 2], &stat);
     if (code)
       return code;
-    pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    *pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
   }
-  *used_bytes = (uint64_t)pages * disk->page_bytes;
   return 0;
+}
+
+int mw_disk_used(const struct mw_disk *disk, MDB_txn *txn, uint64_t *used_bytes)
+{
+  int code = mw_disk_pages(disk->databases, txn, used_bytes);
+
+  *used_bytes *= disk->page_bytes;
+  return code;
 }
 
 int mw_disk_measure(struct mw_disk *disk, MDB_txn *txn)

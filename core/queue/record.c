@@ -172,6 +172,11 @@ int64_t mw_record_emitted_at_ns(const void *bytes, size_t len_bytes)
   return len_bytes < HEAD_BYTES ? 0 : (int64_t)get64((const uint8_t *)bytes + EMITTED_AT);
 }
 
+size_t mw_record_body_bytes(const void *bytes, size_t len_bytes)
+{
+  return len_bytes < HEAD_BYTES ? 0 : get32((const uint8_t *)bytes + BODY_BYTES_AT);
+}
+
 static bool is_possible(const struct mw_record *record)
 {
   return record->script.len_bytes < MW_QUEUE_NAME_MAX_BYTES &&

@@ -46,6 +46,9 @@ struct mw_record {
 /** What @p record points to is in @p bytes. @return 0; -EBADMSG: its bytes changed. */
 int mw_record_parse(uint64_t number, const void *bytes, size_t len_bytes, struct mw_record *out);
 
+/** How long its body is, without a look at the checksum. */
+size_t mw_record_body_bytes(const void *bytes, size_t len_bytes);
+
 /** When it was emitted, without a look at the checksum; 0: it is no record. */
 int64_t mw_record_emitted_at_ns(const void *bytes, size_t len_bytes);
 
