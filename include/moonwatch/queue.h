@@ -201,8 +201,8 @@ MW_API size_t mw_queue_cursors(struct mw_queue *queue,
 
 struct mw_queue_reader;
 
-/** @return NULL with @p err: -ENOENT: there is no queue in @p dir; -EBADMSG: damaged; -EPROTO: of a
- *  newer version; -errno. */
+/** Belongs to one thread. @return NULL with @p err: -ENOENT: there is no queue in @p dir; -EBADMSG:
+ *  damaged; -EPROTO: of a newer version; -EBUSY: this process has it open; -errno. */
 MW_API struct mw_queue_reader *mw_queue_reader_open(const char *dir, struct mw_error *err);
 MW_API void mw_queue_reader_close(struct mw_queue_reader *reader); /**< accepts NULL */
 
@@ -222,7 +222,7 @@ struct mw_queue_file_stats {
   uint64_t bodies_bytes, stored_bytes; /**< before and after compression, of what is there */
   size_t cursors_count;
   struct mw_queue_cursor cursors[MW_QUEUE_CURSORS_MAX]; /**< in_use is false: nobody can tell */
-  bool is_clean; /**< it was closed in order, or is in use */
+  bool is_clean;                                        /**< it was closed in order, or is in use */
 };
 
 MW_API int mw_queue_reader_stats(struct mw_queue_reader *reader, struct mw_queue_file_stats *out,
