@@ -95,11 +95,11 @@ static int take_log_level(struct mw_agent *agent, const char *text, struct mw_bu
   return rc;
 }
 
-static int take_drop_cursor(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_drop_cursor(struct mw_agent *agent, const char *name, struct mw_buf *body,
                             struct mw_error *err)
 {
   (void)body;
-  int rc = mw_queue_drop_cursor(mw_runner_queue(runner), name, err);
+  int rc = mw_queue_drop_cursor(mw_runner_queue(agent->runner), name, err);
   if (rc == -EBUSY)
     mw_error_set(err, EBUSY, "the sink %s runs: take it out of sinks first", name);
   if (rc == 0)

@@ -63,9 +63,9 @@ describe("an agent that is killed " .. KILLS .. " times", function()
       if message.number <= last then
         steps_back = steps_back + 1
       end
-      assert.is_true(delivered[message.number] == nil or delivered[message.number] == line,
-        "number " .. message.number .. " stands for two messages")
-      delivered[message.number] = line
+      local name = message.number .. " of " .. message.emitted_at
+      assert.is_true(delivered[name] == nil or delivered[name] == line, name .. " stands for two messages")
+      delivered[name] = line
       last = message.number
     end
     assert.is_true(steps_back <= KILLS, steps_back .. " steps back")
@@ -75,8 +75,9 @@ describe("an agent that is killed " .. KILLS .. " times", function()
     assert.equal(0, outcome.code, outcome.err)
     for line in outcome.out:gmatch "([^\n]*)\n" do
       committed = committed + 1
-      local number = cjson.decode(line).number
-      assert.equal(line, delivered[number], "number " .. number .. " was committed and is not there")
+      local message = cjson.decode(line)
+      local name = message.number .. " of " .. message.emitted_at
+      assert.equal(line, delivered[name], name .. " was committed and is not there")
     end
     assert.is_true(committed > KILLS, committed .. " messages were committed")
     assert.is_nil(files.read_if_there(dir.path .. "/queue/data.mdb.damaged"))
