@@ -167,14 +167,19 @@ static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *
 }
 
 /* An agent that cannot be asked does its work all the same. But two of one configuration would send
- * everything twice, and write to the same files. */
-static int open_control(struct daemon *daemon, const char *path, struct mw_error *err)
+ * everything twice, and write to the same files; and who may ask is not to be guessed. */
+static int open_control(struct daemon *daemon, const struct mw_settings *settings,
+                        struct mw_error *err)
 {
-  daemon->control = mw_control_open(path, answer, daemon, err);
+  const struct mw_control_place place = {.path = settings->socket_path,
+                                         .mode = settings->socket_mode,
+                                         .group = settings->socket_group};
+
+  daemon->control = mw_control_open(&place, answer, daemon, err);
   if (daemon->control)
     return 0;
-  if (err->code == EADDRINUSE)
-    return -EADDRINUSE;
+  if (err->code == EADDRINUSE || err->code == EINVAL)
+    return -err->code;
   mw_log(MW_LOG_WARN, "agent",
          "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
          "--set socket=PATH names another place",
@@ -191,7 +196,7 @@ static int start(struct daemon *daemon, const struct mw_settings *settings, bool
   int rc = mw_notify_open(&daemon->notify, err);
   if (rc < 0)
     return rc;
-  rc = open_control(daemon, settings->socket_path, err);
+  rc = open_control(daemon, settings, err);
   if (rc < 0)
     return rc;
   daemon->runner = mw_runner_start(settings, hangs, err);

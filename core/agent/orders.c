@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/scripts.h"
 #include "agent/status.h"
 #include "base/log.h"
 #include "base/suggest.h"
@@ -37,49 +38,65 @@ static int take_status(struct mw_runner *runner, const char *word, struct mw_buf
   return rc < 0 ? rc : mw_buf_append(body, "\n", 1, err);
 }
 
+static int take_scripts(struct mw_runner *runner, const char *word, struct mw_buf *body,
+                        struct mw_error *err)
+{
+  (void)word;
+  mw_runner_look_for_shadows(runner);
+  int rc =
+      mw_scripts_write(mw_runner_settings(runner), runner, mw_runner_shadows(runner), body, err);
+  return rc < 0 ? rc : mw_buf_append(body, "\n", 1, err);
+}
+
 static int take_reload(struct mw_runner *runner, const char *word, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)word;
-  (void)body;
-  (void)err;
   mw_log(MW_LOG_INFO, "agent", "reloads, as it was told to");
   mw_runner_reload(runner);
-  return 0;
-}
-
-static int with_worker(struct mw_runner *runner, const char *name,
-                       void (*order)(struct mw_worker *worker), struct mw_error *err)
-{
-  struct mw_worker *worker = find_worker(runner, name, err);
-
-  if (!worker)
-    return -ENOENT;
-  order(worker);
-  return 0;
+  return mw_buf_printf(body, err,
+                       "loads %zu scripts anew, each when its run is over, and opens the files of "
+                       "%zu sinks anew; moonwatch status tells how they are\n",
+                       mw_runner_workers_count(runner), mw_runner_sinks_count(runner));
 }
 
 static int take_run_now(struct mw_runner *runner, const char *name, struct mw_buf *body,
                         struct mw_error *err)
 {
   struct mw_worker *worker = find_worker(runner, name, err);
+  int rc = worker ? mw_worker_run_now(worker, err) : -ENOENT;
 
-  (void)body;
-  return worker ? mw_worker_run_now(worker, err) : -ENOENT;
+  return rc < 0 ? rc : mw_buf_printf(body, err, "%s runs now\n", name);
 }
 
 static int take_pause(struct mw_runner *runner, const char *name, struct mw_buf *body,
                       struct mw_error *err)
 {
-  (void)body;
-  return with_worker(runner, name, mw_worker_pause, err);
+  struct mw_worker *worker = find_worker(runner, name, err);
+
+  if (!worker)
+    return -ENOENT;
+  mw_worker_pause(worker);
+  return mw_buf_printf(body, err, "%s is paused; moonwatch resume %s lets it go on\n", name, name);
 }
 
+/* What it was before tells whether anything happens. */
 static int take_resume(struct mw_runner *runner, const char *name, struct mw_buf *body,
                        struct mw_error *err)
 {
-  (void)body;
-  return with_worker(runner, name, mw_worker_resume, err);
+  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker_status before, after;
+
+  if (!worker)
+    return -ENOENT;
+  mw_worker_status(worker, &before);
+  mw_worker_resume(worker);
+  mw_worker_status(worker, &after);
+  if (before.state != MW_WORKER_PAUSED && before.state != MW_WORKER_HELD)
+    return mw_buf_printf(body, err, "%s was not paused; it is %s\n", name,
+                         mw_status_state_name(after.state));
+  return mw_buf_printf(body, err, "%s goes on; its next run is in %.1f s\n", name,
+                       (double)after.next_run_in_ns / 1e9);
 }
 
 static int take_log_level(struct mw_runner *runner, const char *text, struct mw_buf *body,
@@ -88,11 +105,12 @@ static int take_log_level(struct mw_runner *runner, const char *text, struct mw_
   enum mw_log_level level;
 
   (void)runner;
-  (void)body;
   int rc = mw_log_level_parse(text, &level, err);
-  if (rc == 0)
-    mw_log_set_level(level);
-  return rc;
+  if (rc < 0)
+    return rc;
+  mw_log_set_level(level);
+  return mw_buf_printf(body, err, "logs what is of level %s or above, until the next start\n",
+                       text);
 }
 
 static const struct order {
@@ -101,9 +119,10 @@ static const struct order {
   int (*take)(struct mw_runner *runner, const char *word, struct mw_buf *body,
               struct mw_error *err);
 } orders[] = {
-    {"status", false, take_status},  {"reload", false, take_reload},
-    {"run-now", true, take_run_now}, {"pause", true, take_pause},
-    {"resume", true, take_resume},   {"log-level", true, take_log_level},
+    {"status", false, take_status},      {"scripts", false, take_scripts},
+    {"reload", false, take_reload},      {"run-now", true, take_run_now},
+    {"pause", true, take_pause},         {"resume", true, take_resume},
+    {"log-level", true, take_log_level},
 };
 
 int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, struct mw_error *err)

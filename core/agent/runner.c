@@ -15,6 +15,7 @@
 
 #define LOOK_EVERY_NS (400 * MW_NS_PER_MS)
 #define LOOK_WITH_HINTS_NS (5 * MW_NS_PER_S) /* for what gives none: other hosts' file systems */
+#define SHADOWS_EVERY_NS (60 * MW_NS_PER_S)  /* how long what an upgrade replaces may go unseen */
 #define LOOK_AGAIN_NS (100 * MW_NS_PER_MS)   /* at what changes right now */
 
 /* What a run may take to come to its end by itself, once the agent is to end. */
@@ -36,6 +37,9 @@ struct mw_runner {
   size_t sinks_count;
   atomic_size_t sinks_left; /* that were not given up */
   int sinkless_fd;          /* an eventfd, written when the last one was */
+  struct mw_shadows *shadows;
+  struct mw_log_limit shadows_limit;
+  int64_t shadows_at_ns;
   int64_t started_ns;
   bool waited_enough;           /* for sources: the checks have been let go */
   atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
@@ -174,6 +178,9 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
     return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
+  runner->shadows = mw_shadows_new(runner->settings->state_dir, err);
+  if (!runner->shadows)
+    return -err->code;
   rc = start_sinks(runner, err);
   if (rc == 0)
     rc = start_workers(runner, err);
@@ -216,6 +223,16 @@ bool mw_runner_is_ready(struct mw_runner *runner)
 
 /* ---- While it works ---- */
 
+void mw_runner_look_for_shadows(struct mw_runner *runner)
+{
+  struct mw_error err;
+
+  if (mw_shadows_look(runner->shadows, runner->settings->script_dirs, true, &err) < 0)
+    mw_log_limited(&runner->shadows_limit, MW_LOG_WARN, "agent",
+                   "cannot keep which shipped scripts yours were made from: %s", err.text);
+  runner->shadows_at_ns = now_ns() + SHADOWS_EVERY_NS;
+}
+
 int64_t mw_runner_look(struct mw_runner *runner)
 {
   bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
@@ -226,6 +243,8 @@ int64_t mw_runner_look(struct mw_runner *runner)
     runner->waited_enough = true; /* once: it wakes every worker */
     release_all(runner);
   }
+  if (now_ns() >= runner->shadows_at_ns)
+    mw_runner_look_for_shadows(runner);
   for (size_t i = 0; i < runner->workers_count; i++)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
@@ -314,6 +333,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   mw_folders_close(&runner->folders);
   if (runner->sinkless_fd >= 0)
     close(runner->sinkless_fd);
+  mw_shadows_free(runner->shadows);
   free(runner->jobs);
   free(runner->workers);
   free(runner);
@@ -360,4 +380,14 @@ const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t 
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner)
 {
   return now_ns() - runner->started_ns;
+}
+
+const struct mw_settings *mw_runner_settings(const struct mw_runner *runner)
+{
+  return runner->settings;
+}
+
+const struct mw_shadows *mw_runner_shadows(const struct mw_runner *runner)
+{
+  return runner->shadows;
 }

@@ -14,6 +14,7 @@
 
 #include "agent/buffer.h"
 #include "agent/settings.h"
+#include "agent/shadows.h"
 #include "agent/sink.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
@@ -70,5 +71,10 @@ struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner);
 struct mw_context *mw_runner_context(const struct mw_runner *runner);
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker);
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner);
+const struct mw_settings *mw_runner_settings(const struct mw_runner *runner);
+
+/** Scripts that stand in front of shipped ones, as of the last look, which is made now and then. */
+const struct mw_shadows *mw_runner_shadows(const struct mw_runner *runner);
+void mw_runner_look_for_shadows(struct mw_runner *runner); /**< now */
 
 #endif

@@ -150,6 +150,16 @@ static size_t memory_bytes(void *data)
   return mw_task_memory_bytes(instance->task);
 }
 
+static void usage(void *data, struct mw_job_usage *out)
+{
+  const struct instance *instance = data;
+
+  *out = (struct mw_job_usage){.memory_peak_bytes = mw_task_memory_peak_bytes(instance->task),
+                               .messages_count = instance->messages_count,
+                               .messages_bytes = instance->messages_bytes,
+                               .http_requests_count = mw_task_http_requests_count(instance->task)};
+}
+
 /* A module that a run has required is a file of the script from then on. */
 static void watch_files(void *data, struct mw_watch *watch)
 {
@@ -233,6 +243,7 @@ const struct mw_job_ops mw_script_job_ops = {
     .run = run,
     .watch = watch_files,
     .memory_bytes = memory_bytes,
+    .usage = usage,
     .ready = ready,
     .interrupt = mw_script_interrupt,
 };

@@ -21,7 +21,6 @@
 #include "script/owner.h"
 #include "script/script.h"
 
-#define API_VERSION 1
 #define INTERVAL_DEFAULT_S 10
 #define INTERVALS_UNTIL_STALE 3
 #define KIND_MAX_BYTES 64
@@ -258,10 +257,10 @@ static int check_api(lua_State *L, struct mw_task *task)
   lua_getfield(L, -1, "api");
   double api = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   lua_pop(L, 1);
-  if (api == API_VERSION)
+  if (api == MW_TASK_API)
     return 1;
   return fail(task, EBADMSG,
-              api > API_VERSION ? "is written for a newer moonwatch (this one has api = 1)"
+              api > MW_TASK_API ? "is written for a newer moonwatch (this one has api = 1)"
                                 : "its table lacks api = 1");
 }
 
@@ -647,6 +646,11 @@ size_t mw_task_memory_bytes(const struct mw_task *task)
 size_t mw_task_memory_peak_bytes(const struct mw_task *task)
 {
   return mw_script_memory_peak_bytes(task->script);
+}
+
+uint32_t mw_task_http_requests_count(const struct mw_task *task)
+{
+  return task->http_budget.used_count;
 }
 
 int mw_task_run(struct mw_task *task, struct mw_error *err)

@@ -1,0 +1,36 @@
+#include "cli/ask.h"
+
+#include <errno.h>
+
+#include "agent/control.h"
+#include "cli/cli.h"
+#include "cli/config_load.h"
+
+static int ask_at(const char *socket, const char *line, struct mw_buf *body)
+{
+  struct mw_error err;
+  int rc = mw_control_ask(socket, line, body, &err);
+
+  if (rc == -ENOENT || rc == -ECONNREFUSED)
+    mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",
+               socket);
+  else if (rc < 0)
+    mw_cli_say("%s", err.text);
+  return rc < 0 ? MW_EXIT_FAILED : 0;
+}
+
+int mw_cli_ask(const char *socket, const char *file, const char *line, struct mw_buf *body)
+{
+  if (socket)
+    return ask_at(socket, line, body);
+  struct mw_config *config = mw_cli_load_config(file, NULL, 0, NULL);
+  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
+  int rc = MW_EXIT_FAILED;
+
+  if (settings)
+    rc = ask_at(settings->socket_path, line, body);
+  else if (config)
+    mw_cli_say("the configuration does not tell where the agent listens; --socket PATH does");
+  mw_config_free(config);
+  return rc;
+}
