@@ -26,14 +26,14 @@ struct mw_runner {
   const struct mw_settings *settings;
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
-  struct mw_buffer *buffer;
+  struct mw_queue *queue;
   struct mw_folders folders;
   struct mw_gate gate;
   struct mw_group_ids group_ids;
   struct mw_script_job *jobs; /* as many as there are workers */
   struct mw_worker **workers;
   size_t workers_count;
-  struct mw_sink *sinks[MW_BUFFER_CURSORS_MAX];
+  struct mw_sink *sinks[MW_QUEUE_CURSORS_MAX];
   size_t sinks_count;
   atomic_size_t sinks_left; /* that were not given up */
   int sinkless_fd;          /* an eventfd, written when the last one was */
@@ -92,7 +92,7 @@ static int start_worker(struct mw_runner *runner, const struct mw_script_setting
                                 .script_dirs = runner->settings->script_dirs,
                                 .context = runner->context,
                                 .group_ids = &runner->group_ids,
-                                .buffer = runner->buffer,
+                                .queue = runner->queue,
                                 .folders = &runner->folders,
                                 .on_ready = is_source ? source_has_spoken : check_is_ready,
                                 .on_ready_data = runner};
@@ -133,10 +133,10 @@ static int start_sink(struct mw_runner *runner, const struct mw_script_settings 
                       struct mw_error *err)
 {
   struct mw_sink_config common = {
-      .buffer = runner->buffer, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
+      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
 
-  if (runner->sinks_count == MW_BUFFER_CURSORS_MAX)
-    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_BUFFER_CURSORS_MAX);
+  if (runner->sinks_count == MW_QUEUE_CURSORS_MAX)
+    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
   struct mw_sink *sink = mw_sinks_start(settings, &common, err);
   if (!sink)
     return -err->code;
@@ -157,6 +157,20 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
   return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
 }
 
+static void tell_of_queue(void *data, bool is_error, const char *text)
+{
+  (void)data;
+  mw_log(is_error ? MW_LOG_ERROR : MW_LOG_INFO, "queue", "%s", text);
+}
+
+static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw_error *err)
+{
+  struct mw_queue_config config = settings->queue;
+
+  config.tell = tell_of_queue;
+  return mw_queue_open(&config, err);
+}
+
 /* The sinks come first, so that they have every message. */
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
@@ -172,8 +186,8 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
-  runner->buffer = mw_buffer_new(runner->settings->buffer_bytes, err);
-  if (!runner->buffer)
+  runner->queue = open_queue(runner->settings, err);
+  if (!runner->queue)
     return -err->code;
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
@@ -327,7 +341,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
     return false;
   for (size_t i = 0; i < runner->workers_count; i++)
     mw_worker_free(runner->workers[i]);
-  mw_buffer_free(runner->buffer);
+  mw_queue_close(runner->queue, deadline_ns);
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);
   mw_folders_close(&runner->folders);
@@ -362,9 +376,9 @@ struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index)
   return runner->sinks[index];
 }
 
-struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner)
+struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
 {
-  return runner->buffer;
+  return runner->queue;
 }
 
 struct mw_context *mw_runner_context(const struct mw_runner *runner)

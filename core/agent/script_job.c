@@ -20,7 +20,7 @@ static int emit(void *data, const struct mw_message *message, struct mw_error *e
   struct instance *instance = data;
   int rc = mw_meter_take(&instance->meter, message->body.len_bytes, err);
 
-  return rc < 0 ? rc : mw_buffer_put(instance->job->buffer, message, err);
+  return rc < 0 ? rc : mw_queue_put(instance->job->queue, message, err);
 }
 
 /* ---- Opening ---- */

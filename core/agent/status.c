@@ -19,13 +19,13 @@ const char *mw_status_state_name(enum mw_worker_state state)
 
 /* ---- The parts ---- */
 
-static void write_buffer(struct mw_json_writer *w, struct mw_buffer *buffer)
+static void write_queue(struct mw_json_writer *w, struct mw_queue *queue)
 {
-  struct mw_buffer_usage usage;
+  struct mw_queue_usage usage;
 
-  mw_buffer_usage(buffer, &usage);
+  mw_queue_usage(queue, &usage);
   mw_json_begin_object(w);
-  mw_member_count(w, "bytes", usage.bytes);
+  mw_member_count(w, "bytes", usage.buffer_bytes);
   mw_member_count(w, "messages", usage.messages);
   mw_member_count(w, "put_total", usage.put_total);
   mw_json_end_object(w);
@@ -235,13 +235,13 @@ static void write_sinks(struct mw_json_writer *w, struct mw_runner *runner)
 static void write_all(struct mw_json_writer *w, struct mw_runner *runner,
                       const struct mw_context_usage *usage)
 {
-  mw_json_write_key(w, "buffer");
-  write_buffer(w, mw_runner_buffer(runner));
   mw_json_write_key(w, "figures");
   write_figures(w, usage);
   mw_status_write_problems(w, runner, usage);
   mw_json_write_key(w, "process");
   mw_status_write_process(w, usage, mw_runner_uptime_ns(runner));
+  mw_json_write_key(w, "queue");
+  write_queue(w, mw_runner_queue(runner));
   mw_json_write_key(w, "readings");
   write_readings(w, &usage->presence);
   mw_member_bool(w, "ready", mw_runner_is_ready(runner));

@@ -72,7 +72,7 @@ static void emit(lua_State *L, int index, const char *kind)
   if (rc < 0)
     luaL_error(L, "cannot emit a message of kind %s: %s", kind, err.text);
   struct mw_message message = {
-      .task = task->name,
+      .script = task->name,
       .kind = kind,
       .schema = MW_MESSAGE_SCHEMA,
       .emitted_at_ns = mw_clock_wall_ns(mw_context_clock(task->config.context)),

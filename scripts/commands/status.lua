@@ -163,7 +163,7 @@ local function add_process(lines, status)
   local process = status.process
   table.insert(lines, ("agent     pid %.0f, up %s, CPU %s, %s threads; %s messages wait, %s"):format(process.pid,
     duration.text(process.uptime_s), duration.text(process.cpu_s), process.threads or "-",
-    count(status.buffer.messages), bytes(status.buffer.bytes)))
+    count(status.queue.messages), bytes(status.queue.bytes)))
   local function of(value, what)
     return (value and bytes(value) or "-") .. what
   end

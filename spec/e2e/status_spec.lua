@@ -173,7 +173,7 @@ describe("moonwatch status", function()
     start({ ["checks/n.lua"] = FINE }, "--check", "n")
     local text = agent:ask("status", "--format", "json").out
     local last = ""
-    for name in ("buffer figures healthy notes problems process readings ready scripts sinks"):gmatch "%a+" do
+    for name in ("figures healthy notes problems process queue readings ready scripts sinks"):gmatch "%a+" do
       assert.is_true(name > last)
       assert.is_not_nil(cjson.decode(text)[name], name)
       last = name
