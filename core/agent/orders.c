@@ -92,6 +92,8 @@ static int take_resume(struct mw_runner *runner, const char *name, struct mw_buf
   mw_worker_status(worker, &before);
   mw_worker_resume(worker);
   mw_worker_status(worker, &after);
+  if (before.state == MW_WORKER_QUARANTINED)
+    return mw_buf_printf(body, err, "%s is loaded again, out of its quarantine\n", name);
   if (before.state != MW_WORKER_PAUSED && before.state != MW_WORKER_HELD)
     return mw_buf_printf(body, err, "%s was not paused; it is %s\n", name,
                          mw_status_state_name(after.state));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/connections.h"
+#include "agent/running.h"
 #include "agent/script_job.h"
 #include "agent/sinks.h"
 #include "base/gate.h"
@@ -27,6 +28,7 @@ struct mw_runner {
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
   struct mw_queue *queue;
+  struct mw_running *running; /* NULL: who crashes the agent is not found out */
   struct mw_folders folders;
   struct mw_gate gate;
   struct mw_group_ids group_ids;
@@ -81,11 +83,15 @@ static int start_worker(struct mw_runner *runner, const struct mw_script_setting
 {
   bool is_source = settings->kind == MW_SCRIPT_SOURCE;
   struct mw_script_job *job = &runner->jobs[runner->workers_count];
-  struct mw_worker_config config = {.kind = is_source ? "source" : "check",
+  const char *kind = is_source ? "source" : "check";
+  struct mw_running_slot *slot =
+      mw_running_slot(runner->running, kind, settings->name, settings->budget.wall_ms);
+  struct mw_worker_config config = {.kind = kind,
                                     .name = settings->name,
                                     .ops = &mw_script_job_ops,
                                     .data = job,
                                     .gate = &runner->gate,
+                                    .slot = slot,
                                     .runs_at_once = is_source};
 
   *job = (struct mw_script_job){.settings = settings,
@@ -94,6 +100,7 @@ static int start_worker(struct mw_runner *runner, const struct mw_script_setting
                                 .group_ids = &runner->group_ids,
                                 .queue = runner->queue,
                                 .folders = &runner->folders,
+                                .slot = slot,
                                 .on_ready = is_source ? source_has_spoken : check_is_ready,
                                 .on_ready_data = runner};
   atomic_fetch_add(&runner->unready, 1);
@@ -157,6 +164,17 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
   return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
 }
 
+static void open_running(struct mw_runner *runner)
+{
+  struct mw_error err;
+
+  if (!runner->settings->state_dir)
+    return;
+  runner->running = mw_running_open(runner->settings->state_dir, &err);
+  if (!runner->running)
+    mw_log(MW_LOG_WARN, "agent", "a script that crashes it will not be found out: %s", err.text);
+}
+
 static void tell_of_queue(void *data, bool is_error, const char *text)
 {
   (void)data;
@@ -195,6 +213,7 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->shadows = mw_shadows_new(runner->settings->state_dir, err);
   if (!runner->shadows)
     return -err->code;
+  open_running(runner);
   rc = start_sinks(runner, err);
   if (rc == 0)
     rc = start_workers(runner, err);
@@ -259,6 +278,7 @@ int64_t mw_runner_look(struct mw_runner *runner)
   }
   if (now_ns() >= runner->shadows_at_ns)
     mw_runner_look_for_shadows(runner);
+  mw_running_beat(runner->running);
   for (size_t i = 0; i < runner->workers_count; i++)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
@@ -341,6 +361,7 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
     return false;
   for (size_t i = 0; i < runner->workers_count; i++)
     mw_worker_free(runner->workers[i]);
+  mw_running_close(runner->running, true);
   mw_queue_close(runner->queue, deadline_ns);
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);

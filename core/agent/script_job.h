@@ -7,6 +7,7 @@
 #define MW_SCRIPT_JOB_H
 
 #include "agent/folders.h"
+#include "agent/running.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
@@ -19,7 +20,8 @@ struct mw_script_job {
   struct mw_context *context;
   struct mw_group_ids *group_ids;
   struct mw_queue *queue;
-  struct mw_folders *folders; /**< told of the script's files */
+  struct mw_folders *folders;   /**< told of the script's files */
+  struct mw_running_slot *slot; /**< may be NULL; asked whether it may be loaded */
   void (*on_ready)(void *data);
   void *on_ready_data;
 };

@@ -33,7 +33,8 @@ static void take_worker(struct mw_worker *worker, struct at_work *out)
   mw_worker_status(worker, &status);
   out->state = mw_status_state_name(status.state);
   out->loaded_wall_ns = status.loaded_wall_ns;
-  strcpy(out->load_error, status.state == MW_WORKER_BROKEN ? status.error : status.load_error);
+  strcpy(out->load_error,
+         *status.error && status.loaded_wall_ns == 0 ? status.error : status.load_error);
 }
 
 static void take_sink(struct mw_sink *sink, struct at_work *out)

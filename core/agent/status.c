@@ -9,8 +9,10 @@
 #include "agent/status_process.h"
 
 static const char *const state_names[] = {
-    [MW_WORKER_OPENING] = "loading", [MW_WORKER_BROKEN] = "broken", [MW_WORKER_WAITING] = "waiting",
-    [MW_WORKER_RUNNING] = "running", [MW_WORKER_PAUSED] = "paused", [MW_WORKER_HELD] = "held"};
+    [MW_WORKER_OPENING] = "loading",        [MW_WORKER_BROKEN] = "broken",
+    [MW_WORKER_WAITING] = "waiting",        [MW_WORKER_RUNNING] = "running",
+    [MW_WORKER_PAUSED] = "paused",          [MW_WORKER_HELD] = "held",
+    [MW_WORKER_QUARANTINED] = "quarantined"};
 
 const char *mw_status_state_name(enum mw_worker_state state)
 {
@@ -122,6 +124,7 @@ static void write_counts_and_state(struct mw_json_writer *w, const struct mw_wor
   mw_member_ms(w, "p99_ms", status->p99_ns);
   write_pause(w, status);
   mw_member_count(w, "reloads_total", status->reloads_total);
+  write_error(w, "restore_error", status->restore_error);
   mw_member_count(w, "runs_total", status->runs_total);
   mw_member_count(w, "skips_total", status->skips_total);
   mw_member_text(w, "state", mw_status_state_name(status->state));

@@ -45,6 +45,9 @@ static void say_state(struct sentences *problems, const struct mw_worker_status 
 
   if (status->state == MW_WORKER_BROKEN)
     say(problems, "%s cannot be loaded: %.*s", status->name, bytes, status->error);
+  else if (status->state == MW_WORKER_QUARANTINED)
+    say(problems, "%s is left alone (moonwatch resume %s ends it): %.*s", status->name,
+        status->name, bytes, status->error);
   else if (status->state == MW_WORKER_HELD)
     say(problems, "%s pauses for %" PRId64 " s more, over its budget %u times in a row: %.*s",
         status->name, (status->held_for_ns + MW_NS_PER_S - 1) / MW_NS_PER_S, status->offences,
@@ -109,6 +112,9 @@ static void note_scripts(struct sentences *notes, struct mw_runner *runner)
     mw_worker_status(mw_runner_worker(runner, i), &status);
     if (status.state == MW_WORKER_PAUSED)
       say(notes, "%s is paused: moonwatch resume %s lets it go on", status.name, status.name);
+    if (*status.restore_error)
+      say(notes, "%s began with nothing when it was loaded anew: %.*s", status.name,
+          first_line_bytes(status.restore_error), status.restore_error);
   }
 }
 
