@@ -27,7 +27,7 @@ int mw_shadow_memory_init(struct mw_shadow_memory *memory, const char *dir, stru
 
 void mw_shadow_memory_deinit(struct mw_shadow_memory *memory)
 {
-  for (size_t i = 0; i < memory->count; i++)
+  for (size_t i = 0; memory->records && i < memory->count; i++)
     free(memory->records[i].path);
   free(memory->records);
   free(memory->dir);

@@ -65,19 +65,19 @@ static int run_diff(struct mw_script_place *place)
 
 int mw_cli_show_difference(const char *const *dirs, const char *name)
 {
-  const char *const *shipped_dir = dirs;
+  const char *shipped_dir = "";
   struct mw_script_place place;
 
   if (!find(dirs, name, &place)) {
     mw_cli_say("there is no script or module \"%s\" below script_dirs", name);
     return MW_DIFFERENCE_TROUBLE;
   }
-  while (shipped_dir[0] && shipped_dir[1])
-    shipped_dir++;
+  for (; *dirs; dirs++)
+    shipped_dir = *dirs;
   if (*place.shipped)
     return run_diff(&place);
-  size_t bytes = strlen(*shipped_dir);
-  if (strncmp(place.file, *shipped_dir, bytes) == 0 && place.file[bytes] == '/') {
+  size_t bytes = strlen(shipped_dir);
+  if (strncmp(place.file, shipped_dir, bytes) == 0 && place.file[bytes] == '/') {
     mw_cli_say("%s is the shipped one: nothing stands in front of it", place.file);
     return MW_DIFFERENCE_SAME;
   }
