@@ -3,20 +3,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/control.h"
 #include "agent/scripts.h"
 #include "agent/status.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
 
-static struct mw_worker *find_worker(struct mw_runner *runner, const char *name,
-                                     struct mw_error *err)
+static struct mw_worker *find_worker(struct mw_agent *agent, const char *name, struct mw_error *err)
 {
   struct mw_suggestion suggestion = {.wanted = name};
   char quoted[MW_TEXT_QUOTED_BYTES];
 
-  for (size_t i = 0; i < mw_runner_workers_count(runner); i++) {
-    struct mw_worker *worker = mw_runner_worker(runner, i);
+  for (size_t i = 0; i < mw_runner_workers_count(agent->runner); i++) {
+    struct mw_worker *worker = mw_runner_worker(agent->runner, i);
     if (strcmp(mw_worker_name(worker), name) == 0)
       return worker;
     mw_suggestion_consider(&suggestion, mw_worker_name(worker));
@@ -30,49 +30,49 @@ static struct mw_worker *find_worker(struct mw_runner *runner, const char *name,
 
 /* ---- Orders ---- */
 
-static int take_status(struct mw_runner *runner, const char *word, struct mw_buf *body,
+static int take_status(struct mw_agent *agent, const char *word, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)word;
-  int rc = mw_status_write(runner, body, err);
+  int rc = mw_status_write(agent, body, err);
   return rc < 0 ? rc : mw_buf_append(body, "\n", 1, err);
 }
 
-static int take_scripts(struct mw_runner *runner, const char *word, struct mw_buf *body,
+static int take_scripts(struct mw_agent *agent, const char *word, struct mw_buf *body,
                         struct mw_error *err)
 {
+  const struct mw_settings *settings = mw_config_settings(agent->reload->current);
+
   (void)word;
-  mw_runner_look_for_shadows(runner);
-  int rc =
-      mw_scripts_write(mw_runner_settings(runner), runner, mw_runner_shadows(runner), body, err);
+  mw_shadows_keep(agent->shadows, settings->script_dirs);
+  int rc = mw_scripts_write(settings, agent->runner, agent->shadows, body, err);
   return rc < 0 ? rc : mw_buf_append(body, "\n", 1, err);
 }
 
-static int take_reload(struct mw_runner *runner, const char *word, struct mw_buf *body,
+static int take_reload(struct mw_agent *agent, const char *word, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)word;
+  (void)body;
+  (void)err;
   mw_log(MW_LOG_INFO, "agent", "reloads, as it was told to");
-  mw_runner_reload(runner);
-  return mw_buf_printf(body, err,
-                       "loads %zu scripts anew, each when its run is over, and opens the files of "
-                       "%zu sinks anew; moonwatch status tells how they are\n",
-                       mw_runner_workers_count(runner), mw_runner_sinks_count(runner));
+  mw_reload_want(agent->reload);
+  return MW_CONTROL_LATER;
 }
 
-static int take_run_now(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_run_now(struct mw_agent *agent, const char *name, struct mw_buf *body,
                         struct mw_error *err)
 {
-  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker *worker = find_worker(agent, name, err);
   int rc = worker ? mw_worker_run_now(worker, err) : -ENOENT;
 
   return rc < 0 ? rc : mw_buf_printf(body, err, "%s runs now\n", name);
 }
 
-static int take_pause(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_pause(struct mw_agent *agent, const char *name, struct mw_buf *body,
                       struct mw_error *err)
 {
-  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker *worker = find_worker(agent, name, err);
 
   if (!worker)
     return -ENOENT;
@@ -81,10 +81,10 @@ static int take_pause(struct mw_runner *runner, const char *name, struct mw_buf 
 }
 
 /* What it was before tells whether anything happens. */
-static int take_resume(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_resume(struct mw_agent *agent, const char *name, struct mw_buf *body,
                        struct mw_error *err)
 {
-  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker *worker = find_worker(agent, name, err);
   struct mw_worker_status before, after;
 
   if (!worker)
@@ -101,12 +101,12 @@ static int take_resume(struct mw_runner *runner, const char *name, struct mw_buf
                        (double)after.next_run_in_ns / 1e9);
 }
 
-static int take_log_level(struct mw_runner *runner, const char *text, struct mw_buf *body,
+static int take_log_level(struct mw_agent *agent, const char *text, struct mw_buf *body,
                           struct mw_error *err)
 {
   enum mw_log_level level;
 
-  (void)runner;
+  (void)agent;
   int rc = mw_log_level_parse(text, &level, err);
   if (rc < 0)
     return rc;
@@ -118,8 +118,7 @@ static int take_log_level(struct mw_runner *runner, const char *text, struct mw_
 static const struct order {
   const char *name;
   bool needs_word;
-  int (*take)(struct mw_runner *runner, const char *word, struct mw_buf *body,
-              struct mw_error *err);
+  int (*take)(struct mw_agent *agent, const char *word, struct mw_buf *body, struct mw_error *err);
 } orders[] = {
     {"status", false, take_status},      {"scripts", false, take_scripts},
     {"reload", false, take_reload},      {"run-now", true, take_run_now},
@@ -127,7 +126,7 @@ static const struct order {
     {"log-level", true, take_log_level},
 };
 
-int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, struct mw_error *err)
+int mw_orders_take(struct mw_agent *agent, char *line, struct mw_buf *body, struct mw_error *err)
 {
   char quoted[MW_TEXT_QUOTED_BYTES];
   char *blank = strchr(line, ' ');
@@ -141,7 +140,7 @@ int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, st
     if (orders[i].needs_word != (*word != '\0'))
       return mw_error_set(err, EINVAL, "%s %s", line,
                           orders[i].needs_word ? "needs a word behind it" : "stands alone");
-    return orders[i].take(runner, word, body, err);
+    return orders[i].take(agent, word, body, err);
   }
   return mw_error_set(err, EINVAL, "%s is not understood",
                       mw_text_quote((struct mw_slice){line, strlen(line)}, quoted));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "agent/config.h"
 #include "agent/meter.h"
 #include "agent/task.h"
 #include "base/crc32c.h"
@@ -13,10 +14,47 @@
 /* A script that is loaded. */
 struct instance {
   const struct mw_script_job *job;
+  struct mw_script_order order; /* that it was made of */
   struct mw_task *task;
   size_t files_seen;
   struct mw_meter meter;
 };
+
+/* ---- Orders ---- */
+
+void mw_script_job_init(struct mw_script_job *job)
+{
+  pthread_mutex_init(&job->mutex, NULL);
+  job->order = (struct mw_script_order){0};
+}
+
+void mw_script_job_deinit(struct mw_script_job *job)
+{
+  mw_config_free(job->order.config);
+  pthread_mutex_destroy(&job->mutex);
+}
+
+void mw_script_job_order(struct mw_script_job *job, const struct mw_script_order *order)
+{
+  mw_config_hold(order->config);
+  pthread_mutex_lock(&job->mutex);
+  struct mw_config *last = job->order.config;
+  job->order = *order;
+  pthread_mutex_unlock(&job->mutex);
+  mw_config_free(last);
+}
+
+/* @return the order, whose configuration is held. */
+static struct mw_script_order take_order(struct mw_script_job *job)
+{
+  pthread_mutex_lock(&job->mutex);
+  struct mw_script_order order = job->order;
+  mw_config_hold(order.config);
+  pthread_mutex_unlock(&job->mutex);
+  return order;
+}
+
+/* ---- Messages ---- */
 
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
 {
@@ -77,11 +115,11 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
                                  struct mw_error *err)
 {
   const struct mw_script_job *job = instance->job;
-  const struct mw_script_settings *settings = job->settings;
+  const struct mw_script_settings *settings = instance->order.settings;
   struct mw_task_config config = {
       .kind = settings->kind == MW_SCRIPT_SOURCE ? MW_TASK_SOURCE : MW_TASK_CHECK,
       .name = settings->name,
-      .script_dirs = job->script_dirs,
+      .script_dirs = instance->order.script_dirs,
       .trusted_only = true,
       .context = job->context,
       .options = settings->options,
@@ -110,12 +148,13 @@ static void close_instance(void *data)
   struct instance *instance = data;
 
   mw_task_close(instance->task);
+  mw_config_free(instance->order.config);
   free(instance);
 }
 
 static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  struct mw_script_job *job = data;
   struct watching watching = {
       .watch = watch, .folders = job->folders, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
   struct instance *instance = calloc(1, sizeof *instance);
@@ -125,11 +164,12 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
     return NULL;
   }
   instance->job = job;
-  instance->meter =
-      (struct mw_meter){.name = job->settings->name, .budget = &job->settings->budget};
+  instance->order = take_order(job);
+  instance->meter = (struct mw_meter){.name = instance->order.settings->name,
+                                      .budget = &instance->order.settings->budget};
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
-    free(instance);
+    close_instance(instance);
     return NULL;
   }
   instance->files_seen = count_files(instance->task);
@@ -188,7 +228,7 @@ static int run(void *data, enum mw_limit *limit, struct mw_error *err)
   mw_meter_start(&instance->meter);
   int rc = mw_meter_judge(&instance->meter, instance->task, mw_task_run(instance->task, err), limit,
                           err);
-  if (instance->job->settings->kind == MW_SCRIPT_SOURCE)
+  if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "agent/shadows_memory.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "moonwatch/clock.h"
 #include "script/script.h"
 
@@ -23,6 +24,7 @@ static const char *const folders[] = {"checks", "moonwatch", "sinks", "sources"}
 
 struct mw_shadows {
   struct mw_shadow_memory memory;
+  struct mw_log_limit failures;
   struct mw_shadow *items;
   size_t count, capacity;
 };
@@ -207,6 +209,15 @@ int mw_shadows_look(struct mw_shadows *shadows, const char *const *dirs, bool re
   for (size_t i = 0; rc == 0 && has_news && remembers && i < shadows->count; i++)
     compare(shadows, &shadows->items[i]);
   return rc;
+}
+
+void mw_shadows_keep(struct mw_shadows *shadows, const char *const *dirs)
+{
+  struct mw_error err;
+
+  if (mw_shadows_look(shadows, dirs, true, &err) < 0)
+    mw_log_limited(&shadows->failures, MW_LOG_WARN, "agent",
+                   "cannot keep which shipped scripts yours were made from: %s", err.text);
 }
 
 /* ---- The object ---- */

@@ -55,6 +55,9 @@ void mw_shadows_free(struct mw_shadows *shadows); /**< accepts NULL */
 int mw_shadows_look(struct mw_shadows *shadows, const char *const *dirs, bool remembers,
                     struct mw_error *err);
 
+/** Look, and keep; where that fails the log says so, now and then. */
+void mw_shadows_keep(struct mw_shadows *shadows, const char *const *dirs);
+
 /** Those of the last look, by folder and name. */
 size_t mw_shadows_count(const struct mw_shadows *shadows);
 const struct mw_shadow *mw_shadow(const struct mw_shadows *shadows, size_t index);

@@ -198,6 +198,18 @@ static void write_sources(struct mw_json_writer *w, struct mw_runner *runner)
   mw_json_end_array(w);
 }
 
+static void write_configuration(struct mw_json_writer *w, const struct mw_reload *reload)
+{
+  mw_json_begin_object(w);
+  if (reload->mistakes.len_bytes > 0)
+    mw_member_text(w, "error", reload->mistakes.data);
+  mw_member_s(w, "loaded_at_s", reload->loaded_wall_ns);
+  if (reload->restarts.len_bytes > 0)
+    mw_member_text(w, "needs_restart", reload->restarts.data);
+  mw_member_count(w, "reloads_total", reload->reloads_total);
+  mw_json_end_object(w);
+}
+
 /* Figures that some container was asked for. */
 static void write_figures(struct mw_json_writer *w, const struct mw_context_usage *usage)
 {
@@ -235,12 +247,16 @@ static void write_sinks(struct mw_json_writer *w, struct mw_runner *runner)
   mw_json_end_array(w);
 }
 
-static void write_all(struct mw_json_writer *w, struct mw_runner *runner,
+static void write_all(struct mw_json_writer *w, const struct mw_agent *agent,
                       const struct mw_context_usage *usage)
 {
+  struct mw_runner *runner = agent->runner;
+
+  mw_json_write_key(w, "configuration");
+  write_configuration(w, agent->reload);
   mw_json_write_key(w, "figures");
   write_figures(w, usage);
-  mw_status_write_problems(w, runner, usage);
+  mw_status_write_problems(w, agent, usage);
   mw_json_write_key(w, "process");
   mw_status_write_process(w, usage, mw_runner_uptime_ns(runner));
   mw_json_write_key(w, "queue");
@@ -256,16 +272,16 @@ static void write_all(struct mw_json_writer *w, struct mw_runner *runner,
   write_sources(w, runner);
 }
 
-int mw_status_write(struct mw_runner *runner, struct mw_buf *out, struct mw_error *err)
+int mw_status_write(const struct mw_agent *agent, struct mw_buf *out, struct mw_error *err)
 {
   struct mw_context_usage usage;
   struct mw_json_writer w;
 
-  mw_context_usage(mw_runner_context(runner), &usage);
-  mw_runner_look_for_shadows(runner);
+  mw_context_usage(mw_runner_context(agent->runner), &usage);
+  mw_shadows_keep(agent->shadows, mw_config_settings(agent->reload->current)->script_dirs);
   mw_json_writer_init(&w, out, err);
   mw_json_begin_object(&w);
-  write_all(&w, runner, &usage);
+  write_all(&w, agent, &usage);
   mw_json_end_object(&w);
   return mw_json_writer_finish(&w);
 }

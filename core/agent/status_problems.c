@@ -93,6 +93,18 @@ static void say_sinks(struct sentences *problems, struct mw_runner *runner)
   }
 }
 
+/* A sentence for each mistake. */
+static void say_configuration(struct sentences *problems, const struct mw_reload *reload)
+{
+  const char *line = reload->mistakes.len_bytes > 0 ? reload->mistakes.data : "";
+
+  for (int bytes; *line; line += bytes + (line[bytes] == '\n')) {
+    bytes = first_line_bytes(line);
+    if (bytes > 0)
+      say(problems, "the configuration has a mistake, the old one goes on: %.*s", bytes, line);
+  }
+}
+
 static void say_problems(struct sentences *problems, struct mw_runner *runner)
 {
   if (!mw_runner_is_ready(runner))
@@ -103,6 +115,12 @@ static void say_problems(struct sentences *problems, struct mw_runner *runner)
 }
 
 /* ---- What is good to know ---- */
+
+static void note_configuration(struct sentences *notes, const struct mw_reload *reload)
+{
+  if (reload->restarts.len_bytes > 0)
+    say(notes, "the configuration has changed in what needs a restart: %s", reload->restarts.data);
+}
 
 static void note_scripts(struct sentences *notes, struct mw_runner *runner)
 {
@@ -172,18 +190,21 @@ static void write_list(struct mw_json_writer *w, const char *key, const struct s
   mw_json_end_array(w);
 }
 
-void mw_status_write_problems(struct mw_json_writer *w, struct mw_runner *runner,
+void mw_status_write_problems(struct mw_json_writer *w, const struct mw_agent *agent,
                               const struct mw_context_usage *usage)
 {
+  struct mw_runner *runner = agent->runner;
   struct sentences notes = {0}, problems = {0};
 
   mw_buf_init(&notes.texts, LIST_MAX_BYTES);
   mw_buf_init(&problems.texts, LIST_MAX_BYTES);
   say_problems(&problems, runner);
+  say_configuration(&problems, agent->reload);
+  note_configuration(&notes, agent->reload);
   note_scripts(&notes, runner);
   note_sinks(&notes, runner);
   note_figures(&notes, usage);
-  note_shadows(&notes, mw_runner_shadows(runner));
+  note_shadows(&notes, agent->shadows);
   mw_member_bool(w, "healthy", problems.count == 0);
   write_list(w, "notes", &notes);
   write_list(w, "problems", &problems);

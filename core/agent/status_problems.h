@@ -10,12 +10,12 @@
 #ifndef MW_STATUS_PROBLEMS_H
 #define MW_STATUS_PROBLEMS_H
 
-#include "agent/runner.h"
+#include "agent/status.h"
 #include "bindings/context.h"
 #include "json/writer.h"
 
 /** Write the members "healthy", "notes" and "problems", the last two lists of texts. */
-void mw_status_write_problems(struct mw_json_writer *w, struct mw_runner *runner,
+void mw_status_write_problems(struct mw_json_writer *w, const struct mw_agent *agent,
                               const struct mw_context_usage *usage);
 
 #endif

@@ -44,9 +44,10 @@ static const struct command order_commands[] = {
     {"reload", NULL,
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
-     "Have the running agent load every script anew, and open its output files anew,\n"
-     "as SIGHUP does. Scripts that changed are loaded anew without being told; the\n"
-     "configuration is read at the start alone: restart the agent for that.\n"
+     "Have the running agent read its configuration, load every script and open its\n"
+     "output files anew, as SIGHUP does. What has changed is read without being told.\n"
+     "While there are mistakes in the configuration, which this tells, the old one\n"
+     "goes on.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",
