@@ -166,7 +166,8 @@ describe("the configuration of a running agent", function()
     agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, queue = { on_disk = false }, parallel_runs = 1 }")
     agent:wait_for_log "warn +configuration: these keys change when the agent is started again: queue.on_disk\n"
     assert.equal("queue.on_disk", configuration().needs_restart)
-    assert.matches("the configuration has changed in what needs a restart: queue.on_disk\n", agent:ask("status").out, 1, true)
+    local note = "the configuration has changed in what needs a restart: queue.on_disk\n"
+    assert.matches(note, agent:ask("status").out, 1, true)
   end)
 
   it("sets level and format of the log at once", function()
