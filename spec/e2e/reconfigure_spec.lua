@@ -87,7 +87,7 @@ describe("the configuration of a running agent", function()
     wait_for_error "moonwatch.lua:3: log.levle: there is no such key; did you mean log.level%?"
     wait_for_error "conf.d/b.lua:2: scripts.b.options.y: "
     agent:wait_for_log "error configuration: [^\n]*moonwatch.lua:3: log.levle"
-    assert.matches("configuration, the old one goes on: [^\n]*log.levle", agent:ask("status").out)
+    assert.matches("the configuration has a mistake, the old one goes on: [^\n]*log.levle", agent:ask("status").out)
     local outcome = agent:ask "reload"
     assert.equal(1, outcome.code)
     assert.matches("the configuration has 2 mistakes: the old one goes on\n", outcome.err, 1, true)
@@ -166,7 +166,8 @@ describe("the configuration of a running agent", function()
     agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, queue = { on_disk = false }, parallel_runs = 1 }")
     agent:wait_for_log "warn +configuration: these keys change when the agent is started again: queue.on_disk\n"
     assert.equal("queue.on_disk", configuration().needs_restart)
-    assert.matches("configuration, needs a restart: queue.on_disk\n", agent:ask("status").out, 1, true)
+    local note = "the configuration has changed in what needs a restart: queue.on_disk\n"
+    assert.matches(note, agent:ask("status").out, 1, true)
   end)
 
   it("sets level and format of the log at once", function()
