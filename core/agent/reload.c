@@ -100,12 +100,18 @@ static void watch_files(struct mw_reload *reload, const struct mw_config *config
   const char *file = reload->request->file ? reload->request->file : MW_CONFIG_FILE_DEFAULT;
   const struct watching watching = {&reload->watch, mw_runner_folders(reload->runner),
                                     read_from_ns};
+  const char *slash = strrchr(file, '/');
+  char folder[PATH_MAX];
 
   mw_watch_deinit(&reload->watch);
   watch_file(&watching, file);
   watch_folder(&watching, file);
-  if (config)
-    watch_scripts(&watching, config);
+  if (!config)
+    return;
+  watch_scripts(&watching, config);
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - file) : 0, file);
+  if (*folder) /* others may be able to write to it, which is a mistake as well */
+    watch_file(&watching, folder);
 }
 
 /* ---- What is wrong with it ---- */
