@@ -96,6 +96,15 @@ static void free_script(struct mw_crew_script *script)
   free(script);
 }
 
+/* Also to tell it of another budget. */
+static struct mw_running_slot *slot_of(struct mw_crew *crew,
+                                       const struct mw_script_settings *settings)
+{
+  return mw_running_slot(crew->shared.running,
+                         settings->kind == MW_SCRIPT_SOURCE ? "source" : "check", settings->name,
+                         settings->budget.wall_ms);
+}
+
 static struct mw_crew_script *new_script(struct mw_crew *crew, const struct mw_script_order *order)
 {
   struct mw_crew_script *script = calloc(1, sizeof *script);
@@ -106,8 +115,9 @@ static struct mw_crew_script *new_script(struct mw_crew *crew, const struct mw_s
   script->is_source = order->settings->kind == MW_SCRIPT_SOURCE;
   script->job = (struct mw_script_job){.context = crew->shared.context,
                                        .group_ids = &crew->group_ids,
-                                       .buffer = crew->shared.buffer,
+                                       .queue = crew->shared.queue,
                                        .folders = crew->shared.folders,
+                                       .slot = slot_of(crew, order->settings),
                                        .on_ready = note_ready,
                                        .on_ready_data = script};
   mw_script_job_init(&script->job);
@@ -119,6 +129,7 @@ static int start_worker(struct mw_crew_script *script, const char *name, struct 
 {
   struct mw_crew *crew = script->crew;
   struct mw_worker_config config = {.kind = script->is_source ? "source" : "check",
+                                    .slot = script->job.slot,
                                     .name = name,
                                     .ops = &mw_script_job_ops,
                                     .data = &script->job,
@@ -167,6 +178,7 @@ int mw_crew_add(struct mw_crew *crew, const struct mw_script_order *order, struc
 void mw_crew_change(struct mw_crew *crew, size_t index, const struct mw_script_order *order,
                     bool anew)
 {
+  slot_of(crew, order->settings);
   mw_script_job_order(&crew->scripts[index]->job, order);
   if (anew)
     mw_worker_look(crew->scripts[index]->worker, true);

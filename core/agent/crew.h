@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/message.h"
 #include "agent/script_job.h"
 #include "agent/worker.h"
 #include "base/gate.h"
@@ -28,8 +29,9 @@ struct mw_crew_script;
 /** What the scripts share; borrowed. */
 struct mw_crew_shared {
   struct mw_context *context;
-  struct mw_buffer *buffer;
+  struct mw_queue *queue;
   struct mw_folders *folders;
+  struct mw_running *running; /**< NULL: what runs is not noted */
 };
 
 /** Its fields are private. */

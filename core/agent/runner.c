@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 
 #include "agent/config.h"
 #include "agent/connections.h"
+#include "agent/running.h"
 #include "agent/sinks.h"
 #include "base/log.h"
 
@@ -32,10 +34,11 @@ struct mw_runner {
   struct mw_config *config;   /* that it was started with: the memory of what follows */
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
-  struct mw_buffer *buffer;
+  struct mw_queue *queue;
+  struct mw_running *running; /* NULL: who crashes the agent is not found out */
   struct mw_folders folders;
   struct mw_crew crew;
-  struct outlet *outlets[MW_BUFFER_CURSORS_MAX];
+  struct outlet *outlets[MW_QUEUE_CURSORS_MAX];
   size_t outlets_count;
   bool outlet_hangs;
   atomic_size_t outlets_left; /* that were not given up */
@@ -73,7 +76,7 @@ static int start_outlet(struct outlet *outlet, struct mw_error *err)
 {
   struct mw_runner *runner = outlet->runner;
   struct mw_sink_config common = {
-      .buffer = runner->buffer, .on_given_up = sink_is_given_up, .on_given_up_data = outlet};
+      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = outlet};
 
   atomic_fetch_add(&runner->outlets_left, 1);
   outlet->sink = mw_sinks_start(outlet->settings, &common, err);
@@ -86,8 +89,8 @@ static int start_outlet(struct outlet *outlet, struct mw_error *err)
 int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
                        struct mw_config *config, struct mw_error *err)
 {
-  if (runner->outlets_count == MW_BUFFER_CURSORS_MAX)
-    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_BUFFER_CURSORS_MAX);
+  if (runner->outlets_count == MW_QUEUE_CURSORS_MAX)
+    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
   struct outlet *outlet = calloc(1, sizeof *outlet);
   if (!outlet)
     return mw_error_set(err, ENOMEM, "out of memory for the sink %s", settings->name);
@@ -122,17 +125,21 @@ static bool stop_outlet(struct outlet *outlet, int64_t deadline_ns)
 }
 
 /* One that hangs is left alone: the process has to end without it. */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index)
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good)
 {
   struct outlet *outlet = runner->outlets[index];
+  char name[MW_QUEUE_NAME_MAX_BYTES];
 
   runner->outlets_count--;
   memmove(&runner->outlets[index], &runner->outlets[index + 1],
           (runner->outlets_count - index) * sizeof runner->outlets[0]);
   if (!atomic_exchange(&outlet->given_up, true))
     atomic_fetch_sub(&runner->outlets_left, 1);
+  snprintf(name, sizeof name, "%s", outlet->settings->name);
   if (!stop_outlet(outlet, now_ns() + SINK_GOES_NS))
     runner->outlet_hangs = true;
+  else if (for_good)
+    mw_queue_drop_cursor(runner->queue, name, NULL); /* that of one given up is gone already */
 }
 
 void mw_runner_note_sinks(struct mw_runner *runner)
@@ -162,8 +169,10 @@ static bool stop_outlets(struct mw_runner *runner, int64_t deadline_ns)
 static int start_scripts(struct mw_runner *runner, const struct mw_settings *settings,
                          struct mw_error *err)
 {
-  const struct mw_crew_shared shared = {
-      .context = runner->context, .buffer = runner->buffer, .folders = &runner->folders};
+  const struct mw_crew_shared shared = {.context = runner->context,
+                                        .queue = runner->queue,
+                                        .folders = &runner->folders,
+                                        .running = runner->running};
   int rc = 0;
 
   mw_crew_set_shared(&runner->crew, &shared);
@@ -188,6 +197,31 @@ static int start_sinks(struct mw_runner *runner, const struct mw_settings *setti
   return rc;
 }
 
+static void open_running(struct mw_runner *runner, const char *state_dir)
+{
+  struct mw_error err;
+
+  if (!state_dir)
+    return;
+  runner->running = mw_running_open(state_dir, &err);
+  if (!runner->running)
+    mw_log(MW_LOG_WARN, "agent", "a script that crashes it will not be found out: %s", err.text);
+}
+
+static void tell_of_queue(void *data, bool is_error, const char *text)
+{
+  (void)data;
+  mw_log(is_error ? MW_LOG_ERROR : MW_LOG_INFO, "queue", "%s", text);
+}
+
+static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw_error *err)
+{
+  struct mw_queue_config config = settings->queue;
+
+  config.tell = tell_of_queue;
+  return mw_queue_open(&config, err);
+}
+
 /* The sinks come first, so that they have every message. */
 static int start_all(struct mw_runner *runner, const struct mw_settings *settings,
                      struct mw_error *err)
@@ -204,12 +238,13 @@ static int start_all(struct mw_runner *runner, const struct mw_settings *setting
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
-  runner->buffer = mw_buffer_new(settings->buffer_bytes, err);
-  if (!runner->buffer)
+  runner->queue = open_queue(settings, err);
+  if (!runner->queue)
     return -err->code;
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
     return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
+  open_running(runner, settings->state_dir);
   rc = start_sinks(runner, settings, err);
   if (rc == 0)
     rc = start_scripts(runner, settings, err);
@@ -222,6 +257,8 @@ void mw_runner_set_limits(struct mw_runner *runner, const struct mw_settings *se
                                  ? (int64_t)(settings->poll_interval_s * (double)MW_NS_PER_S)
                                  : POLL_INTERVAL_DEFAULT_NS;
   mw_crew_set_parallel_runs(&runner->crew, settings->parallel_runs);
+  if (runner->queue)
+    mw_queue_configure(runner->queue, &settings->queue);
 }
 
 struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hangs,
@@ -268,6 +305,7 @@ int64_t mw_runner_look(struct mw_runner *runner)
 {
   enum mw_watch_answer answer = mw_crew_look(&runner->crew);
 
+  mw_running_beat(runner->running);
   mw_crew_reap(&runner->crew);
   return mw_runner_look_interval_ns(runner, mw_crew_has_leaving(&runner->crew) ? MW_WATCH_UNSETTLED
                                                                                : answer);
@@ -308,7 +346,8 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
   if (!all)
     return false;
   mw_crew_deinit(&runner->crew);
-  mw_buffer_free(runner->buffer);
+  mw_running_close(runner->running, true);
+  mw_queue_close(runner->queue, deadline_ns);
   mw_context_free(runner->context);
   mw_folders_close(&runner->folders);
   if (runner->sinkless_fd >= 0)
@@ -356,9 +395,9 @@ const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner 
   return runner->outlets[index]->settings;
 }
 
-struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner)
+struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
 {
-  return runner->buffer;
+  return runner->queue;
 }
 
 struct mw_context *mw_runner_context(const struct mw_runner *runner)

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/buffer.h"
 #include "agent/crew.h"
 #include "agent/folders.h"
 #include "agent/settings.h"
@@ -69,8 +68,11 @@ struct mw_folders *mw_runner_folders(struct mw_runner *runner);
 int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
                        struct mw_config *config, struct mw_error *err);
 
-/** Deliver what waits for it, for a moment, and end it. Those behind it move up. */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index);
+/**
+ * Deliver what waits for it, for a moment, and end it. Those behind it move up.
+ * @param for_good what it has not delivered is dropped; else it waits for the next one of its name.
+ */
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good);
 const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner *runner,
                                                          size_t index);
 
@@ -89,7 +91,7 @@ size_t mw_runner_workers_count(const struct mw_runner *runner);
 struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index);
 size_t mw_runner_sinks_count(const struct mw_runner *runner);
 struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index);
-struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner);
+struct mw_queue *mw_runner_queue(const struct mw_runner *runner);
 struct mw_context *mw_runner_context(const struct mw_runner *runner);
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker);
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner);

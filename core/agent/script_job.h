@@ -8,11 +8,12 @@
 
 #include <pthread.h>
 
-#include "agent/buffer.h"
 #include "agent/folders.h"
+#include "agent/running.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
+#include "moonwatch/queue.h"
 
 /** What a script is made of. */
 struct mw_script_order {
@@ -28,8 +29,9 @@ struct mw_script_job {
   pthread_mutex_t mutex;        /**< guards the order */
   struct mw_context *context;
   struct mw_group_ids *group_ids;
-  struct mw_buffer *buffer;
-  struct mw_folders *folders; /**< told of the script's files */
+  struct mw_queue *queue;
+  struct mw_folders *folders;   /**< told of the script's files */
+  struct mw_running_slot *slot; /**< may be NULL; asked whether it may be loaded */
   void (*on_ready)(void *data);
   void *on_ready_data;
 };
