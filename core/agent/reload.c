@@ -342,9 +342,22 @@ int mw_reload_fd(const struct mw_reload *reload)
   return reload->loader.fd;
 }
 
+/* What has brought an agent down is not loaded to see what it declares either. */
+static void leave_out_quarantined(struct mw_reload *reload)
+{
+  struct mw_worker_status status;
+
+  for (size_t i = 0; i < mw_runner_workers_count(reload->runner); i++) {
+    mw_worker_status(mw_runner_worker(reload->runner, i), &status);
+    if (status.state == MW_WORKER_QUARANTINED)
+      mw_loader_leave_out(&reload->loader, status.name);
+  }
+}
+
 /* @return 0, or why it cannot be read. */
 static int begin(struct mw_reload *reload, bool anew, struct mw_error *err)
 {
+  leave_out_quarantined(reload);
   int rc = mw_loader_begin(&reload->loader, err);
 
   reload->anew = anew;
