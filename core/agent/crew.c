@@ -129,11 +129,11 @@ static int start_worker(struct mw_crew_script *script, const char *name, struct 
 {
   struct mw_crew *crew = script->crew;
   struct mw_worker_config config = {.kind = script->is_source ? "source" : "check",
-                                    .slot = script->job.slot,
                                     .name = name,
                                     .ops = &mw_script_job_ops,
                                     .data = &script->job,
                                     .gate = &crew->gate,
+                                    .slot = script->job.slot,
                                     .runs_at_once = script->is_source};
 
   pthread_mutex_lock(&crew->mutex); /* before its thread may say that it is ready */
