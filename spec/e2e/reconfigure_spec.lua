@@ -177,6 +177,32 @@ describe("the configuration of a running agent", function()
     assert.equal("configuration", cjson.decode(line).component)
   end)
 
+  it("lets a script keep what it saves over a change of its options", function()
+    start("return { checks = { 'total' } }", {
+      ["scripts/checks/total.lua"] = [[
+        local M = { api = 1, interval_s = 0.05, options = { x = { type = "integer", default = 1 } } }
+        local total = 0
+        function M.save() return total end
+        function M.restore(kept) total = kept end
+        function M.run(context)
+          total = total + 1
+          context:gauge("total", total)
+          context:gauge("x", context.options.x)
+        end
+        return M]],
+    })
+    agent:wait_for_gauge("total", 3)
+    agent:write_file("etc/conf.d/total.lua", "return { options = { x = 1000000 } }")
+    agent:wait_for_gauge("total", 1000000)
+    local last = 0
+    for _, message in ipairs(agent:messages()) do
+      if message.body.metric == "total" then
+        assert.equal(last + 1, message.body.value)
+        last = message.body.value
+      end
+    end
+  end)
+
   it("lets a run that is going on come to its end", function()
     start("return { checks = { 'a', 'slow' } }", {
       ["scripts/checks/slow.lua"] = [[
