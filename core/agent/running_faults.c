@@ -15,7 +15,7 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 static _Atomic(struct mw_running_file *) marked;
 static struct sigaction before[FAULTS_COUNT];
 static _Thread_local struct mw_running_slot *own;
-static _Thread_local char *own_stack; /* a fault may be that the thread's own stack is full */
+static _Thread_local char *own_stack;      /* a fault may be that the thread's own stack is full */
 static _Thread_local stack_t stack_before; /* that of a checker */
 
 /* ---- The handler ---- */
