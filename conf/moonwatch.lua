@@ -36,6 +36,10 @@ return {
   -- Default: as many as there are CPUs, at most 4.
   -- parallel_runs = 4,
 
+  -- Seconds between looks at the files of scripts and of the configuration where the kernel does not
+  -- tell of changes; where it does, the agent looks at once. 0.05 to 60.
+  -- poll_interval_s = 0.4,
+
   -- Messages on their way from checks to sinks: a buffer in memory, and a file in state_dir/queue.
   queue = {
     -- false: what sinks have not had is in memory alone, and ends with the agent.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "bindings/http_access.h"
 #include "json/number.h"
 
@@ -102,6 +103,67 @@ static void check_script(struct mw_config *config, const char *name)
   }
 }
 
+/* A script has budgets of moonwatch.lua, too, and those were not said of it. */
+static bool is_inherited(const struct mw_config *config, const struct mw_config_value *value,
+                         const char *budget_key)
+{
+  const struct mw_config_value *common = mw_config_get(config, budget_key);
+
+  return common && common->place == value->place && common->line == value->line;
+}
+
+static void warn_of_no_effect(struct mw_config *config, const char *name,
+                              const struct mw_config_value *value)
+{
+  const struct mw_config_place place = mw_config_place_of(value);
+
+  mw_config_warn(
+      config, &place, value->path, NULL,
+      "has no effect: %s is a part of the program, which has neither interval nor budget", name);
+}
+
+/* What was said of how a sink runs that is no script. */
+static void check_built_in(struct mw_config *config, const char *name)
+{
+  char path[MW_CONFIG_PATH_BYTES];
+  const struct mw_config_key *key;
+  size_t prefix_bytes = strlen("scripts.*.");
+
+  if (mw_config_kind_of(config, name) != MW_SCRIPT_SINK || !mw_sinks_declaration(name))
+    return;
+  for (size_t i = 0; (key = mw_config_key(i)); i++) {
+    bool is_budget = strncmp(key->path, "scripts.*.budget.", prefix_bytes + 7) == 0;
+    if (!is_budget && strcmp(key->path, "scripts.*.interval_s") != 0)
+      continue;
+    const struct mw_config_value *value =
+        mw_config_get(config, mw_config_path(key->path, name, path));
+    if (value && value->origin != MW_CONFIG_DEFAULT &&
+        !(is_budget && is_inherited(config, value, key->path + prefix_bytes)))
+      warn_of_no_effect(config, name, value);
+  }
+}
+
+static bool has_sink(const struct mw_settings *settings)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK)
+      return true;
+  return false;
+}
+
+/* It may be meant so: scripts may speak over HTTP by themselves. */
+static void check_sinks(struct mw_config *config)
+{
+  const struct mw_config_value *list = mw_config_get(config, "sinks");
+
+  if (!list || has_sink(&config->settings))
+    return;
+  const struct mw_config_place place = mw_config_place_of(list);
+  mw_config_warn(config, &place, "sinks", NULL,
+                 list->texts_count == 0 ? "names none, so no message is delivered"
+                                        : "names none that is enabled, so no message is delivered");
+}
+
 /* ---- Settings ---- */
 
 static struct mw_credentials_settings credentials_of(const struct mw_config *config,
@@ -180,6 +242,7 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
+  settings->poll_interval_s = number_of(config, "", "poll_interval_s", 0);
 }
 
 static int64_t ns_of(const struct mw_config *config, const char *table, const char *name)
@@ -301,6 +364,7 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   snprintf(table, sizeof table, "scripts.%s.", name);
   snprintf(budget, sizeof budget, "scripts.%s.budget.", name);
   check_script(config, name);
+  check_built_in(config, name);
   if (number_of(config, table, "enabled", 1) == 0)
     return;
   script.interval_s = number_of(config, table, "interval_s", 0);
@@ -330,4 +394,5 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);
+  check_sinks(config);
 }

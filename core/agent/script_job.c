@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "agent/config.h"
 #include "agent/task.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -13,6 +14,7 @@
 /* A script that is loaded. */
 struct instance {
   const struct mw_script_job *job;
+  struct mw_script_order order; /* that it was made of */
   struct mw_task *task;
   size_t files_seen;
 
@@ -25,6 +27,40 @@ struct instance {
   } refusal;
 };
 
+/* ---- Orders ---- */
+
+void mw_script_job_init(struct mw_script_job *job)
+{
+  pthread_mutex_init(&job->mutex, NULL);
+  job->order = (struct mw_script_order){0};
+}
+
+void mw_script_job_deinit(struct mw_script_job *job)
+{
+  mw_config_free(job->order.config);
+  pthread_mutex_destroy(&job->mutex);
+}
+
+void mw_script_job_order(struct mw_script_job *job, const struct mw_script_order *order)
+{
+  mw_config_hold(order->config);
+  pthread_mutex_lock(&job->mutex);
+  struct mw_config *last = job->order.config;
+  job->order = *order;
+  pthread_mutex_unlock(&job->mutex);
+  mw_config_free(last);
+}
+
+/* @return the order, whose configuration is held. */
+static struct mw_script_order take_order(struct mw_script_job *job)
+{
+  pthread_mutex_lock(&job->mutex);
+  struct mw_script_order order = job->order;
+  mw_config_hold(order.config);
+  pthread_mutex_unlock(&job->mutex);
+  return order;
+}
+
 /* ---- Messages ---- */
 
 static int say_refused(const struct instance *instance, struct mw_error *err)
@@ -33,7 +69,7 @@ static int say_refused(const struct instance *instance, struct mw_error *err)
 
   return mw_error_set(err, EDQUOT,
                       "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)",
-                      refusal->limit, refusal->unit, instance->job->settings->name, refusal->key);
+                      refusal->limit, refusal->unit, instance->order.settings->name, refusal->key);
 }
 
 static int refuse(struct instance *instance, const char *key, uint64_t limit, const char *unit,
@@ -46,7 +82,7 @@ static int refuse(struct instance *instance, const char *key, uint64_t limit, co
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
 {
   struct instance *instance = data;
-  const struct mw_budget *budget = &instance->job->settings->budget;
+  const struct mw_budget *budget = &instance->order.settings->budget;
 
   if (instance->messages_count + 1 > budget->messages_count)
     return refuse(instance, "messages_count", budget->messages_count, "messages", err);
@@ -108,11 +144,11 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
                                  struct mw_error *err)
 {
   const struct mw_script_job *job = instance->job;
-  const struct mw_script_settings *settings = job->settings;
+  const struct mw_script_settings *settings = instance->order.settings;
   struct mw_task_config config = {
       .kind = settings->kind == MW_SCRIPT_SOURCE ? MW_TASK_SOURCE : MW_TASK_CHECK,
       .name = settings->name,
-      .script_dirs = job->script_dirs,
+      .script_dirs = instance->order.script_dirs,
       .trusted_only = true,
       .context = job->context,
       .options = settings->options,
@@ -141,12 +177,13 @@ static void close_instance(void *data)
   struct instance *instance = data;
 
   mw_task_close(instance->task);
+  mw_config_free(instance->order.config);
   free(instance);
 }
 
 static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  struct mw_script_job *job = data;
   struct watching watching = {
       .watch = watch, .folders = job->folders, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
   struct instance *instance = calloc(1, sizeof *instance);
@@ -156,9 +193,10 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
     return NULL;
   }
   instance->job = job;
+  instance->order = take_order(job);
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
-    free(instance);
+    close_instance(instance);
     return NULL;
   }
   instance->files_seen = count_files(instance->task);
@@ -214,8 +252,8 @@ static enum mw_limit limit_of(const struct instance *instance, int rc)
 /* Which limit, and which key of the configuration moves it. Messages say so themselves. */
 static void name_limit(const struct instance *instance, enum mw_limit limit, struct mw_error *err)
 {
-  const struct mw_budget *budget = &instance->job->settings->budget;
-  const char *name = instance->job->settings->name;
+  const struct mw_budget *budget = &instance->order.settings->budget;
+  const char *name = instance->order.settings->name;
 
   if (limit == MW_LIMIT_CPU)
     mw_error_prefix(err, "over its budget of %" PRId64 " ms of CPU time (scripts.%s.budget.cpu_ms)",
@@ -233,7 +271,7 @@ static int fail_for_refusal(const struct instance *instance, struct mw_error *er
 {
   int rc = say_refused(instance, err);
 
-  mw_error_prefix(err, "check %s", instance->job->settings->name);
+  mw_error_prefix(err, "check %s", instance->order.settings->name);
   return rc;
 }
 
@@ -249,7 +287,7 @@ static int run(void *data, enum mw_limit *limit, struct mw_error *err)
     name_limit(instance, *limit, err);
   else if (*limit == MW_LIMIT_MESSAGES)
     rc = fail_for_refusal(instance, err);
-  if (instance->job->settings->kind == MW_SCRIPT_SOURCE)
+  if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
 }

@@ -106,6 +106,16 @@ local function add_errors(lines, items)
   end
 end
 
+--- Of the configuration that was refused, every mistake; and what waits for a restart.
+local function add_configuration(lines, configuration)
+  for text in (configuration.error or ""):gmatch "[^\n]+" do
+    table.insert(lines, "configuration, the old one goes on: " .. text)
+  end
+  if configuration.needs_restart then
+    table.insert(lines, "configuration, needs a restart: " .. configuration.needs_restart)
+  end
+end
+
 local function process_line(status)
   local process = status.process
   return ("pid %.0f, up %s, CPU %s, memory %s, %s threads, %s descriptors; %s messages wait, %s"):format(
@@ -122,6 +132,7 @@ function M.run(context)
   add_table(lines, SINK_COLUMNS, status.sinks, sink_row, width)
   add_errors(lines, status.scripts)
   add_errors(lines, status.sinks)
+  add_configuration(lines, status.configuration)
   table.insert(lines, process_line(status))
   context:emit("lines", lines)
   return true
