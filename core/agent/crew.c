@@ -110,15 +110,14 @@ static struct mw_crew_script *new_script(struct mw_crew *crew, const struct mw_s
     return NULL;
   script->crew = crew;
   script->is_source = settings->kind == MW_SCRIPT_SOURCE;
-  script->job =
-      (struct mw_script_job){.context = crew->shared.context,
-                             .group_ids = &crew->group_ids,
-                             .queue = crew->shared.queue,
-                             .folders = crew->shared.folders,
-                             .slot = mw_running_slot(crew->shared.running, kind_of(script),
-                                                     settings->name, settings->budget.wall_ms),
-                             .on_ready = note_ready,
-                             .on_ready_data = script};
+  script->job = (struct mw_script_job){
+      .context = crew->shared.context,
+      .group_ids = &crew->group_ids,
+      .queue = crew->shared.queue,
+      .folders = crew->shared.folders,
+      .slot = mw_running_slot(crew->shared.running, kind_of(script), settings->name),
+      .on_ready = note_ready,
+      .on_ready_data = script};
   mw_script_job_init(&script->job);
   mw_script_job_order(&script->job, order);
   return script;

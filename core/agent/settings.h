@@ -48,8 +48,8 @@ struct mw_script_settings {
   struct mw_budget budget;
   const struct mw_option *options; /**< as a command line has them: a list is repeated */
   size_t options_count;
-  int priority;   /**< of a source; -1: the default */
-  double stale_s; /**< of a source; 0: the default */
+  int priority;                 /**< of a source; -1: the default */
+  double stale_s;               /**< of a source; 0: the default */
   enum mw_queue_start start_at; /**< of a sink */
 };
 
@@ -88,8 +88,8 @@ struct mw_settings {
   const char *socket_path;                           /**< of the control socket */
   const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< operators' first; ends with NULL */
   struct mw_log_config log;
-  unsigned parallel_runs; /**< 1 or more */
-  double poll_interval_s; /**< between looks at files; 0: the default */
+  unsigned parallel_runs;       /**< 1 or more */
+  double poll_interval_s;       /**< between looks at files; 0: the default */
   struct mw_queue_config queue; /**< without whom to tell */
   struct mw_script_settings *scripts;
   size_t scripts_count;

@@ -556,7 +556,7 @@ static void a_state_that_went_over_a_limit_gives_nothing(void **state)
 /* A slot of the job, as if it had brought the last agent down. */
 static struct mw_running_slot *condemned_slot(struct mw_running *running)
 {
-  struct mw_running_slot *slot = mw_running_slot(running, "check", "demo", 1000);
+  struct mw_running_slot *slot = mw_running_slot(running, "check", "demo");
 
   slot->verdict.text_hash = 1;
   atomic_store(&slot->verdict.why, MW_RUNNING_CRASHED);
@@ -594,7 +594,7 @@ static void a_run_is_noted(void **state)
 
   tmptree_make(dir);
   struct mw_running *running = mw_running_open(dir, &err);
-  f->slot = mw_running_slot(running, "check", "demo", 1000);
+  f->slot = mw_running_slot(running, "check", "demo");
   f->job.blocks = true;
   start(f, true);
   sem_wait(&f->job.began);
