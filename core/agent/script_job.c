@@ -93,13 +93,14 @@ static uint64_t hash_file(const char *path)
 
 static int admit(void *data, const char *path, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  const struct instance *instance = data;
+  struct mw_running_slot *slot = instance->job->slot;
 
-  if (!job->slot)
+  if (!slot)
     return 0;
   uint64_t text_hash = hash_file(path);
-  mw_running_note_text(job->slot, text_hash);
-  return mw_running_admit(job->slot, text_hash, err);
+  mw_running_note_text(slot, text_hash, instance->order.settings->budget.wall_ms);
+  return mw_running_admit(slot, text_hash, err);
 }
 
 static size_t count_files(const struct mw_task *task)
@@ -132,7 +133,7 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .priority = settings->priority >= 0 ? &settings->priority : NULL,
       .stale_s = settings->stale_s,
       .admit = admit,
-      .admit_data = (void *)(uintptr_t)job,
+      .admit_data = instance,
       .on_file = note_file,
       .on_file_data = watching,
       .emit = emit,

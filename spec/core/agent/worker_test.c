@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "agent/running_internal.h"
 #include "base/log.h"
 #include "moonwatch/clock.h"
 #include "support/tmptree.h"
@@ -136,6 +137,7 @@ static const struct mw_job_ops ops = {.open = job_open,
 struct fixture {
   struct mw_gate gate;
   struct job job;
+  struct mw_running_slot *slot; /* NULL, but in some tests */
   struct mw_worker *worker;
 };
 
@@ -166,6 +168,7 @@ static void start_in(struct fixture *f, struct mw_gate *gate, bool at_once)
                                     .ops = &ops,
                                     .data = &f->job,
                                     .gate = gate,
+                                    .slot = f->slot,
                                     .runs_at_once = at_once};
   f->worker = mw_worker_start(&config, &err);
   assert_non_null(f->worker);
@@ -589,6 +592,63 @@ static void a_state_that_went_over_a_limit_gives_nothing(void **state)
   assert_string_equal(status_of(f).restore_error, "");
 }
 
+/* ---- Quarantine ---- */
+
+/* A slot of the job, as if it had brought the last agent down. */
+static struct mw_running_slot *condemned_slot(struct mw_running *running)
+{
+  struct mw_running_slot *slot = mw_running_slot(running, "check", "demo");
+
+  slot->verdict.text_hash = 1;
+  atomic_store(&slot->verdict.why, MW_RUNNING_CRASHED);
+  return slot;
+}
+
+static void one_in_quarantine_says_so_and_is_opened_when_it_is_resumed(void **state)
+{
+  struct fixture *f = *state;
+  char dir[TMPTREE_ROOT_BYTES];
+
+  tmptree_make(dir);
+  struct mw_running *running = mw_running_open(dir, &err);
+  assert_non_null(running);
+  f->slot = condemned_slot(running);
+  f->job.open_code = EPERM;
+  start(f, true);
+  wait_for_state(f, MW_WORKER_QUARANTINED);
+  assert_int_equal(mw_worker_run_now(f->worker, &err), -EBADMSG);
+  assert_string_equal(err.text, "demo cannot run: cannot open it");
+
+  f->job.open_code = 0;
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 1);
+  assert_false(mw_running_is_quarantined(f->slot));
+  end(f);
+  mw_running_close(running, true);
+  tmptree_remove(dir);
+}
+
+static void a_run_is_noted(void **state)
+{
+  struct fixture *f = *state;
+  char dir[TMPTREE_ROOT_BYTES];
+
+  tmptree_make(dir);
+  struct mw_running *running = mw_running_open(dir, &err);
+  f->slot = mw_running_slot(running, "check", "demo");
+  f->job.blocks = true;
+  start(f, true);
+  sem_wait(&f->job.began);
+  assert_int_equal(atomic_load(&f->slot->state), MW_RUNNING_RUNNING);
+  assert_true(atomic_load(&f->slot->since_ns) > 0);
+  sem_post(&f->job.may_end);
+  wait_for_state(f, MW_WORKER_WAITING);
+  assert_int_equal(atomic_load(&f->slot->state), MW_RUNNING_IDLE);
+  end(f);
+  mw_running_close(running, true);
+  tmptree_remove(dir);
+}
+
 /* ---- The end ---- */
 
 static void a_run_that_goes_on_is_interrupted_at_the_end(void **state)
@@ -678,6 +738,8 @@ int main(void)
       CASE(one_that_could_not_be_given_it_begins_with_nothing),
       CASE(a_state_that_went_over_a_limit_gives_nothing),
       CASE(what_is_gone_does_not_go_on),
+      CASE(one_in_quarantine_says_so_and_is_opened_when_it_is_resumed),
+      CASE(a_run_is_noted),
       CASE(a_run_that_goes_on_is_interrupted_at_the_end),
       CASE(one_that_is_stuck_does_not_use_up_the_time_of_others),
       CASE(who_is_to_end_does_not_say_that_it_is_ready),
