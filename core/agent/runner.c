@@ -275,7 +275,7 @@ static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
 
 static bool stop_sink(struct mw_sink *sink, int64_t deadline_ns)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
   size_t left;
 
   mw_sink_status(sink, &status);

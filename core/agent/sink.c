@@ -8,12 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "base/thread.h"
 #include "moonwatch/clock.h"
 
 #define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
-#define BATCH_MAX_BYTES ((size_t)1 << 20)
 #define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
 
 /* What the thread may take to come to its end: so long behind the deadline, and so long at least.
@@ -21,30 +19,21 @@
 #define END_BEHIND_NS (MW_NS_PER_S / 2)
 #define END_MIN_NS (2 * DELIVERY_MAX_NS)
 
-#define PAUSE_MIN_NS (MW_NS_PER_S / 4)
-#define PAUSE_MAX_NS (60 * MW_NS_PER_S)
-
 struct mw_sink {
   char *name;
   const struct mw_sink_ops *ops;
   void *data;
   struct mw_queue *queue;
+  struct mw_delivery *delivery;
   void (*on_given_up)(void *data);
   void *on_given_up_data;
-  int cursor; /* set by the thread with the mutex held; -1: the sink is given up */
   pthread_t thread;
   atomic_bool reopen_wanted;
-  unsigned seed;    /* of the jitter; the thread's */
-  int64_t pause_ns; /* after the next failure; the thread's */
-  struct mw_log_limit log_limit;
 
   pthread_cond_t changed;
   pthread_mutex_t mutex; /* guards the rest */
   bool stopping, ended;
   int64_t stop_by_ns;
-  uint64_t failures_total;
-  struct mw_queue_cursor last_usage; /* of one that is given up */
-  char error[MW_ERROR_TEXT_BYTES];
 };
 
 static int64_t now_ns(void)
@@ -83,82 +72,50 @@ static int64_t delivery_ends_ns(struct mw_sink *sink)
   return ends_ns;
 }
 
-static void note_outcome(struct mw_sink *sink, int rc, const struct mw_error *err)
-{
-  pthread_mutex_lock(&sink->mutex);
-  bool had_failed = sink->error[0] != '\0';
-  if (rc < 0)
-    sink->failures_total++;
-  snprintf(sink->error, sizeof sink->error, "%s", rc < 0 ? err->text : "");
-  pthread_mutex_unlock(&sink->mutex);
-  if (rc == -EPIPE)
-    mw_log(MW_LOG_ERROR, sink->name, "%s; nobody reads it any more: the sink is given up",
-           err->text);
-  else if (rc < 0)
-    mw_log_limited(&sink->log_limit, MW_LOG_ERROR, sink->name, "%s; it is tried again", err->text);
-  else if (had_failed)
-    mw_log(MW_LOG_INFO, sink->name, "delivers again");
-}
-
-/* The jitter keeps those that failed together from coming back together. */
-static void pause_after_failure(struct mw_sink *sink)
+/* When it is to end, what is left of the time is for another try or two. */
+static void wait_for_next_try(struct mw_sink *sink)
 {
   int rc = 0;
 
   pthread_mutex_lock(&sink->mutex);
   bool was_stopping = sink->stopping;
-  if (was_stopping) /* what is left of the time is for another try or two */
-    sink->pause_ns = PAUSE_MIN_NS;
-  int64_t pause_ns = sink->pause_ns / 2 + rand_r(&sink->seed) % (sink->pause_ns / 2);
-  int64_t until_ns = now_ns() + pause_ns;
+  pthread_mutex_unlock(&sink->mutex);
+  if (was_stopping)
+    mw_delivery_hurry(sink->delivery, MW_DELIVERY_PAUSE_MIN_NS);
+  int64_t until_ns = mw_delivery_due_ns(sink->delivery);
+  pthread_mutex_lock(&sink->mutex);
+  if (was_stopping && sink->stop_by_ns < until_ns)
+    until_ns = sink->stop_by_ns;
   struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
   while (rc == 0 && sink->stopping == was_stopping && !atomic_load(&sink->reopen_wanted))
     rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
   pthread_mutex_unlock(&sink->mutex);
-  sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
 }
 
-/* With the mutex held. */
-static void take_usage(struct mw_sink *sink, struct mw_queue_cursor *out)
+/* A message that has no line is nobody's fault but its own. */
+static int hand_over(void *data, struct mw_queue_batch *batch, struct mw_verdict *verdict,
+                     struct mw_error *err)
 {
-  if (sink->cursor >= 0)
-    mw_queue_cursor_usage(sink->queue, sink->cursor, out);
-  else
-    *out = sink->last_usage;
-}
+  struct mw_sink *sink = data;
+  int rc =
+      sink->ops->deliver(sink->data, batch, delivery_ends_ns(sink), &verdict->delivered, err);
 
-static void give_up(struct mw_sink *sink)
-{
-  mw_queue_leave_cursor(sink->queue, sink->cursor);
-  pthread_mutex_lock(&sink->mutex);
-  take_usage(sink, &sink->last_usage);
-  sink->last_usage.dropped_total += sink->last_usage.waiting;
-  sink->last_usage.waiting = 0;
-  sink->cursor = -1; /* the place may become another sink's */
-  pthread_mutex_unlock(&sink->mutex);
-  mw_queue_drop_cursor(sink->queue, sink->name, NULL);
-  if (sink->on_given_up)
-    sink->on_given_up(sink->on_given_up_data);
+  if (rc == -EMSGSIZE)
+    verdict->fault = MW_DELIVERY_BATCH;
+  return rc;
 }
 
 /* @return false: the sink is given up. */
 static bool deliver(struct mw_sink *sink)
 {
-  struct mw_queue_batch batch;
   struct mw_error err;
-  size_t delivered = 0;
+  enum mw_delivery_step step = mw_delivery_try(sink->delivery, hand_over, sink, &err);
 
-  mw_queue_take(sink->queue, sink->cursor, 0, BATCH_MAX_BYTES, &batch);
-  int rc = sink->ops->deliver(sink->data, &batch, delivery_ends_ns(sink), &delivered, &err);
-  mw_queue_end(sink->queue, sink->cursor, &batch, delivered);
-  note_outcome(sink, rc, &err);
-  if (rc == -EPIPE)
-    give_up(sink);
-  else if (rc < 0)
-    pause_after_failure(sink);
-  else
-    sink->pause_ns = PAUSE_MIN_NS;
-  return rc != -EPIPE;
+  if (step == MW_DELIVERY_PAUSES)
+    wait_for_next_try(sink);
+  if (step == MW_DELIVERY_GIVEN_UP && sink->on_given_up)
+    sink->on_given_up(sink->on_given_up_data);
+  return step != MW_DELIVERY_GIVEN_UP;
 }
 
 static void *work(void *data)
@@ -170,7 +127,8 @@ static void *work(void *data)
   do {
     if (atomic_exchange(&sink->reopen_wanted, false) && sink->ops->reopen)
       sink->ops->reopen(sink->data);
-    has_some = mw_queue_wait(sink->queue, sink->cursor, patience_ends_ns(sink));
+    has_some = mw_queue_wait(sink->queue, mw_delivery_cursor(sink->delivery),
+                             patience_ends_ns(sink));
     if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
       has_reader = deliver(sink);
   } while (has_reader && goes_on(sink, has_some));
@@ -186,6 +144,7 @@ static void *work(void *data)
 static void free_sink(struct mw_sink *sink)
 {
   sink->ops->free(sink->data);
+  mw_delivery_free(sink->delivery);
   pthread_cond_destroy(&sink->changed);
   pthread_mutex_destroy(&sink->mutex);
   free(sink->name);
@@ -202,6 +161,22 @@ static int start_thread(struct mw_sink *sink, struct mw_error *err)
                                 strerror(-rc));
 }
 
+static int start_delivery(struct mw_sink *sink, const struct mw_sink_config *config,
+                          struct mw_error *err)
+{
+  const struct mw_delivery_config delivery_config = {
+      .name = config->name, .queue = config->queue, .start_at = MW_QUEUE_FROM_END};
+
+  sink->name = strdup(config->name);
+  if (!sink->name)
+    return mw_error_set(err, ENOMEM, "out of memory for a sink");
+  sink->delivery = mw_delivery_new(&delivery_config, err);
+  if (!sink->delivery)
+    return -ENOMEM;
+  mw_delivery_set_limits(sink->delivery, &config->limits);
+  return 0;
+}
+
 struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err)
 {
   struct mw_sink *sink = calloc(1, sizeof *sink);
@@ -216,16 +191,9 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->queue = config->queue;
   sink->on_given_up = config->on_given_up;
   sink->on_given_up_data = config->on_given_up_data;
-  sink->pause_ns = PAUSE_MIN_NS;
-  sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);
   mw_cond_init(&sink->changed);
-  sink->name = strdup(config->name);
-  if (!sink->name)
-    mw_error_set(err, ENOMEM, "out of memory for a sink");
-  else if ((sink->cursor =
-                mw_queue_add_cursor(config->queue, config->name, MW_QUEUE_FROM_END, err)) >= 0 &&
-           start_thread(sink, err) == 0)
+  if (start_delivery(sink, config, err) == 0 && start_thread(sink, err) == 0)
     return sink;
   free_sink(sink);
   return NULL;
@@ -249,7 +217,7 @@ static bool wait_for_end(struct mw_sink *sink, int64_t deadline_ns)
 
 bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
 {
-  struct mw_queue_cursor usage;
+  struct mw_delivery_status status;
 
   *left = 0;
   if (!sink)
@@ -261,15 +229,11 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
   pthread_mutex_unlock(&sink->mutex);
   mw_queue_wake(sink->queue);
   bool ended = wait_for_end(sink, deadline_ns);
-  pthread_mutex_lock(&sink->mutex);
-  take_usage(sink, &usage);
-  pthread_mutex_unlock(&sink->mutex);
-  *left = usage.waiting;
+  mw_delivery_status(sink->delivery, &status);
+  *left = status.usage.waiting;
   if (!ended)
     return false;
   pthread_join(sink->thread, NULL);
-  if (sink->cursor >= 0)
-    mw_queue_leave_cursor(sink->queue, sink->cursor);
   free_sink(sink);
   return true;
 }
@@ -283,12 +247,7 @@ void mw_sink_reopen(struct mw_sink *sink)
   mw_queue_wake(sink->queue);
 }
 
-void mw_sink_status(struct mw_sink *sink, struct mw_sink_status *out)
+void mw_sink_status(struct mw_sink *sink, struct mw_delivery_status *out)
 {
-  out->name = sink->name;
-  pthread_mutex_lock(&sink->mutex);
-  take_usage(sink, &out->usage);
-  out->failures_total = sink->failures_total;
-  memcpy(out->error, sink->error, sizeof out->error);
-  pthread_mutex_unlock(&sink->mutex);
+  mw_delivery_status(sink->delivery, out);
 }

@@ -1,8 +1,7 @@
 /**
  * @file sink.h
- * One far end of the queue: a thread that takes messages in order, hands them to what delivers
- * them, and moves its cursor by what was delivered. A delivery that fails is tried again, after a
- * pause that grows and differs a little each time; meanwhile the queue keeps what it has room for.
+ * One far end of the queue, in C: a thread that delivers what waits for it (agent/delivery.h), or
+ * waits itself, for messages or for the time of the next try.
  *
  * Thread-safety: every function may be called from any thread, but for the start and the stop.
  */
@@ -13,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/delivery.h"
 #include "moonwatch/error.h"
 #include "moonwatch/queue.h"
 
@@ -23,8 +23,8 @@ struct mw_sink_ops {
   /**
    * Deliver the messages of @p batch, until @p deadline_ns of the monotonic clock at most.
    * @param delivered becomes how many of them were, from the first on, whatever is returned.
-   * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; or another -errno,
-   *         with @p err filled.
+   * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; -EMSGSIZE: the first
+   *         that was not delivered never can be; or another -errno, with @p err filled.
    */
   int (*deliver)(void *data, struct mw_queue_batch *batch, int64_t deadline_ns, size_t *delivered,
                  struct mw_error *err);
@@ -37,15 +37,9 @@ struct mw_sink_config {
   const struct mw_sink_ops *ops; /**< borrowed for ever */
   void *data;             /**< belongs to the sink from now on, even when it does not start */
   struct mw_queue *queue; /**< borrowed */
+  struct mw_delivery_limits limits;
   void (*on_given_up)(void *data); /**< called by the sink's thread, once; NULL: nobody asks */
   void *on_given_up_data;
-};
-
-struct mw_sink_status {
-  const char *name;
-  struct mw_queue_cursor usage;
-  uint64_t failures_total;         /**< deliveries that failed */
-  char error[MW_ERROR_TEXT_BYTES]; /**< of the last one, until one succeeds; "": fine */
 };
 
 /** @return NULL with @p err filled. */
@@ -63,7 +57,7 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left);
 /** Open what it writes to anew, before the next message. */
 void mw_sink_reopen(struct mw_sink *sink);
 
-void mw_sink_status(struct mw_sink *sink, struct mw_sink_status *out);
+void mw_sink_status(struct mw_sink *sink, struct mw_delivery_status *out);
 
 /* ---- Sinks that ship ---- */
 

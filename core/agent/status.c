@@ -156,7 +156,7 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
 
 static void write_sink(struct mw_json_writer *w, struct mw_sink *sink)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   mw_sink_status(sink, &status);
   mw_json_begin_object(w);

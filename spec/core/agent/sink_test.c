@@ -106,7 +106,7 @@ static void put_numbers(struct fixture *f, int from, int to)
 
 static void wait_for_delivery(struct fixture *f, uint64_t total)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   do {
     sched_yield();
@@ -116,7 +116,7 @@ static void wait_for_delivery(struct fixture *f, uint64_t total)
 
 static void wait_for_failure(struct fixture *f)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   do {
     sched_yield();
@@ -313,7 +313,7 @@ static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
 {
   struct fixture *f = *state;
   struct mw_queue_usage usage;
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
   atomic_int given_up = 0;
   int ends[2];
 
@@ -357,7 +357,7 @@ static void what_was_dropped_half_way_and_arrives_counts_as_delivered(void **sta
   enum { BODY_BYTES = 300000 };
   struct fixture *f = *state;
   char *body = calloc(1, BODY_BYTES + 1);
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
   size_t lines = 0;
   int ends[2];
 
@@ -495,7 +495,7 @@ static void a_file_that_was_moved_is_made_anew_when_told(void **state)
 static void what_cannot_be_opened_is_said_and_tried_again(void **state)
 {
   struct fixture *f = *state;
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   assert_int_equal(mkdir(f->path, 0755), 0);
   start_file(f, (struct mw_sink_file_config){.keep = 2});
@@ -572,7 +572,7 @@ static void a_line_that_was_cut_before_is_ended(void **state)
 static void a_file_belongs_to_one_agent(void **state)
 {
   struct fixture *f = *state;
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
   int other = open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 
   assert_int_equal(flock(other, LOCK_EX), 0);
