@@ -82,16 +82,24 @@ static void check_lists(struct mw_config *config)
 
 static void check_script(struct mw_config *config, const char *name)
 {
-  static const char *const of_sources[] = {"scripts.*.priority", "scripts.*.stale_s"};
+  static const struct {
+    const char *key;
+    enum mw_script_kind kind;
+  } own_keys[] = {
+      {"scripts.*.priority", MW_SCRIPT_SOURCE},     {"scripts.*.stale_s", MW_SCRIPT_SOURCE},
+      {"scripts.*.batch_messages", MW_SCRIPT_SINK}, {"scripts.*.batch_bytes", MW_SCRIPT_SINK},
+      {"scripts.*.max_age_s", MW_SCRIPT_SINK},      {"scripts.*.tries_max", MW_SCRIPT_SINK},
+  };
   char path[MW_CONFIG_PATH_BYTES];
 
-  for (size_t i = 0; i < sizeof of_sources / sizeof of_sources[0]; i++) {
+  for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
     const struct mw_config_value *value =
-        mw_config_get(config, mw_config_path(of_sources[i], name, path));
-    if (!value || mw_config_kind_of(config, name) == MW_SCRIPT_SOURCE)
+        mw_config_get(config, mw_config_path(own_keys[i].key, name, path));
+    if (!value || mw_config_kind_of(config, name) == own_keys[i].kind)
       continue;
     const struct mw_config_place place = mw_config_place_of(value);
-    mw_config_mistake(config, &place, path, NULL, "belongs to sources, and %s is none", name);
+    mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
+                      mw_config_kind_keys[own_keys[i].kind], name);
   }
 }
 
@@ -246,6 +254,16 @@ static void fill_options(struct mw_config *config, struct mw_script_settings *sc
       add_options(config, script, options, &config->values[i]);
 }
 
+/* @p table: "scripts.NAME." */
+static struct mw_sink_settings sink_of(const struct mw_config *config, const char *table)
+{
+  return (struct mw_sink_settings){
+      .batch_messages = (size_t)number_of(config, table, "batch_messages", 0),
+      .batch_bytes = (size_t)number_of(config, table, "batch_bytes", 0),
+      .max_age_s = number_of(config, table, "max_age_s", 0),
+      .tries_max = (unsigned)number_of(config, table, "tries_max", 0)};
+}
+
 static void fill_script(struct mw_config *config, enum mw_script_kind kind, const char *name)
 {
   char table[MW_CONFIG_PATH_BYTES], budget[MW_CONFIG_PATH_BYTES];
@@ -259,6 +277,7 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   script.interval_s = number_of(config, table, "interval_s", 0);
   script.priority = (int)number_of(config, table, "priority", -1);
   script.stale_s = number_of(config, table, "stale_s", 0);
+  script.sink = sink_of(config, table);
   script.budget = budget_of(config, budget);
   fill_options(config, &script);
   config->settings.scripts[config->settings.scripts_count++] = script;

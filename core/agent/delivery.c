@@ -27,6 +27,7 @@ struct mw_delivery {
 
   struct mw_log_limit log_limit, stale_limit;
   bool had_failed; /* and that was told */
+  bool owner_tells;
 
   pthread_mutex_t mutex; /* guards what status reads */
   int cursor;            /* -1: given up */
@@ -83,8 +84,7 @@ static void pause_after_failure(struct mw_delivery *delivery)
 static void pause_after_refusal(struct mw_delivery *delivery)
 {
   pause_until(delivery, now_ns(delivery) + delivery->refused_pause_ns, false);
-  delivery->refused_pause_ns =
-      twice(delivery->refused_pause_ns, MW_DELIVERY_REFUSED_PAUSE_MAX_NS);
+  delivery->refused_pause_ns = twice(delivery->refused_pause_ns, MW_DELIVERY_REFUSED_PAUSE_MAX_NS);
 }
 
 static void forget_pauses(struct mw_delivery *delivery)
@@ -105,6 +105,7 @@ void mw_delivery_hurry(struct mw_delivery *delivery, int64_t within_ns)
 
   if (delivery->is_asked_for)
     return;
+  delivery->tries = 0;
   if (due_ns > delivery->due_ns)
     due_ns = delivery->due_ns;
   forget_pauses(delivery);
@@ -135,6 +136,8 @@ static void note_success(struct mw_delivery *delivery)
 
 static void tell_failure(struct mw_delivery *delivery, const struct mw_error *err)
 {
+  if (delivery->owner_tells)
+    return;
   mw_log_limited(&delivery->log_limit, MW_LOG_ERROR, delivery->name, "%s; it is tried again",
                  err->text);
   delivery->had_failed = true;
@@ -192,8 +195,8 @@ static size_t count_alike(const struct mw_delivery *delivery, const struct mw_qu
 {
   size_t count = 0;
 
-  while (count < batch->count && is_stale(delivery, batch->messages[count]) ==
-                                     is_stale(delivery, batch->messages[0]))
+  while (count < batch->count &&
+         is_stale(delivery, batch->messages[count]) == is_stale(delivery, batch->messages[0]))
     count++;
   return count;
 }
@@ -244,8 +247,8 @@ static void give_up(struct mw_delivery *delivery, const struct mw_error *err)
 
 static bool failed_too_often(struct mw_delivery *delivery, const struct mw_message *message)
 {
-  unsigned max = delivery->limits.tries_max > 0 ? delivery->limits.tries_max
-                                                : MW_DELIVERY_TRIES_DEFAULT;
+  unsigned max =
+      delivery->limits.tries_max > 0 ? delivery->limits.tries_max : MW_DELIVERY_TRIES_DEFAULT;
 
   if (delivery->tried != message->number)
     delivery->tries = 0;
@@ -264,6 +267,8 @@ static bool is_hopeless(struct mw_delivery *delivery, const struct trial *trial)
     search_in_half(delivery, trial->end, left);
     return false;
   }
+  if (trial->verdict.fault == MW_DELIVERY_TIME)
+    return false;
   return trial->verdict.fault == MW_DELIVERY_BATCH || failed_too_often(delivery, trial->failed);
 }
 
@@ -336,8 +341,7 @@ static enum mw_delivery_step hand_over(struct mw_delivery *delivery, struct mw_q
                                        size_t count, mw_deliver *deliver, void *data,
                                        struct mw_error *err)
 {
-  struct trial trial = {
-      .err = err, .count = count, .end = batch->messages[count - 1]->number + 1};
+  struct trial trial = {.err = err, .count = count, .end = batch->messages[count - 1]->number + 1};
   size_t taken = batch->count;
 
   batch->count = count; /* the rest is another batch */
@@ -390,6 +394,7 @@ struct mw_delivery *mw_delivery_new(const struct mw_delivery_config *config, str
   delivery->name = name;
   delivery->queue = config->queue;
   delivery->clock = config->clock ? config->clock : mw_clock_system();
+  delivery->owner_tells = config->owner_tells;
   delivery->take_max = MW_QUEUE_BATCH_MAX;
   delivery->seed = (unsigned)now_ns(delivery);
   pthread_mutex_init(&delivery->mutex, NULL);
@@ -433,8 +438,8 @@ static void take_usage(struct mw_delivery *delivery, struct mw_queue_cursor *out
     mw_queue_cursor_usage(delivery->queue, delivery->cursor, out);
   else
     *out = delivery->last_usage;
-  out->set_aside_total -= delivery->stale_total < out->set_aside_total ? delivery->stale_total
-                                                                       : out->set_aside_total;
+  out->set_aside_total -=
+      delivery->stale_total < out->set_aside_total ? delivery->stale_total : out->set_aside_total;
 }
 
 void mw_delivery_status(struct mw_delivery *delivery, struct mw_delivery_status *out)

@@ -54,11 +54,13 @@ struct mw_delivery_config {
   struct mw_queue *queue; /**< borrowed */
   enum mw_queue_start start_at;
   const struct mw_clock *clock; /**< borrowed; NULL: the system's */
+  bool owner_tells;             /**< of failures and of their end: the log is not told of them */
 };
 
 /** What a failure is about. */
 enum mw_delivery_fault {
   MW_DELIVERY_FAR_END, /**< or the way there: it is tried again, as often as it takes */
+  MW_DELIVERY_TIME,    /**< ran out: likewise, with half of the batch */
   MW_DELIVERY_BATCH,   /**< is refused, and would be again */
   MW_DELIVERY_SINK,    /**< itself: an error in a script, or more than its budget */
 };
@@ -110,12 +112,12 @@ void mw_delivery_hurry(struct mw_delivery *delivery, int64_t within_ns);
 int mw_delivery_cursor(const struct mw_delivery *delivery); /**< -1: it is given up */
 
 struct mw_delivery_status {
-  const char *name;              /**< valid as long as the delivery */
-  struct mw_queue_cursor usage;  /**< set aside without those that were too old */
-  uint64_t stale_total;          /**< messages passed over because they were too old */
-  uint64_t failures_total;       /**< tries that failed, refusals included */
-  unsigned failures_in_a_row;    /**< 0: the last one went well */
-  int64_t next_try_in_ns;        /**< 0: at any time */
+  const char *name;                /**< valid as long as the delivery */
+  struct mw_queue_cursor usage;    /**< set aside without those that were too old */
+  uint64_t stale_total;            /**< messages passed over because they were too old */
+  uint64_t failures_total;         /**< tries that failed, refusals included */
+  unsigned failures_in_a_row;      /**< 0: the last one went well */
+  int64_t next_try_in_ns;          /**< 0: at any time */
   char error[MW_ERROR_TEXT_BYTES]; /**< of the last try, until one succeeds; "": fine */
 };
 

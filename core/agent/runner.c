@@ -128,12 +128,17 @@ static void sink_is_given_up(void *data)
 static int start_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
                       struct mw_error *err)
 {
-  struct mw_sink_config common = {
-      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
+  struct mw_sink_config common = {.on_given_up = sink_is_given_up, .on_given_up_data = runner};
+  const struct mw_script_job job = {.settings = settings,
+                                    .script_dirs = runner->settings->script_dirs,
+                                    .context = runner->context,
+                                    .group_ids = &runner->group_ids,
+                                    .queue = runner->queue,
+                                    .folders = &runner->folders};
 
   if (runner->sinks_count == MW_QUEUE_CURSORS_MAX)
     return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
-  struct mw_sink *sink = mw_sinks_start(settings, &common, err);
+  struct mw_sink *sink = mw_sinks_start(&job, &common, err);
   if (!sink)
     return -err->code;
   atomic_fetch_add(&runner->sinks_left, 1); /* there is no message yet that it could fail at */
@@ -227,8 +232,8 @@ int64_t mw_runner_look(struct mw_runner *runner)
     runner->waited_enough = true; /* once: it wakes every worker */
     release_all(runner);
   }
-  for (size_t i = 0; i < runner->workers_count; i++)
-    if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
+  for (size_t i = 0; i < mw_runner_workers_count(runner); i++)
+    if (mw_worker_look(mw_runner_worker(runner, i), false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
   return again_ns;
 }
@@ -293,6 +298,8 @@ static bool stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
   bool all = true;
 
   for (size_t i = 0; i < runner->sinks_count; i++)
+    mw_sink_finish(runner->sinks[i], deadline_ns);
+  for (size_t i = 0; i < runner->sinks_count; i++)
     all &= stop_sink(runner->sinks[i], deadline_ns);
   return all;
 }
@@ -323,14 +330,29 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
 
 /* ---- For others ---- */
 
+/* Those of sinks come behind the others. */
+static struct mw_sink *find_script_sink(const struct mw_runner *runner, size_t number)
+{
+  for (size_t i = 0; i < runner->sinks_count; i++)
+    if (mw_sink_worker(runner->sinks[i]) && number-- == 0)
+      return runner->sinks[i];
+  return NULL;
+}
+
 size_t mw_runner_workers_count(const struct mw_runner *runner)
 {
-  return runner->workers_count;
+  size_t count = 0;
+
+  while (find_script_sink(runner, count))
+    count++;
+  return runner->workers_count + count;
 }
 
 struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index)
 {
-  return runner->workers[index];
+  return index < runner->workers_count
+             ? runner->workers[index]
+             : mw_sink_worker(find_script_sink(runner, index - runner->workers_count));
 }
 
 size_t mw_runner_sinks_count(const struct mw_runner *runner)
@@ -355,7 +377,9 @@ struct mw_context *mw_runner_context(const struct mw_runner *runner)
 
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker)
 {
-  return &runner->jobs[worker].settings->budget;
+  if (worker < runner->workers_count)
+    return &runner->jobs[worker].settings->budget;
+  return mw_sink_budget(find_script_sink(runner, worker - runner->workers_count));
 }
 
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner)

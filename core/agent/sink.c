@@ -1,218 +1,24 @@
 #include "agent/sink.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <stddef.h>
 
-#include "base/thread.h"
 #include "moonwatch/clock.h"
 
-#define STACK_BYTES ((size_t)128 << 10) /* of a batch, two errors, and the C library's needs */
-#define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
-
-/* What the thread may take to come to its end: so long behind the deadline, and so long at least.
- */
+/* What a sink may take to come to its end: so long behind the deadline, and so long at least. */
 #define END_BEHIND_NS (MW_NS_PER_S / 2)
-#define END_MIN_NS (2 * DELIVERY_MAX_NS)
+#define END_MIN_NS (2 * MW_NS_PER_S)
 
-struct mw_sink {
-  char *name;
-  const struct mw_sink_ops *ops;
-  void *data;
-  struct mw_queue *queue;
-  struct mw_delivery *delivery;
-  void (*on_given_up)(void *data);
-  void *on_given_up_data;
-  pthread_t thread;
-  atomic_bool reopen_wanted;
-
-  pthread_cond_t changed;
-  pthread_mutex_t mutex; /* guards the rest */
-  bool stopping, ended;
-  int64_t stop_by_ns;
-};
-
-static int64_t now_ns(void)
+void mw_sink_finish(struct mw_sink *sink, int64_t deadline_ns)
 {
-  return mw_clock_monotonic_ns(mw_clock_system());
-}
-
-/* ---- The thread ---- */
-
-/* @return false: it is to end now. */
-static bool goes_on(struct mw_sink *sink, bool has_some)
-{
-  pthread_mutex_lock(&sink->mutex);
-  bool on = !sink->stopping || (has_some && now_ns() < sink->stop_by_ns);
-  pthread_mutex_unlock(&sink->mutex);
-  return on;
-}
-
-/* Who stops the sink wakes it; a wake before the question would be lost, but for the answer. */
-static int64_t patience_ends_ns(struct mw_sink *sink)
-{
-  pthread_mutex_lock(&sink->mutex);
-  bool stopping = sink->stopping;
-  pthread_mutex_unlock(&sink->mutex);
-  return stopping ? 0 : INT64_MAX;
-}
-
-static int64_t delivery_ends_ns(struct mw_sink *sink)
-{
-  int64_t ends_ns = now_ns() + DELIVERY_MAX_NS;
-
-  pthread_mutex_lock(&sink->mutex);
-  if (sink->stopping && sink->stop_by_ns < ends_ns)
-    ends_ns = sink->stop_by_ns;
-  pthread_mutex_unlock(&sink->mutex);
-  return ends_ns;
-}
-
-/* When it is to end, what is left of the time is for another try or two. */
-static void wait_for_next_try(struct mw_sink *sink)
-{
-  int rc = 0;
-
-  pthread_mutex_lock(&sink->mutex);
-  bool was_stopping = sink->stopping;
-  pthread_mutex_unlock(&sink->mutex);
-  if (was_stopping)
-    mw_delivery_hurry(sink->delivery, MW_DELIVERY_PAUSE_MIN_NS);
-  int64_t until_ns = mw_delivery_due_ns(sink->delivery);
-  pthread_mutex_lock(&sink->mutex);
-  if (was_stopping && sink->stop_by_ns < until_ns)
-    until_ns = sink->stop_by_ns;
-  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
-  while (rc == 0 && sink->stopping == was_stopping && !atomic_load(&sink->reopen_wanted))
-    rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
-  pthread_mutex_unlock(&sink->mutex);
-}
-
-/* A message that has no line is nobody's fault but its own. */
-static int hand_over(void *data, struct mw_queue_batch *batch, struct mw_verdict *verdict,
-                     struct mw_error *err)
-{
-  struct mw_sink *sink = data;
-  int rc =
-      sink->ops->deliver(sink->data, batch, delivery_ends_ns(sink), &verdict->delivered, err);
-
-  if (rc == -EMSGSIZE)
-    verdict->fault = MW_DELIVERY_BATCH;
-  return rc;
-}
-
-/* @return false: the sink is given up. */
-static bool deliver(struct mw_sink *sink)
-{
-  struct mw_error err;
-  enum mw_delivery_step step = mw_delivery_try(sink->delivery, hand_over, sink, &err);
-
-  if (step == MW_DELIVERY_PAUSES)
-    wait_for_next_try(sink);
-  if (step == MW_DELIVERY_GIVEN_UP && sink->on_given_up)
-    sink->on_given_up(sink->on_given_up_data);
-  return step != MW_DELIVERY_GIVEN_UP;
-}
-
-static void *work(void *data)
-{
-  struct mw_sink *sink = data;
-  bool has_some = false, has_reader = true;
-
-  pthread_setname_np(pthread_self(), "sink");
-  do {
-    if (atomic_exchange(&sink->reopen_wanted, false) && sink->ops->reopen)
-      sink->ops->reopen(sink->data);
-    has_some = mw_queue_wait(sink->queue, mw_delivery_cursor(sink->delivery),
-                             patience_ends_ns(sink));
-    if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
-      has_reader = deliver(sink);
-  } while (has_reader && goes_on(sink, has_some));
-  pthread_mutex_lock(&sink->mutex);
-  sink->ended = true;
-  pthread_cond_broadcast(&sink->changed);
-  pthread_mutex_unlock(&sink->mutex);
-  return NULL;
-}
-
-/* ---- Life cycle ---- */
-
-static void free_sink(struct mw_sink *sink)
-{
-  sink->ops->free(sink->data);
-  mw_delivery_free(sink->delivery);
-  pthread_cond_destroy(&sink->changed);
-  pthread_mutex_destroy(&sink->mutex);
-  free(sink->name);
-  free(sink);
-}
-
-/* Signals are for the program's first thread. */
-static int start_thread(struct mw_sink *sink, struct mw_error *err)
-{
-  int rc = mw_thread_start(&sink->thread, STACK_BYTES, work, sink);
-
-  return rc == 0 ? 0
-                 : mw_error_set(err, -rc, "cannot start the thread of sink %s: %s", sink->name,
-                                strerror(-rc));
-}
-
-static int start_delivery(struct mw_sink *sink, const struct mw_sink_config *config,
-                          struct mw_error *err)
-{
-  const struct mw_delivery_config delivery_config = {
-      .name = config->name, .queue = config->queue, .start_at = MW_QUEUE_FROM_END};
-
-  sink->name = strdup(config->name);
-  if (!sink->name)
-    return mw_error_set(err, ENOMEM, "out of memory for a sink");
-  sink->delivery = mw_delivery_new(&delivery_config, err);
-  if (!sink->delivery)
-    return -ENOMEM;
-  mw_delivery_set_limits(sink->delivery, &config->limits);
-  return 0;
-}
-
-struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err)
-{
-  struct mw_sink *sink = calloc(1, sizeof *sink);
-
-  if (!sink) {
-    config->ops->free(config->data);
-    mw_error_set(err, ENOMEM, "out of memory for a sink");
-    return NULL;
-  }
-  sink->ops = config->ops;
-  sink->data = config->data;
-  sink->queue = config->queue;
-  sink->on_given_up = config->on_given_up;
-  sink->on_given_up_data = config->on_given_up_data;
-  pthread_mutex_init(&sink->mutex, NULL);
-  mw_cond_init(&sink->changed);
-  if (start_delivery(sink, config, err) == 0 && start_thread(sink, err) == 0)
-    return sink;
-  free_sink(sink);
-  return NULL;
+  sink->driver->finish(sink, deadline_ns);
 }
 
 static bool wait_for_end(struct mw_sink *sink, int64_t deadline_ns)
 {
-  int64_t soonest_ns = now_ns() + END_MIN_NS, until_ns = deadline_ns + END_BEHIND_NS;
-  int rc = 0;
+  int64_t soonest_ns = mw_clock_monotonic_ns(mw_clock_system()) + END_MIN_NS;
+  int64_t until_ns = deadline_ns + END_BEHIND_NS;
 
-  if (until_ns < soonest_ns)
-    until_ns = soonest_ns;
-  struct timespec until = {.tv_sec = until_ns / MW_NS_PER_S, .tv_nsec = until_ns % MW_NS_PER_S};
-  pthread_mutex_lock(&sink->mutex);
-  while (rc == 0 && !sink->ended)
-    rc = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
-  bool ended = sink->ended;
-  pthread_mutex_unlock(&sink->mutex);
-  return ended;
+  return sink->driver->wait(sink, deadline_ns, until_ns < soonest_ns ? soonest_ns : until_ns);
 }
 
 bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
@@ -222,32 +28,31 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
   *left = 0;
   if (!sink)
     return true;
-  pthread_mutex_lock(&sink->mutex);
-  sink->stopping = true;
-  sink->stop_by_ns = deadline_ns;
-  pthread_cond_broadcast(&sink->changed);
-  pthread_mutex_unlock(&sink->mutex);
-  mw_queue_wake(sink->queue);
+  mw_sink_finish(sink, deadline_ns);
   bool ended = wait_for_end(sink, deadline_ns);
-  mw_delivery_status(sink->delivery, &status);
+  mw_sink_status(sink, &status);
   *left = status.usage.waiting;
-  if (!ended)
-    return false;
-  pthread_join(sink->thread, NULL);
-  free_sink(sink);
-  return true;
+  if (ended)
+    sink->driver->free(sink);
+  return ended;
 }
 
 void mw_sink_reopen(struct mw_sink *sink)
 {
-  atomic_store(&sink->reopen_wanted, true);
-  pthread_mutex_lock(&sink->mutex);
-  pthread_cond_broadcast(&sink->changed);
-  pthread_mutex_unlock(&sink->mutex);
-  mw_queue_wake(sink->queue);
+  sink->driver->reopen(sink);
+}
+
+struct mw_worker *mw_sink_worker(struct mw_sink *sink)
+{
+  return sink->driver->worker ? sink->driver->worker(sink) : NULL;
+}
+
+const struct mw_budget *mw_sink_budget(struct mw_sink *sink)
+{
+  return sink->driver->budget ? sink->driver->budget(sink) : NULL;
 }
 
 void mw_sink_status(struct mw_sink *sink, struct mw_delivery_status *out)
 {
-  mw_delivery_status(sink->delivery, out);
+  sink->driver->status(sink, out);
 }

@@ -23,6 +23,7 @@
 
 #define API_VERSION 1
 #define INTERVAL_DEFAULT_S 10
+#define SINK_INTERVAL_DEFAULT_S 1
 #define INTERVALS_UNTIL_STALE 3
 #define KIND_MAX_BYTES 64
 #define TAGS_MAX 256
@@ -45,6 +46,7 @@ static const struct kind {
 } kinds[] = {
     [MW_TASK_SOURCE] = {"sources", "source", "list"},
     [MW_TASK_CHECK] = {"checks", "check", "run"},
+    [MW_TASK_SINK] = {"sinks", "sink", "deliver"},
     [MW_TASK_COMMAND] = {"commands", "command", "run"},
 };
 
@@ -224,7 +226,7 @@ static void make_context(lua_State *L, struct mw_task *task)
   lua_setfield(L, -2, "name");
   lua_pushnumber(L, task->interval_s);
   lua_setfield(L, -2, "interval_s");
-  if (task->config.kind != MW_TASK_SOURCE) {
+  if (task->config.kind == MW_TASK_CHECK || task->config.kind == MW_TASK_COMMAND) {
     static const char *const types[] = {"gauge", "count", "rate", "monotonic_count"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
       add_method(L, task, types[i], context_metric);
@@ -291,7 +293,9 @@ static int check_spelling(lua_State *L, struct mw_task *task, const char *field)
 static int check_interval(lua_State *L, struct mw_task *task)
 {
   lua_getfield(L, -1, "interval_s");
-  double interval_s = lua_isnil(L, -1) ? INTERVAL_DEFAULT_S : lua_tonumber(L, -1);
+  double standard_s =
+      task->config.kind == MW_TASK_SINK ? SINK_INTERVAL_DEFAULT_S : INTERVAL_DEFAULT_S;
+  double interval_s = lua_isnil(L, -1) ? standard_s : lua_tonumber(L, -1);
   bool fine = lua_isnil(L, -1) || lua_type(L, -1) == LUA_TNUMBER;
   lua_pop(L, 1);
   if (!fine || !(interval_s >= MW_TASK_INTERVAL_MIN_S && interval_s <= MW_TASK_INTERVAL_MAX_S))
@@ -653,10 +657,82 @@ int mw_task_run(struct mw_task *task, struct mw_error *err)
 {
   struct mw_error own, *why = err ? err : &own;
 
-  task->http_budget.used_count = 0;
+  mw_task_begin_run(task);
   int rc = step(task, run, why);
 
   if (rc < 0 && task->config.kind == MW_TASK_SOURCE)
     mw_inventory_fail(mw_context_inventory(task->config.context), task->name, why->text, NULL);
   return rc;
+}
+
+/* ---- Calls with more than the context ---- */
+
+void mw_task_begin_run(struct mw_task *task)
+{
+  task->http_budget.used_count = 0;
+}
+
+uint32_t mw_task_http_requests(const struct mw_task *task)
+{
+  return task->http_budget.used_count;
+}
+
+struct calling {
+  struct mw_task *task;
+  const struct mw_task_call *call;
+  int rc;
+  struct mw_error *err;
+};
+
+static int call_function(lua_State *L)
+{
+  struct calling *calling = lua_touserdata(L, 1);
+  const struct mw_task_call *call = calling->call;
+
+  mw_script_push_table(calling->task->script);
+  lua_getfield(L, 2, kind_of(calling->task)->function);
+  push_context(L, calling->task);
+  int given = call->give(L, call->data);
+  lua_call(L, 1 + given, 3);
+  calling->rc = call->take(L, 3, call->data, calling->err);
+  return 0;
+}
+
+int mw_task_call(struct mw_task *task, const struct mw_task_call *call, struct mw_error *err)
+{
+  struct calling calling = {.task = task, .call = call, .err = err};
+
+  mw_script_limit_cpu(task->script, call->cpu_ms);
+  int rc = mw_script_call(task->script, call_function, &calling, call->timeout_ms, err);
+  if (rc < 0)
+    mw_error_prefix(err, "%s %s", kind_of(task)->noun, task->name);
+  return rc < 0 ? rc : calling.rc;
+}
+
+struct looking {
+  struct mw_task *task;
+  int (*look)(lua_State *L, void *data, struct mw_error *err);
+  void *data;
+  int rc;
+  struct mw_error *err;
+};
+
+static int look_at_table(lua_State *L)
+{
+  struct looking *looking = lua_touserdata(L, 1);
+
+  mw_script_push_table(looking->task->script);
+  looking->rc = looking->look(L, looking->data, looking->err);
+  return 0;
+}
+
+int mw_task_look(struct mw_task *task, int (*look)(lua_State *L, void *data, struct mw_error *err),
+                 void *data, struct mw_error *err)
+{
+  struct looking looking = {.task = task, .look = look, .data = data, .err = err};
+  int rc = mw_script_call(task->script, look_at_table, &looking, task->config.timeout_ms, err);
+
+  if (rc == 0 && looking.rc < 0)
+    mw_error_prefix(err, "%s", task->path);
+  return rc < 0 ? rc : looking.rc;
 }

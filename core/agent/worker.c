@@ -35,7 +35,9 @@ struct mw_worker {
   struct mw_watch watch;
   struct mw_schedule schedule;
   bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
+  bool finishing;        /* it ends when no run is wanted any more */
   bool due_at_once;      /* its first run */
+  int64_t not_before_ns; /* that the job wants */
   int64_t held_until_ns; /* 0: not held */
   struct mw_penalty penalty;
   int64_t durations_ns[DURATIONS];
@@ -123,7 +125,7 @@ static void note_opened(struct mw_worker *worker, void *instance, enum opening o
     status->load_error[0] = '\0';
     if (opening != OPENING_RESTART)
       status->error[0] = '\0';
-    worker->held_until_ns = 0;
+    worker->held_until_ns = worker->not_before_ns = 0;
   } else if (worker->instance) {
     snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
   } else {
@@ -273,6 +275,8 @@ static void run_once(struct mw_worker *worker)
   worker->running = false;
   worker->status.skips_total += mw_schedule_advance(&worker->schedule, now_ns());
   worker->ops->watch(worker->instance, &worker->watch);
+  if (worker->ops->not_before_ns)
+    worker->not_before_ns = worker->ops->not_before_ns(worker->instance);
   if (!stopping)
     count_run(worker, &outcome);
   if (outcome.limit == MW_LIMIT_NONE)
@@ -296,14 +300,17 @@ static int64_t next_run_ns(const struct mw_worker *worker)
     return 0;
   if (!worker->instance || worker->paused || (!worker->released && !worker->due_at_once))
     return INT64_MAX;
-  return worker->held_until_ns > worker->schedule.due_ns ? worker->held_until_ns
-                                                         : worker->schedule.due_ns;
+  int64_t at_ns = worker->schedule.due_ns;
+  if (worker->held_until_ns > at_ns)
+    at_ns = worker->held_until_ns;
+  return worker->not_before_ns > at_ns ? worker->not_before_ns : at_ns;
 }
 
 static void begin_run(struct mw_worker *worker)
 {
   /* Points of the grid that pass during a pause are nobody's. */
-  if (worker->held_until_ns > worker->schedule.due_ns || worker->run_wanted)
+  if (worker->held_until_ns > worker->schedule.due_ns ||
+      worker->not_before_ns > worker->schedule.due_ns || worker->run_wanted)
     worker->schedule.due_ns = now_ns();
   worker->held_until_ns = 0;
   worker->run_wanted = worker->due_at_once = false;
@@ -314,7 +321,7 @@ static void begin_run(struct mw_worker *worker)
 static enum work wait_for_work(struct mw_worker *worker)
 {
   for (;;) {
-    if (worker->stopping)
+    if (worker->stopping || (worker->finishing && !(worker->run_wanted && worker->instance)))
       return WORK_END;
     if (worker->reload_wanted) {
       worker->reload_wanted = false;
@@ -505,6 +512,15 @@ void mw_worker_release(struct mw_worker *worker)
 void mw_worker_stop(struct mw_worker *worker)
 {
   set(worker, &worker->stopping);
+}
+
+void mw_worker_finish(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  worker->finishing = true;
+  worker->run_wanted = !worker->paused;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
 }
 
 int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)

@@ -264,8 +264,8 @@ static void pauses_grow_to_a_minute_and_begin_small_again(void **state)
     assert_in_range(pause_ns, expected_ns / 2, expected_ns);
     assert_int_equal(pause_ns, status_of(f).next_try_in_ns);
     assert_int_equal(i + 1, status_of(f).failures_in_a_row);
-    expected_ns = expected_ns * 2 < MW_DELIVERY_PAUSE_MAX_NS ? expected_ns * 2
-                                                             : MW_DELIVERY_PAUSE_MAX_NS;
+    expected_ns =
+        expected_ns * 2 < MW_DELIVERY_PAUSE_MAX_NS ? expected_ns * 2 : MW_DELIVERY_PAUSE_MAX_NS;
     pass(f, pause_ns);
   }
   assert_string_equal("nobody there", status_of(f).error);
@@ -441,8 +441,7 @@ static void what_is_given_up_keeps_nothing(void **state)
   struct mw_queue_usage usage;
 
   put_range(f, 1, 5);
-  assert_int_equal(MW_DELIVERY_GIVEN_UP,
-                   mw_delivery_try(f->delivery, nobody_reads, NULL, &err));
+  assert_int_equal(MW_DELIVERY_GIVEN_UP, mw_delivery_try(f->delivery, nobody_reads, NULL, &err));
   assert_int_equal(MW_DELIVERY_GIVEN_UP, try(f));
   assert_int_equal(1, status_of(f).usage.delivered_total);
   assert_int_equal(4, status_of(f).usage.dropped_total);
@@ -454,8 +453,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(batches_have_their_bounds, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(
-          what_was_delivered_of_a_batch_that_failed_does_not_come_again, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_was_delivered_of_a_batch_that_failed_does_not_come_again,
+                                      set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_far_end_that_is_away_for_ten_minutes_costs_nothing, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(pauses_grow_to_a_minute_and_begin_small_again, set_up,
