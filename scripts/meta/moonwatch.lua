@@ -40,6 +40,21 @@
 ---@field event fun(self: CheckContext, event: table)  { title = ..., text = ..., severity = ..., tags = ... }
 ---@field next_group_id fun(self: CheckContext): integer  ties the messages of one run together
 
+---@alias SinkContext SourceContext  What the agent gives to deliver(context, batch) of a sink.
+
+---@class Message  One of a batch.
+---@field number integer  its place in the queue: grows, and is the same when it comes again
+---@field script string  that emitted it: letters, digits, _, - and .
+---@field kind string  "container_rt", "metric", "event": letters, digits, _, - and .
+---@field schema integer  version of the body's fields
+---@field emitted_at_s number  wall clock, seconds since 1970
+---@field body string  JSON: an object or a list
+
+---@class DeliveryFailure  The third that deliver returns, behind nil and why.
+---@field permanent? boolean  the same batch would be refused again: a message is looked for, and set aside
+---@field retry_after_s? number  the far end asks to be left alone for so long, at most an hour
+---@field delivered? integer  so many of the first messages have arrived
+
 local M = {}
 
 --- Nothing is read yet: what is missing shows when it is asked for.

@@ -64,6 +64,7 @@ local function time(at_s)
 end
 
 --- Names of scripts and kinds need no quoting in JSON; the body is JSON already.
+---@param message Message
 local function object(message)
   return table.concat {
     '{"body":', message.body, ',"emitted_at":"', time(message.emitted_at_s), '","kind":"', message.kind,
@@ -75,6 +76,11 @@ local function is_permanent(status)
   return status ~= nil and status >= 400 and status < 500 and not NOT_ABOUT_MESSAGES[status]
 end
 
+---@param context SinkContext
+---@param batch Message[]
+---@return true? delivered
+---@return string? why
+---@return DeliveryFailure? failure
 function M.deliver(context, batch)
   local objects = {}
   for i, message in ipairs(batch) do
