@@ -14,6 +14,10 @@ return {
   -- is too old.
   -- max_age_s = 3600,
 
+  -- Where it begins when it is new: "end", the messages from now on, or "beginning", all that the
+  -- queue has.
+  -- start_at = "end",
+
   options = {
     -- Path of the file. There is no default: the sink needs one.
     -- path = "",

@@ -22,6 +22,10 @@ return {
   -- end that is away does not count.
   -- tries_max = 10,
 
+  -- Where it begins when it is new: "end", the messages from now on, or "beginning", all that the
+  -- queue has.
+  -- start_at = "end",
+
   -- What one run may use; defaults, units and bounds are those of budget in moonwatch.lua.
   budget = {
     -- cpu_ms = 1000,

@@ -1,9 +1,11 @@
 /* From values to settings: what belongs together, and the structs that the agent reads. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "bindings/http_access.h"
 #include "json/number.h"
 
@@ -89,6 +91,7 @@ static void check_script(struct mw_config *config, const char *name)
       {"scripts.*.priority", MW_SCRIPT_SOURCE},     {"scripts.*.stale_s", MW_SCRIPT_SOURCE},
       {"scripts.*.batch_messages", MW_SCRIPT_SINK}, {"scripts.*.batch_bytes", MW_SCRIPT_SINK},
       {"scripts.*.max_age_s", MW_SCRIPT_SINK},      {"scripts.*.tries_max", MW_SCRIPT_SINK},
+      {"scripts.*.start_at", MW_SCRIPT_SINK},
   };
   char path[MW_CONFIG_PATH_BYTES];
 
@@ -101,6 +104,67 @@ static void check_script(struct mw_config *config, const char *name)
     mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
                       mw_config_kind_keys[own_keys[i].kind], name);
   }
+}
+
+/* A script has budgets of moonwatch.lua, too, and those were not said of it. */
+static bool is_inherited(const struct mw_config *config, const struct mw_config_value *value,
+                         const char *budget_key)
+{
+  const struct mw_config_value *common = mw_config_get(config, budget_key);
+
+  return common && common->place == value->place && common->line == value->line;
+}
+
+static void warn_of_no_effect(struct mw_config *config, const char *name,
+                              const struct mw_config_value *value)
+{
+  const struct mw_config_place place = mw_config_place_of(value);
+
+  mw_config_warn(
+      config, &place, value->path, NULL,
+      "has no effect: %s is a part of the program, which has neither interval nor budget", name);
+}
+
+/* What was said of how a sink runs that is no script. */
+static void check_built_in(struct mw_config *config, const char *name)
+{
+  char path[MW_CONFIG_PATH_BYTES];
+  const struct mw_config_key *key;
+  size_t prefix_bytes = strlen("scripts.*.");
+
+  if (mw_config_kind_of(config, name) != MW_SCRIPT_SINK || !mw_sinks_declaration(name))
+    return;
+  for (size_t i = 0; (key = mw_config_key(i)); i++) {
+    bool is_budget = strncmp(key->path, "scripts.*.budget.", prefix_bytes + 7) == 0;
+    if (!is_budget && strcmp(key->path, "scripts.*.interval_s") != 0)
+      continue;
+    const struct mw_config_value *value =
+        mw_config_get(config, mw_config_path(key->path, name, path));
+    if (value && value->origin != MW_CONFIG_DEFAULT &&
+        !(is_budget && is_inherited(config, value, key->path + prefix_bytes)))
+      warn_of_no_effect(config, name, value);
+  }
+}
+
+static bool has_sink(const struct mw_settings *settings)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK)
+      return true;
+  return false;
+}
+
+/* It may be meant so: scripts may speak over HTTP by themselves. */
+static void check_sinks(struct mw_config *config)
+{
+  const struct mw_config_value *list = mw_config_get(config, "sinks");
+
+  if (!list || has_sink(&config->settings))
+    return;
+  const struct mw_config_place place = mw_config_place_of(list);
+  mw_config_warn(config, &place, "sinks", NULL,
+                 list->texts_count == 0 ? "names none, so no message is delivered"
+                                        : "names none that is enabled, so no message is delivered");
 }
 
 /* ---- Settings ---- */
@@ -181,7 +245,43 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
-  settings->buffer_bytes = (size_t)number_of(config, "", "buffer_bytes", 0);
+  settings->poll_interval_s = number_of(config, "", "poll_interval_s", 0);
+}
+
+static int64_t ns_of(const struct mw_config *config, const char *table, const char *name)
+{
+  return (int64_t)(number_of(config, table, name, 0) * 1e9);
+}
+
+static enum mw_queue_durability durability_of(const char *text)
+{
+  if (text && strcmp(text, "lazy") == 0)
+    return MW_QUEUE_LAZY;
+  return text && strcmp(text, "none") == 0 ? MW_QUEUE_NO_SYNC : MW_QUEUE_SYNC;
+}
+
+static const char *queue_dir(struct mw_config *config)
+{
+  MW_AUTO_BUF path;
+
+  mw_buf_init(&path, PATH_MAX);
+  if (number_of(config, "queue.", "on_disk", 1) == 0)
+    return NULL;
+  mw_buf_printf(&path, NULL, "%s/" MW_SETTINGS_QUEUE_DIR, config->settings.state_dir);
+  return mw_config_keep_slice(config, (struct mw_slice){path.data, path.len_bytes});
+}
+
+static void fill_queue(struct mw_config *config)
+{
+  config->settings.queue = (struct mw_queue_config){
+      .dir = queue_dir(config),
+      .buffer_bytes = (size_t)number_of(config, "queue.", "buffer_bytes", 0),
+      .file_bytes = (uint64_t)number_of(config, "queue.", "file_bytes", 0),
+      .max_age_ns = ns_of(config, "queue.", "max_age_s"),
+      .keep_ns = ns_of(config, "queue.", "keep_s"),
+      .flush_interval_ns = ns_of(config, "queue.", "flush_interval_s"),
+      .flush_bytes = (size_t)number_of(config, "queue.", "flush_bytes", 0),
+      .durability = durability_of(text_of(config, "queue.", "durability"))};
 }
 
 /* @p table: "scripts.NAME.budget." */
@@ -264,6 +364,11 @@ static struct mw_sink_settings sink_of(const struct mw_config *config, const cha
       .tries_max = (unsigned)number_of(config, table, "tries_max", 0)};
 }
 
+static enum mw_queue_start start_of(const char *text)
+{
+  return text && strcmp(text, "beginning") == 0 ? MW_QUEUE_FROM_BEGINNING : MW_QUEUE_FROM_END;
+}
+
 static void fill_script(struct mw_config *config, enum mw_script_kind kind, const char *name)
 {
   char table[MW_CONFIG_PATH_BYTES], budget[MW_CONFIG_PATH_BYTES];
@@ -272,12 +377,14 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   snprintf(table, sizeof table, "scripts.%s.", name);
   snprintf(budget, sizeof budget, "scripts.%s.budget.", name);
   check_script(config, name);
+  check_built_in(config, name);
   if (number_of(config, table, "enabled", 1) == 0)
     return;
   script.interval_s = number_of(config, table, "interval_s", 0);
   script.priority = (int)number_of(config, table, "priority", -1);
   script.stale_s = number_of(config, table, "stale_s", 0);
   script.sink = sink_of(config, table);
+  script.start_at = start_of(text_of(config, table, "start_at"));
   script.budget = budget_of(config, budget);
   fill_options(config, &script);
   config->settings.scripts[config->settings.scripts_count++] = script;
@@ -298,6 +405,8 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   check_lists(config);
   check_kubelet(config);
   fill_common(config, shipped_scripts_dir);
+  fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);
+  check_sinks(config);
 }

@@ -3,19 +3,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/control.h"
 #include "agent/status.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/text.h"
 
-static struct mw_worker *find_worker(struct mw_runner *runner, const char *name,
-                                     struct mw_error *err)
+static struct mw_worker *find_worker(struct mw_agent *agent, const char *name, struct mw_error *err)
 {
   struct mw_suggestion suggestion = {.wanted = name};
   char quoted[MW_TEXT_QUOTED_BYTES];
 
-  for (size_t i = 0; i < mw_runner_workers_count(runner); i++) {
-    struct mw_worker *worker = mw_runner_worker(runner, i);
+  for (size_t i = 0; i < mw_runner_workers_count(agent->runner); i++) {
+    struct mw_worker *worker = mw_runner_worker(agent->runner, i);
     if (strcmp(mw_worker_name(worker), name) == 0)
       return worker;
     mw_suggestion_consider(&suggestion, mw_worker_name(worker));
@@ -29,29 +29,29 @@ static struct mw_worker *find_worker(struct mw_runner *runner, const char *name,
 
 /* ---- Orders ---- */
 
-static int take_status(struct mw_runner *runner, const char *word, struct mw_buf *body,
+static int take_status(struct mw_agent *agent, const char *word, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)word;
-  int rc = mw_status_write(runner, body, err);
+  int rc = mw_status_write(agent, body, err);
   return rc < 0 ? rc : mw_buf_append(body, "\n", 1, err);
 }
 
-static int take_reload(struct mw_runner *runner, const char *word, struct mw_buf *body,
+static int take_reload(struct mw_agent *agent, const char *word, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)word;
+  mw_log(MW_LOG_INFO, "agent", "reloads, as it was told to");
   (void)body;
   (void)err;
-  mw_log(MW_LOG_INFO, "agent", "reloads, as it was told to");
-  mw_runner_reload(runner);
-  return 0;
+  mw_reload_want(agent->reload);
+  return MW_CONTROL_LATER;
 }
 
-static int with_worker(struct mw_runner *runner, const char *name,
+static int with_worker(struct mw_agent *agent, const char *name,
                        void (*order)(struct mw_worker *worker), struct mw_error *err)
 {
-  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker *worker = find_worker(agent, name, err);
 
   if (!worker)
     return -ENOENT;
@@ -59,35 +59,35 @@ static int with_worker(struct mw_runner *runner, const char *name,
   return 0;
 }
 
-static int take_run_now(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_run_now(struct mw_agent *agent, const char *name, struct mw_buf *body,
                         struct mw_error *err)
 {
-  struct mw_worker *worker = find_worker(runner, name, err);
+  struct mw_worker *worker = find_worker(agent, name, err);
 
   (void)body;
   return worker ? mw_worker_run_now(worker, err) : -ENOENT;
 }
 
-static int take_pause(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_pause(struct mw_agent *agent, const char *name, struct mw_buf *body,
                       struct mw_error *err)
 {
   (void)body;
-  return with_worker(runner, name, mw_worker_pause, err);
+  return with_worker(agent, name, mw_worker_pause, err);
 }
 
-static int take_resume(struct mw_runner *runner, const char *name, struct mw_buf *body,
+static int take_resume(struct mw_agent *agent, const char *name, struct mw_buf *body,
                        struct mw_error *err)
 {
   (void)body;
-  return with_worker(runner, name, mw_worker_resume, err);
+  return with_worker(agent, name, mw_worker_resume, err);
 }
 
-static int take_log_level(struct mw_runner *runner, const char *text, struct mw_buf *body,
+static int take_log_level(struct mw_agent *agent, const char *text, struct mw_buf *body,
                           struct mw_error *err)
 {
   enum mw_log_level level;
 
-  (void)runner;
+  (void)agent;
   (void)body;
   int rc = mw_log_level_parse(text, &level, err);
   if (rc == 0)
@@ -98,15 +98,14 @@ static int take_log_level(struct mw_runner *runner, const char *text, struct mw_
 static const struct order {
   const char *name;
   bool needs_word;
-  int (*take)(struct mw_runner *runner, const char *word, struct mw_buf *body,
-              struct mw_error *err);
+  int (*take)(struct mw_agent *agent, const char *word, struct mw_buf *body, struct mw_error *err);
 } orders[] = {
     {"status", false, take_status},  {"reload", false, take_reload},
     {"run-now", true, take_run_now}, {"pause", true, take_pause},
     {"resume", true, take_resume},   {"log-level", true, take_log_level},
 };
 
-int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, struct mw_error *err)
+int mw_orders_take(struct mw_agent *agent, char *line, struct mw_buf *body, struct mw_error *err)
 {
   char quoted[MW_TEXT_QUOTED_BYTES];
   char *blank = strchr(line, ' ');
@@ -120,7 +119,7 @@ int mw_orders_take(struct mw_runner *runner, char *line, struct mw_buf *body, st
     if (orders[i].needs_word != (*word != '\0'))
       return mw_error_set(err, EINVAL, "%s %s", line,
                           orders[i].needs_word ? "needs a word behind it" : "stands alone");
-    return orders[i].take(runner, word, body, err);
+    return orders[i].take(agent, word, body, err);
   }
   return mw_error_set(err, EINVAL, "%s is not understood",
                       mw_text_quote((struct mw_slice){line, strlen(line)}, quoted));

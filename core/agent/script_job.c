@@ -1,15 +1,20 @@
 #include "agent/script_job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "agent/config.h"
 #include "agent/task.h"
+#include "base/crc32c.h"
+#include "base/file.h"
 #include "script/script.h"
 
 /* A script that is loaded. */
 struct instance {
   const struct mw_script_job *job;
+  struct mw_script_order order; /* that it was made of */
   struct mw_task *task;
   size_t files_seen;
 
@@ -22,6 +27,40 @@ struct instance {
   } refusal;
 };
 
+/* ---- Orders ---- */
+
+void mw_script_job_init(struct mw_script_job *job)
+{
+  pthread_mutex_init(&job->mutex, NULL);
+  job->order = (struct mw_script_order){0};
+}
+
+void mw_script_job_deinit(struct mw_script_job *job)
+{
+  mw_config_free(job->order.config);
+  pthread_mutex_destroy(&job->mutex);
+}
+
+void mw_script_job_order(struct mw_script_job *job, const struct mw_script_order *order)
+{
+  mw_config_hold(order->config);
+  pthread_mutex_lock(&job->mutex);
+  struct mw_config *last = job->order.config;
+  job->order = *order;
+  pthread_mutex_unlock(&job->mutex);
+  mw_config_free(last);
+}
+
+/* @return the order, whose configuration is held. */
+static struct mw_script_order take_order(struct mw_script_job *job)
+{
+  pthread_mutex_lock(&job->mutex);
+  struct mw_script_order order = job->order;
+  mw_config_hold(order.config);
+  pthread_mutex_unlock(&job->mutex);
+  return order;
+}
+
 /* ---- Messages ---- */
 
 static int say_refused(const struct instance *instance, struct mw_error *err)
@@ -30,7 +69,7 @@ static int say_refused(const struct instance *instance, struct mw_error *err)
 
   return mw_error_set(err, EDQUOT,
                       "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)",
-                      refusal->limit, refusal->unit, instance->job->settings->name, refusal->key);
+                      refusal->limit, refusal->unit, instance->order.settings->name, refusal->key);
 }
 
 static int refuse(struct instance *instance, const char *key, uint64_t limit, const char *unit,
@@ -43,7 +82,7 @@ static int refuse(struct instance *instance, const char *key, uint64_t limit, co
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
 {
   struct instance *instance = data;
-  const struct mw_budget *budget = &instance->job->settings->budget;
+  const struct mw_budget *budget = &instance->order.settings->budget;
 
   if (instance->messages_count + 1 > budget->messages_count)
     return refuse(instance, "messages_count", budget->messages_count, "messages", err);
@@ -70,6 +109,28 @@ static void note_file(void *data, const char *path)
   mw_watch_add(watching->watch, path, watching->read_from_ns);
 }
 
+/* One that cannot be read is not loaded either, and says why. */
+static uint64_t hash_file(const char *path)
+{
+  MW_AUTO_BUF text;
+
+  mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
+  if (mw_file_read(AT_FDCWD, path, &text, NULL) < 0)
+    return 0;
+  return (uint64_t)mw_crc32c(0, text.data, text.len_bytes) << 32 | text.len_bytes;
+}
+
+static int admit(void *data, const char *path, struct mw_error *err)
+{
+  const struct mw_script_job *job = data;
+
+  if (!job->slot)
+    return 0;
+  uint64_t text_hash = hash_file(path);
+  mw_running_note_text(job->slot, text_hash);
+  return mw_running_admit(job->slot, text_hash, err);
+}
+
 static size_t count_files(const struct mw_task *task)
 {
   size_t count = 0;
@@ -88,11 +149,11 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
                                  struct mw_error *err)
 {
   const struct mw_script_job *job = instance->job;
-  const struct mw_script_settings *settings = job->settings;
+  const struct mw_script_settings *settings = instance->order.settings;
   struct mw_task_config config = {
       .kind = task_kinds[settings->kind],
       .name = settings->name,
-      .script_dirs = job->script_dirs,
+      .script_dirs = instance->order.script_dirs,
       .trusted_only = true,
       .context = job->context,
       .options = settings->options,
@@ -104,6 +165,8 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .http_requests_max = &settings->budget.http_requests_count,
       .priority = settings->priority >= 0 ? &settings->priority : NULL,
       .stale_s = settings->stale_s,
+      .admit = admit,
+      .admit_data = (void *)(uintptr_t)job,
       .on_file = note_file,
       .on_file_data = watching,
       .emit = emit,
@@ -119,12 +182,13 @@ static void close_instance(void *data)
   struct instance *instance = data;
 
   mw_task_close(instance->task);
+  mw_config_free(instance->order.config);
   free(instance);
 }
 
 static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  struct mw_script_job *job = data;
   struct watching watching = {
       .watch = watch, .folders = job->folders, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
   struct instance *instance = calloc(1, sizeof *instance);
@@ -134,13 +198,21 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
     return NULL;
   }
   instance->job = job;
+  instance->order = take_order(job);
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
-    free(instance);
+    close_instance(instance);
     return NULL;
   }
   instance->files_seen = count_files(instance->task);
   return instance;
+}
+
+static int hand_over(void *old, void *fresh, struct mw_error *err)
+{
+  struct instance *from = old, *to = fresh;
+
+  return mw_task_hand_over(from->task, to->task, err);
 }
 
 static double interval_s(void *data)
@@ -185,8 +257,8 @@ static enum mw_limit limit_of(const struct instance *instance, int rc)
 /* Which limit, and which key of the configuration moves it. Messages say so themselves. */
 static void name_limit(const struct instance *instance, enum mw_limit limit, struct mw_error *err)
 {
-  const struct mw_budget *budget = &instance->job->settings->budget;
-  const char *name = instance->job->settings->name;
+  const struct mw_budget *budget = &instance->order.settings->budget;
+  const char *name = instance->order.settings->name;
 
   if (limit == MW_LIMIT_CPU)
     mw_error_prefix(err, "over its budget of %" PRId64 " ms of CPU time (scripts.%s.budget.cpu_ms)",
@@ -204,7 +276,7 @@ static int fail_for_refusal(const struct instance *instance, struct mw_error *er
 {
   int rc = say_refused(instance, err);
 
-  mw_error_prefix(err, "check %s", instance->job->settings->name);
+  mw_error_prefix(err, "check %s", instance->order.settings->name);
   return rc;
 }
 
@@ -220,7 +292,7 @@ static int run(void *data, enum mw_limit *limit, struct mw_error *err)
     name_limit(instance, *limit, err);
   else if (*limit == MW_LIMIT_MESSAGES)
     rc = fail_for_refusal(instance, err);
-  if (instance->job->settings->kind == MW_SCRIPT_SOURCE)
+  if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
 }
@@ -229,6 +301,12 @@ void *mw_script_job_of(void *data)
 {
   const struct instance *instance = data;
   return (void *)(uintptr_t)instance->job;
+}
+
+const struct mw_script_settings *mw_script_job_settings(const void *data)
+{
+  const struct instance *instance = data;
+  return instance->order.settings;
 }
 
 struct mw_task *mw_script_job_task(void *data)
@@ -255,6 +333,7 @@ static void ready(void *data)
 const struct mw_job_ops mw_script_job_ops = {
     .open = open_instance,
     .close = close_instance,
+    .hand_over = hand_over,
     .interval_s = interval_s,
     .run = run,
     .watch = watch_files,

@@ -108,7 +108,8 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
     mw_script_job_ops.close(instance);
     return NULL;
   }
-  const struct mw_delivery_limits limits = limits_of(&sink->job.settings->sink, &declared);
+  const struct mw_delivery_limits limits =
+      limits_of(&mw_script_job_settings(instance)->sink, &declared);
   mw_delivery_set_limits(sink->delivery, &limits);
   if (!sink->restarts)
     mw_delivery_hurry(sink->delivery, 0);
@@ -215,7 +216,7 @@ static enum mw_delivery_fault fault_of(const struct delivering *delivering, int 
 
 static const struct mw_budget *budget_of(const struct delivering *delivering)
 {
-  return &delivering->sink->job.settings->budget;
+  return &mw_script_job_settings(delivering->instance)->budget;
 }
 
 static int64_t left_ns(const struct delivering *delivering)
@@ -331,13 +332,14 @@ static int64_t not_before_ns(void *instance)
 
 /* ---- Life cycle ---- */
 
-static int start_worker(struct script_sink *sink, struct mw_error *err)
+static int start_worker(struct script_sink *sink, const char *name, struct mw_error *err)
 {
   const struct mw_worker_config config = {.kind = "sink",
-                                          .name = sink->job.settings->name,
+                                          .name = name,
                                           .ops = &sink->ops,
                                           .data = &sink->job,
                                           .gate = &sink->gate,
+                                          .slot = sink->job.slot,
                                           .runs_at_once = true};
 
   sink->worker = mw_worker_start(&config, err);
@@ -366,6 +368,7 @@ static void free_ended(struct mw_sink *front)
 
   mw_worker_free(sink->worker);
   mw_delivery_free(sink->delivery);
+  mw_script_job_deinit(&sink->job);
   mw_gate_deinit(&sink->gate);
   free(sink);
 }
@@ -387,7 +390,7 @@ static struct mw_worker *worker(struct mw_sink *front)
 
 static const struct mw_budget *budget(struct mw_sink *front)
 {
-  return &own(front)->job.settings->budget;
+  return &own(front)->job.order.settings->budget;
 }
 
 static const struct mw_sink_driver driver = {.finish = finish,
@@ -398,28 +401,54 @@ static const struct mw_sink_driver driver = {.finish = finish,
                                              .worker = worker,
                                              .budget = budget};
 
-struct mw_sink *mw_script_sink_start(const struct mw_script_job *job, enum mw_queue_start start_at,
-                                     struct mw_error *err)
+static struct mw_job_ops ops_of_sinks(void)
 {
-  const struct mw_delivery_config config = {
-      .name = job->settings->name, .queue = job->queue, .start_at = start_at, .owner_tells = true};
+  struct mw_job_ops ops = mw_script_job_ops;
+
+  ops.open = open_instance;
+  ops.run = run;
+  ops.not_before_ns = not_before_ns;
+  ops.ready = NULL; /* nobody waits for a sink */
+  return ops;
+}
+
+static struct script_sink *new_sink(const struct mw_script_order *order,
+                                    const struct mw_crew_shared *shared)
+{
+  const struct mw_script_settings *settings = order->settings;
   struct script_sink *sink = calloc(1, sizeof *sink);
 
-  if (!sink) {
-    mw_error_set(err, ENOMEM, "out of memory for the sink %s", job->settings->name);
+  if (!sink)
     return NULL;
-  }
   sink->front.driver = &driver;
-  sink->job = *job;
-  sink->ops = mw_script_job_ops;
-  sink->ops.open = open_instance;
-  sink->ops.run = run;
-  sink->ops.not_before_ns = not_before_ns;
-  sink->ops.ready = NULL; /* nobody waits for a sink */
+  sink->ops = ops_of_sinks();
+  sink->job = (struct mw_script_job){
+      .context = shared->context,
+      .queue = shared->queue,
+      .folders = shared->folders,
+      .slot = mw_running_slot(shared->running, "sink", settings->name, settings->budget.wall_ms)};
+  mw_script_job_init(&sink->job);
+  mw_script_job_order(&sink->job, order);
   atomic_init(&sink->stop_by_ns, INT64_MAX);
   mw_gate_init(&sink->gate, 1);
+  return sink;
+}
+
+struct mw_sink *mw_script_sink_start(const struct mw_script_order *order,
+                                     const struct mw_crew_shared *shared, struct mw_error *err)
+{
+  const struct mw_delivery_config config = {.name = order->settings->name,
+                                            .queue = shared->queue,
+                                            .start_at = order->settings->start_at,
+                                            .owner_tells = true};
+  struct script_sink *sink = new_sink(order, shared);
+
+  if (!sink) {
+    mw_error_set(err, ENOMEM, "out of memory for the sink %s", order->settings->name);
+    return NULL;
+  }
   sink->delivery = mw_delivery_new(&config, err);
-  if (sink->delivery && start_worker(sink, err) == 0)
+  if (sink->delivery && start_worker(sink, order->settings->name, err) == 0)
     return &sink->front;
   free_ended(&sink->front);
   return NULL;

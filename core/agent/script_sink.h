@@ -13,12 +13,12 @@
 #ifndef MW_SCRIPT_SINK_H
 #define MW_SCRIPT_SINK_H
 
-#include "agent/script_job.h"
+#include "agent/crew.h"
 #include "agent/sink.h"
 
-/** @param job copied; what it points to is borrowed. Its queue has the messages. The sink is never
- *  given up. @return NULL with @p err. */
-struct mw_sink *mw_script_sink_start(const struct mw_script_job *job, enum mw_queue_start start_at,
-                                     struct mw_error *err);
+/** What @p order points to is held, what the scripts share is borrowed. The sink is never given up.
+ *  @return NULL with @p err. */
+struct mw_sink *mw_script_sink_start(const struct mw_script_order *order,
+                                     const struct mw_crew_shared *shared, struct mw_error *err);
 
 #endif

@@ -166,7 +166,7 @@ static int start_delivery(struct thread *sink, const struct mw_sink_config *conf
                           struct mw_error *err)
 {
   const struct mw_delivery_config delivery_config = {
-      .name = config->name, .queue = config->queue, .start_at = MW_QUEUE_FROM_END};
+      .name = config->name, .queue = config->queue, .start_at = config->start_at};
 
   sink->name = strdup(config->name);
   if (!sink->name)

@@ -92,17 +92,16 @@ static struct mw_delivery_limits limits_of(const struct mw_sink_settings *settin
                                      .tries_max = settings->tries_max};
 }
 
-static struct mw_sink *start_built_in(const struct mw_script_job *job,
+static struct mw_sink *start_built_in(const struct mw_script_settings *settings,
                                       const struct mw_sink_config *common, struct mw_error *err)
 {
-  const struct mw_script_settings *settings = job->settings;
   struct mw_sink_config config = *common;
   struct mw_sink_file_config file;
 
   if (mw_sinks_check(settings, err) < 0)
     return NULL;
   config.name = settings->name;
-  config.queue = job->queue;
+  config.start_at = settings->start_at;
   config.limits = limits_of(&settings->sink);
   if (strcmp(settings->name, "stdout") == 0) {
     config.ops = &mw_sink_stream_ops;
@@ -115,12 +114,15 @@ static struct mw_sink *start_built_in(const struct mw_script_job *job,
   return config.data ? mw_sink_start(&config, err) : NULL;
 }
 
-struct mw_sink *mw_sinks_start(const struct mw_script_job *job, const struct mw_sink_config *common,
-                               struct mw_error *err)
+struct mw_sink *mw_sinks_start(const struct mw_script_order *order,
+                               const struct mw_crew_shared *shared,
+                               const struct mw_sink_config *common, struct mw_error *err)
 {
-  return mw_sinks_declaration(job->settings->name)
-             ? start_built_in(job, common, err)
-             : mw_script_sink_start(job, MW_QUEUE_FROM_END, err);
+  struct mw_sink_config config = *common;
+
+  config.queue = shared->queue;
+  return mw_sinks_declaration(order->settings->name) ? start_built_in(order->settings, &config, err)
+                                                     : mw_script_sink_start(order, shared, err);
 }
 
 /* As a script has it. Their defaults are those of sink.h, which a test compares. */

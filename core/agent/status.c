@@ -14,8 +14,10 @@
 #define PROC_STATUS_MAX_BYTES 16384
 
 static const char *const state_names[] = {
-    [MW_WORKER_OPENING] = "loading", [MW_WORKER_BROKEN] = "broken", [MW_WORKER_WAITING] = "waiting",
-    [MW_WORKER_RUNNING] = "running", [MW_WORKER_PAUSED] = "paused", [MW_WORKER_HELD] = "held"};
+    [MW_WORKER_OPENING] = "loading",        [MW_WORKER_BROKEN] = "broken",
+    [MW_WORKER_WAITING] = "waiting",        [MW_WORKER_RUNNING] = "running",
+    [MW_WORKER_PAUSED] = "paused",          [MW_WORKER_HELD] = "held",
+    [MW_WORKER_QUARANTINED] = "quarantined"};
 
 /* ---- Members ---- */
 
@@ -148,6 +150,7 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   write_ms(w, "p50_ms", status->p50_ns);
   write_ms(w, "p99_ms", status->p99_ns);
   write_count(w, "reloads_total", status->reloads_total);
+  write_error(w, "restore_error", status->restore_error);
   write_count(w, "runs_total", status->runs_total);
   write_count(w, "skips_total", status->skips_total);
   write_text(w, "state", state_names[status->state]);
@@ -240,16 +243,31 @@ static void write_sources(struct mw_json_writer *w, struct mw_runner *runner)
   mw_json_end_array(w);
 }
 
-int mw_status_write(struct mw_runner *runner, struct mw_buf *out, struct mw_error *err)
+static void write_configuration(struct mw_json_writer *w, const struct mw_reload *reload)
 {
+  mw_json_begin_object(w);
+  if (reload->mistakes.len_bytes > 0)
+    write_text(w, "error", reload->mistakes.data);
+  write_s(w, "loaded_at_s", reload->loaded_wall_ns);
+  if (reload->restarts.len_bytes > 0)
+    write_text(w, "needs_restart", reload->restarts.data);
+  write_count(w, "reloads_total", reload->reloads_total);
+  mw_json_end_object(w);
+}
+
+int mw_status_write(const struct mw_agent *agent, struct mw_buf *out, struct mw_error *err)
+{
+  struct mw_runner *runner = agent->runner;
   struct mw_json_writer w;
 
   mw_json_writer_init(&w, out, err);
   mw_json_begin_object(&w);
-  mw_json_write_key(&w, "queue");
-  write_queue(&w, mw_runner_queue(runner));
+  mw_json_write_key(&w, "configuration");
+  write_configuration(&w, agent->reload);
   mw_json_write_key(&w, "process");
   write_process(&w, runner);
+  mw_json_write_key(&w, "queue");
+  write_queue(&w, mw_runner_queue(runner));
   mw_json_write_key(&w, "ready");
   mw_json_write_bool(&w, mw_runner_is_ready(runner));
   mw_json_write_key(&w, "scripts");

@@ -37,9 +37,10 @@ static const struct command order_commands[] = {
     {"reload", NULL,
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
-     "Have the running agent load every script anew, and open its output files anew,\n"
-     "as SIGHUP does. Scripts that changed are loaded anew without being told; the\n"
-     "configuration is read at the start alone: restart the agent for that.\n"
+     "Have the running agent read its configuration, load every script and open its\n"
+     "output files anew, as SIGHUP does. What has changed is read without being told.\n"
+     "While there are mistakes in the configuration, which this tells, the old one\n"
+     "goes on.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",
@@ -151,16 +152,29 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 
 /* ---- Asking ---- */
 
+static void say_lines(char *lines)
+{
+  char *rest = lines;
+
+  for (char *line; (line = strsep(&rest, "\n"));)
+    if (*line)
+      mw_cli_say("%s", line);
+}
+
 static int ask_at(const char *socket, const char *line, struct mw_buf *body)
 {
   struct mw_error err;
-  int rc = mw_control_ask(socket, line, body, &err);
+  bool takes_its_time = strcmp(line, "reload") == 0;
+  int rc = mw_control_ask_patiently(
+      socket, line, takes_its_time ? MW_CONTROL_LATER_NS : MW_CONTROL_PATIENCE_NS, body, &err);
 
   if (rc == -ENOENT || rc == -ECONNREFUSED)
     mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",
                socket);
   else if (rc < 0)
     mw_cli_say("%s", err.text);
+  if (rc == -EPROTO && body->len_bytes > 0) /* what it says beside that: lines */
+    say_lines(body->data);
   return rc < 0 ? MW_EXIT_FAILED : 0;
 }
 

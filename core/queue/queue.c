@@ -251,7 +251,7 @@ int mw_queue_put(struct mw_queue *queue, const struct mw_message *message, struc
   if (node->bytes > queue->max_bytes)
     rc = mw_error_set(err, EMSGSIZE,
                       "a message of %zu bytes is larger than the queue of messages "
-                      "(buffer_bytes = %zu)",
+                      "(queue.buffer_bytes = %zu)",
                       message->body.len_bytes, queue->max_bytes);
   else
     rc = append(queue, node, err);

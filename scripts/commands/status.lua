@@ -92,15 +92,31 @@ local function add_table(lines, columns, items, row_of, width)
   table.insert(lines, "")
 end
 
+local ERRORS = {
+  { field = "error", prefix = "" },
+  { field = "load_error", prefix = "not loaded anew: " },
+  { field = "restore_error", prefix = "began with nothing when it was loaded anew: " },
+}
+
 --- What is wrong: the first line of each error, under its name.
 local function add_errors(lines, items)
   for _, item in ipairs(items) do
-    for _, text in ipairs { item.error or false, item.load_error or false } do
+    for _, kind in ipairs(ERRORS) do
+      local text = item[kind.field]
       if text then
-        table.insert(lines, ("%s: %s%s"):format(item.name, text == item.load_error and "not loaded anew: " or "",
-          text:match "^[^\n]*"))
+        table.insert(lines, ("%s: %s%s"):format(item.name, kind.prefix, text:match "^[^\n]*"))
       end
     end
+  end
+end
+
+--- Of the configuration that was refused, every mistake; and what waits for a restart.
+local function add_configuration(lines, configuration)
+  for text in (configuration.error or ""):gmatch "[^\n]+" do
+    table.insert(lines, "configuration, the old one goes on: " .. text)
+  end
+  if configuration.needs_restart then
+    table.insert(lines, "configuration, needs a restart: " .. configuration.needs_restart)
   end
 end
 
@@ -120,6 +136,7 @@ function M.run(context)
   add_table(lines, SINK_COLUMNS, status.sinks, sink_row, width)
   add_errors(lines, status.scripts)
   add_errors(lines, status.sinks)
+  add_configuration(lines, status.configuration)
   table.insert(lines, process_line(status))
   context:emit("lines", lines)
   return true

@@ -55,6 +55,23 @@
 ---@field retry_after_s? number  the far end asks to be left alone for so long, at most an hour
 ---@field delivered? integer  so many of the first messages have arrived
 
+---@class ScriptTable  What the file of a source, a check or a sink returns; docs/scripting.md tells more.
+---@field api 1
+---@field interval_s? number  how often it wants to run
+---@field options? table<string, table>
+---@field init? fun(options: table<string, any>): any, string?  nil and why: it does not start
+---@field list? fun(context: SourceContext): any, string?  required in a source
+---@field run? fun(context: CheckContext): any, string?  required in a check
+---@field deliver? fun(context: SinkContext, batch: Message[]): true?, string?, DeliveryFailure?  required in a sink
+---@field batch_messages? integer  of a sink: how many it is given at a time; at most 256
+---@field batch_bytes? integer  of a sink: bytes of their bodies together
+---@field max_age_s? number  of a sink: older messages are passed over
+---@field state_version? integer  of what save returns; 1 by default
+---@field save? fun(): any, string?  plain data for the script that is loaded in its place, at most 1 MiB; nil
+---keeps nothing, nil and why fails
+---@field restore? fun(kept: any, version: integer): any, string?  after init: what was saved, and the state_version
+---of the script that saved it; when it fails the script is loaded once more, and begins with nothing
+
 local M = {}
 
 --- Nothing is read yet: what is missing shows when it is asked for.
