@@ -137,6 +137,7 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_CHOICE,
      .fallback = "sync",
      .choices = "sync lazy none",
+     .needs_restart = true,
      .doc =
          "sync: each commit reaches the disk; lazy: a power cut may cost the commit before, too; "
          "none: a power cut may cost the whole file"},

@@ -163,10 +163,10 @@ describe("the configuration of a running agent", function()
 
   it("tells which keys wait for a restart", function()
     start "return { checks = { 'a' } }"
-    agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, buffer_bytes = 2000000, parallel_runs = 1 }")
-    agent:wait_for_log "warn +configuration: these keys change when the agent is started again: buffer_bytes\n"
-    assert.equal("buffer_bytes", configuration().needs_restart)
-    assert.matches("configuration, needs a restart: buffer_bytes\n", agent:ask("status").out, 1, true)
+    agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, queue = { on_disk = false }, parallel_runs = 1 }")
+    agent:wait_for_log "warn +configuration: these keys change when the agent is started again: queue.on_disk\n"
+    assert.equal("queue.on_disk", configuration().needs_restart)
+    assert.matches("configuration, needs a restart: queue.on_disk\n", agent:ask("status").out, 1, true)
   end)
 
   it("sets level and format of the log at once", function()

@@ -229,7 +229,7 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
     end
     agent:wait_for_log "reloads:"
     local _, entries = agent:stop().err:gsub("reloads:", "")
-    assert.equal(1, entries)
+    assert.is_true(entries >= 1 and entries < 5, entries)
   end)
 
   describe("when a script changes", function()

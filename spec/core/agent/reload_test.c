@@ -510,12 +510,12 @@ static void keys_that_need_a_restart_are_named(void **state)
   struct fixture *f = *state;
 
   start(f, "sources = {}, checks = { 'a' }");
-  reload_with(f, "sources = {}, checks = { 'a' }, buffer_bytes = 2000000,"
+  reload_with(f, "sources = {}, checks = { 'a' }, queue = { on_disk = false },"
                  "kubelet = { timeout_s = 3 }, credentials = { far = { token_file = '/t' } }");
-  assert_string_equal("buffer_bytes, credentials.far.token_file, kubelet.timeout_s",
+  assert_string_equal("credentials.far.token_file, kubelet.timeout_s, queue.on_disk",
                       f->reload.restarts.data);
-  reload_with(f, "sources = {}, checks = { 'a' }, buffer_bytes = 2000000");
-  assert_string_equal("buffer_bytes", f->reload.restarts.data);
+  reload_with(f, "sources = {}, checks = { 'a' }, queue = { on_disk = false }");
+  assert_string_equal("queue.on_disk", f->reload.restarts.data);
   reload_with(f, "sources = {}, checks = { 'a' }");
   assert_int_equal(0, f->reload.restarts.len_bytes);
 }
