@@ -190,13 +190,15 @@ static bool is_stale(const struct mw_delivery *delivery, const struct mw_message
          mw_clock_wall_ns(delivery->clock) - message->emitted_at_ns > delivery->limits.max_age_ns;
 }
 
-/* So many messages at the beginning of @p batch are like the first one, too old or not. */
+/* So many messages at the beginning of @p batch are like the first one, too old or not, and follow
+ * it without a gap: behind one, the queue's next message would not be that which is passed. */
 static size_t count_alike(const struct mw_delivery *delivery, const struct mw_queue_batch *batch)
 {
-  size_t count = 0;
+  const struct mw_message *first = batch->messages[0];
+  size_t count = 1;
 
-  while (count < batch->count &&
-         is_stale(delivery, batch->messages[count]) == is_stale(delivery, batch->messages[0]))
+  while (count < batch->count && batch->messages[count]->number == first->number + count &&
+         is_stale(delivery, batch->messages[count]) == is_stale(delivery, first))
     count++;
   return count;
 }

@@ -68,7 +68,8 @@ end
 local function object(message)
   return table.concat {
     '{"body":', message.body, ',"emitted_at":"', time(message.emitted_at_s), '","kind":"', message.kind,
-    '","schema":', ("%d"):format(message.schema), ',"script":"', message.script, '"}',
+    '","number":', ("%.0f"):format(message.number), ',"schema":', ("%d"):format(message.schema), ',"script":"',
+    message.script, '"}',
   }
 end
 
