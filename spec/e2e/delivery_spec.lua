@@ -255,4 +255,24 @@ describe("the sink http", function()
     assert.same({ "/old", "/new" }, paths)
     assert.equal(0, sink_status("mine").failures_total)
   end)
+
+  it("goes on where it was when it is configured otherwise", function()
+    far_end = receiver.start()
+    local function configuration(path)
+      return ("return { interval_s = 0.05, options = { url = '%s' } }"):format(far_end:url(path))
+    end
+    agent = daemon.start {
+      scripts = { ["checks/n.lua"] = COUNT },
+      files = {
+        ["etc/moonwatch.lua"] = "return { checks = { 'n' }, sinks = { 'http' } }",
+        ["etc/conf.d/http.lua"] = configuration "/nowhere",
+      },
+      arguments = { "--config", "DIR/etc/moonwatch.lua" },
+    }
+    wait_for_sink("told that there is nothing", function(sink) return fails(sink) and sink.error:find "404" end)
+    agent:write_file("etc/conf.d/http.lua", configuration "/here")
+    wait_for_number(20)
+    assert.equal(1, far_end:messages()[1].body.value)
+    assert.equal(0, sink_status().set_aside_total + sink_status().dropped_total)
+  end)
 end)
