@@ -95,14 +95,27 @@ static int take_log_level(struct mw_agent *agent, const char *text, struct mw_bu
   return rc;
 }
 
+static int take_drop_cursor(struct mw_agent *agent, const char *name, struct mw_buf *body,
+                            struct mw_error *err)
+{
+  (void)body;
+  int rc = mw_queue_drop_cursor(mw_runner_queue(agent->runner), name, err);
+  if (rc == -EBUSY)
+    mw_error_set(err, EBUSY, "the sink %s runs: take it out of sinks first", name);
+  if (rc == 0)
+    mw_log(MW_LOG_INFO, "queue", "forgets the sink %s, as it was told to", name);
+  return rc;
+}
+
 static const struct order {
   const char *name;
   bool needs_word;
   int (*take)(struct mw_agent *agent, const char *word, struct mw_buf *body, struct mw_error *err);
 } orders[] = {
-    {"status", false, take_status},  {"reload", false, take_reload},
-    {"run-now", true, take_run_now}, {"pause", true, take_pause},
-    {"resume", true, take_resume},   {"log-level", true, take_log_level},
+    {"status", false, take_status},          {"reload", false, take_reload},
+    {"run-now", true, take_run_now},         {"pause", true, take_pause},
+    {"resume", true, take_resume},           {"log-level", true, take_log_level},
+    {"drop-cursor", true, take_drop_cursor},
 };
 
 int mw_orders_take(struct mw_agent *agent, char *line, struct mw_buf *body, struct mw_error *err)

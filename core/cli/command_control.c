@@ -1,13 +1,12 @@
 /* The commands that ask a running agent, or tell it what to do. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/control.h"
+#include "cli/ask.h"
 #include "cli/cli.h"
-#include "cli/config_load.h"
 #include "cli/script_command.h"
 
 #define SHARED_HELP                                                                                \
@@ -150,50 +149,6 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
   return rc;
 }
 
-/* ---- Asking ---- */
-
-static void say_lines(char *lines)
-{
-  char *rest = lines;
-
-  for (char *line; (line = strsep(&rest, "\n"));)
-    if (*line)
-      mw_cli_say("%s", line);
-}
-
-static int ask_at(const char *socket, const char *line, struct mw_buf *body)
-{
-  struct mw_error err;
-  bool takes_its_time = strcmp(line, "reload") == 0;
-  int rc = mw_control_ask_patiently(
-      socket, line, takes_its_time ? MW_CONTROL_LATER_NS : MW_CONTROL_PATIENCE_NS, body, &err);
-
-  if (rc == -ENOENT || rc == -ECONNREFUSED)
-    mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",
-               socket);
-  else if (rc < 0)
-    mw_cli_say("%s", err.text);
-  if (rc == -EPROTO && body->len_bytes > 0) /* what it says beside that: lines */
-    say_lines(body->data);
-  return rc < 0 ? MW_EXIT_FAILED : 0;
-}
-
-static int ask(const struct arguments *arguments, const char *line, struct mw_buf *body)
-{
-  if (arguments->socket)
-    return ask_at(arguments->socket, line, body);
-  struct mw_config *config = mw_cli_load_config(arguments->file, NULL, 0, NULL);
-  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
-  int rc = MW_EXIT_FAILED;
-
-  if (settings)
-    rc = ask_at(settings->socket_path, line, body);
-  else if (config)
-    mw_cli_say("the configuration does not tell where the agent listens; --socket PATH does");
-  mw_config_free(config);
-  return rc;
-}
-
 /* ---- The commands ---- */
 
 static int print_table(const char *json)
@@ -212,7 +167,7 @@ int mw_command_status(int argc, char **argv)
 
   mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
   if (rc == 0)
-    rc = ask(&arguments, "status", &body);
+    rc = mw_cli_ask(arguments.socket, arguments.file, "status", &body);
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
   if (arguments.format == MW_CLI_TABLE)
@@ -237,5 +192,5 @@ int mw_command_order(int argc, char **argv)
   if ((size_t)snprintf(line, sizeof line, "%s%s%s", command->name, arguments.word ? " " : "",
                        arguments.word ? arguments.word : "") >= sizeof line - 1)
     return mw_cli_usage(command->name, "the %s is too long", command->word);
-  return ask(&arguments, line, &body);
+  return mw_cli_ask(arguments.socket, arguments.file, line, &body);
 }

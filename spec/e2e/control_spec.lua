@@ -58,7 +58,7 @@ describe("a running agent", function()
     assert.equal("stdout", status.sinks[1].name)
     assert.equal(0, status.sinks[1].dropped_total)
     assert.equal(tonumber(agent.running.pid), status.process.pid)
-    assert.equal(6, status.process.threads) -- four scripts, a sink, and the first one
+    assert.equal(7, status.process.threads) -- four scripts, a sink, the queue, and the first one
     assert.is_true(status.process.rss_anon_bytes > 100000 and status.process.descriptors > 5)
   end)
 
