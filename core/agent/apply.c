@@ -151,7 +151,7 @@ static void remove_sinks(struct mw_runner *runner, const struct mw_settings *set
         same_dirs(now->script_dirs, settings->script_dirs))
       continue;
     mw_log(MW_LOG_INFO, now->settings->name, "ends, as the configuration says");
-    mw_runner_remove_sink(runner, i);
+    mw_runner_remove_sink(runner, i, !next);
     out->stopped++;
   }
 }

@@ -96,29 +96,30 @@ static void free_script(struct mw_crew_script *script)
   free(script);
 }
 
-static const char *kind_of(const struct mw_crew_script *script)
+/* Also to tell it of another budget. */
+static struct mw_running_slot *slot_of(struct mw_crew *crew,
+                                       const struct mw_script_settings *settings)
 {
-  return script->is_source ? "source" : "check";
+  return mw_running_slot(crew->shared.running,
+                         settings->kind == MW_SCRIPT_SOURCE ? "source" : "check", settings->name,
+                         settings->budget.wall_ms);
 }
 
 static struct mw_crew_script *new_script(struct mw_crew *crew, const struct mw_script_order *order)
 {
-  const struct mw_script_settings *settings = order->settings;
   struct mw_crew_script *script = calloc(1, sizeof *script);
 
   if (!script)
     return NULL;
   script->crew = crew;
-  script->is_source = settings->kind == MW_SCRIPT_SOURCE;
-  script->job =
-      (struct mw_script_job){.context = crew->shared.context,
-                             .group_ids = &crew->group_ids,
-                             .queue = crew->shared.queue,
-                             .folders = crew->shared.folders,
-                             .slot = mw_running_slot(crew->shared.running, kind_of(script),
-                                                     settings->name, settings->budget.wall_ms),
-                             .on_ready = note_ready,
-                             .on_ready_data = script};
+  script->is_source = order->settings->kind == MW_SCRIPT_SOURCE;
+  script->job = (struct mw_script_job){.context = crew->shared.context,
+                                       .group_ids = &crew->group_ids,
+                                       .queue = crew->shared.queue,
+                                       .folders = crew->shared.folders,
+                                       .slot = slot_of(crew, order->settings),
+                                       .on_ready = note_ready,
+                                       .on_ready_data = script};
   mw_script_job_init(&script->job);
   mw_script_job_order(&script->job, order);
   return script;
@@ -127,7 +128,7 @@ static struct mw_crew_script *new_script(struct mw_crew *crew, const struct mw_s
 static int start_worker(struct mw_crew_script *script, const char *name, struct mw_error *err)
 {
   struct mw_crew *crew = script->crew;
-  struct mw_worker_config config = {.kind = kind_of(script),
+  struct mw_worker_config config = {.kind = script->is_source ? "source" : "check",
                                     .name = name,
                                     .ops = &mw_script_job_ops,
                                     .data = &script->job,
@@ -177,6 +178,7 @@ int mw_crew_add(struct mw_crew *crew, const struct mw_script_order *order, struc
 void mw_crew_change(struct mw_crew *crew, size_t index, const struct mw_script_order *order,
                     bool anew)
 {
+  slot_of(crew, order->settings);
   mw_script_job_order(&crew->scripts[index]->job, order);
   if (anew)
     mw_worker_look(crew->scripts[index]->worker, true);

@@ -296,7 +296,7 @@ static bool can_go_on(const struct delivering *delivering)
   return delivering->limit == MW_LIMIT_NONE && wall_left_ns > 2 * delivering->longest_ns &&
          wall_left_ns > 0 && now_ns() - delivering->began_ns < budget->wall_ms * MW_NS_PER_MS / 2 &&
          cpu_left_ns(delivering) > budget->cpu_ms * MW_NS_PER_MS / 2 &&
-         2 * (uint64_t)mw_task_http_requests(task) <= budget->http_requests_count;
+         2 * (uint64_t)mw_task_http_requests_count(task) <= budget->http_requests_count;
 }
 
 static int deliver_all(struct delivering *delivering, struct mw_error *err)

@@ -63,6 +63,7 @@ struct mw_task_config {
   struct mw_group_ids *group_ids; /**< borrowed, shared by all checks */
 };
 
+#define MW_TASK_API 1 /**< what api a script says that it is written for */
 #define MW_TASK_TIMEOUT_DEFAULT_MS 10000
 #define MW_TASK_INTERVAL_MIN_S 0.01 /**< of interval_s, in a script and in the configuration */
 #define MW_TASK_INTERVAL_MAX_S 86400.0
@@ -101,6 +102,9 @@ const char *mw_task_file(const struct mw_task *task, size_t index);
 size_t mw_task_memory_bytes(const struct mw_task *task);
 size_t mw_task_memory_peak_bytes(const struct mw_task *task);
 
+/** Of the last run; 0 without http_requests_max, too. */
+uint32_t mw_task_http_requests_count(const struct mw_task *task);
+
 /**
  * Run it once: list(context) of a source, whose list goes into the inventory, which is told as well
  * when there is none; or run(context) of a check.
@@ -120,9 +124,6 @@ struct mw_task_call {
 
 /** A run of several calls begins: they share its budget of HTTP requests. */
 void mw_task_begin_run(struct mw_task *task);
-
-/** How many requests the run has made so far. */
-uint32_t mw_task_http_requests(const struct mw_task *task);
 
 /** @return as mw_task_run, or what take returned. Both functions may raise, and hold nothing. */
 int mw_task_call(struct mw_task *task, const struct mw_task_call *call, struct mw_error *err);

@@ -6,11 +6,6 @@ void mw_task_begin_run(struct mw_task *task)
   task->http_budget.used_count = 0;
 }
 
-uint32_t mw_task_http_requests(const struct mw_task *task)
-{
-  return task->http_budget.used_count;
-}
-
 struct calling {
   struct mw_task *task;
   const struct mw_task_call *call;

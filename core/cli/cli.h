@@ -30,6 +30,7 @@ int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
 int mw_command_queue(int argc, char **argv);
 int mw_command_run(int argc, char **argv);
+int mw_command_scripts(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
 int mw_command_store(int argc, char **argv);
 int mw_command_status(int argc, char **argv);

@@ -264,7 +264,7 @@ static int forget(const struct arguments *arguments)
     return mw_cli_usage("queue", "the name of the sink is too long");
   int rc = mw_cli_ask(arguments->socket, arguments->place.config_file, line, &body);
   if (rc == 0)
-    printf("the queue forgets the sink %s: what it has not had is given up\n", arguments->sink);
+    fwrite(body.data, 1, body.len_bytes, stdout);
   return rc;
 }
 

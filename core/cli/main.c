@@ -30,6 +30,7 @@ static const struct command {
     {"resume", mw_command_order, "have a running agent run a script again"},
     {"run", mw_command_run, "run the agent"},
     {"run-now", mw_command_order, "have a running agent run a script at once"},
+    {"scripts", mw_command_scripts, "list the scripts that run, and how yours differ"},
     {"stats", mw_command_stats, "show all figures of one container"},
     {"status", mw_command_status, "show how a running agent is"},
     {"store", mw_command_store, "look at what scripts keep over restarts"},
