@@ -315,7 +315,10 @@ void *mw_queue_run_writer(void *data)
     work(queue, &chunk);
   }
   queue->is_done = true;
+  bool is_abandoned = queue->is_abandoned;
   pthread_cond_broadcast(&queue->changed);
   pthread_mutex_unlock(&queue->mutex);
+  if (is_abandoned)
+    mw_queue_free(queue);
   return NULL;
 }
