@@ -1,9 +1,11 @@
 /* From values to settings: what belongs together, and the structs that the agent reads. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "bindings/http_access.h"
 #include "json/number.h"
 
@@ -64,6 +66,33 @@ static void check_kubelet(struct mw_config *config)
                     "set kubelet.allow_http = true");
 }
 
+/* "0660": three or four digits of chmod(1), without the bits that mean nothing for a socket. */
+static bool read_mode(const char *text, unsigned *mode)
+{
+  size_t digits = strspn(text, "01234567");
+
+  *mode = 0;
+  for (size_t i = 0; i < digits; i++)
+    *mode = *mode << 3 | (unsigned)(text[i] - '0');
+  return digits >= 3 && digits <= 4 && text[digits] == '\0' && *mode <= 0777;
+}
+
+static void fill_socket(struct mw_config *config)
+{
+  struct mw_settings *settings = &config->settings;
+  const struct mw_config_value *value = mw_config_get(config, "socket_mode");
+  const char *mode = text_of(config, "", "socket_mode");
+
+  settings->socket_path = text_of(config, "", "socket");
+  settings->socket_group = text_of(config, "", "socket_group");
+  if (!value || (mode && read_mode(mode, &settings->socket_mode)))
+    return; /* without memory there is no value */
+  const struct mw_config_place place = mw_config_place_of(value);
+  mw_config_mistake(config, &place, "socket_mode", NULL,
+                    "expected a mode in octal digits such as \"0660\", found \"%s\"",
+                    mode ? mode : "");
+}
+
 /* One conf.d/NAME.lua cannot be about two scripts. */
 static void check_lists(struct mw_config *config)
 {
@@ -82,17 +111,84 @@ static void check_lists(struct mw_config *config)
 
 static void check_script(struct mw_config *config, const char *name)
 {
-  static const char *const of_sources[] = {"scripts.*.priority", "scripts.*.stale_s"};
+  static const struct {
+    const char *key, *kinds;
+    enum mw_script_kind kind;
+  } own_keys[] = {{"scripts.*.priority", "sources", MW_SCRIPT_SOURCE},
+                  {"scripts.*.stale_s", "sources", MW_SCRIPT_SOURCE},
+                  {"scripts.*.start_at", "sinks", MW_SCRIPT_SINK}};
   char path[MW_CONFIG_PATH_BYTES];
 
-  for (size_t i = 0; i < sizeof of_sources / sizeof of_sources[0]; i++) {
+  for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
     const struct mw_config_value *value =
-        mw_config_get(config, mw_config_path(of_sources[i], name, path));
-    if (!value || mw_config_kind_of(config, name) == MW_SCRIPT_SOURCE)
+        mw_config_get(config, mw_config_path(own_keys[i].key, name, path));
+    if (!value || mw_config_kind_of(config, name) == own_keys[i].kind)
       continue;
     const struct mw_config_place place = mw_config_place_of(value);
-    mw_config_mistake(config, &place, path, NULL, "belongs to sources, and %s is none", name);
+    mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
+                      own_keys[i].kinds, name);
   }
+}
+
+/* A script has budgets of moonwatch.lua, too, and those were not said of it. */
+static bool is_inherited(const struct mw_config *config, const struct mw_config_value *value,
+                         const char *budget_key)
+{
+  const struct mw_config_value *common = mw_config_get(config, budget_key);
+
+  return common && common->place == value->place && common->line == value->line;
+}
+
+static void warn_of_no_effect(struct mw_config *config, const char *name,
+                              const struct mw_config_value *value)
+{
+  const struct mw_config_place place = mw_config_place_of(value);
+
+  mw_config_warn(
+      config, &place, value->path, NULL,
+      "has no effect: %s is a part of the program, which has neither interval nor budget", name);
+}
+
+/* What was said of how a sink runs that is no script. */
+static void check_built_in(struct mw_config *config, const char *name)
+{
+  char path[MW_CONFIG_PATH_BYTES];
+  const struct mw_config_key *key;
+  size_t prefix_bytes = strlen("scripts.*.");
+
+  if (mw_config_kind_of(config, name) != MW_SCRIPT_SINK || !mw_sinks_declaration(name))
+    return;
+  for (size_t i = 0; (key = mw_config_key(i)); i++) {
+    bool is_budget = strncmp(key->path, "scripts.*.budget.", prefix_bytes + 7) == 0;
+    if (!is_budget && strcmp(key->path, "scripts.*.interval_s") != 0)
+      continue;
+    const struct mw_config_value *value =
+        mw_config_get(config, mw_config_path(key->path, name, path));
+    if (value && value->origin != MW_CONFIG_DEFAULT &&
+        !(is_budget && is_inherited(config, value, key->path + prefix_bytes)))
+      warn_of_no_effect(config, name, value);
+  }
+}
+
+static bool has_sink(const struct mw_settings *settings)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK)
+      return true;
+  return false;
+}
+
+/* It may be meant so: scripts may speak over HTTP by themselves. */
+static void check_sinks(struct mw_config *config)
+{
+  const struct mw_config_value *list = mw_config_get(config, "sinks");
+
+  if (!list || has_sink(&config->settings))
+    return;
+  const struct mw_config_place place = mw_config_place_of(list);
+  mw_config_warn(config, &place, "sinks", NULL,
+                 list->texts_count == 0 ? "names none, so no message is delivered"
+                                        : "names none that is enabled, so no message is delivered");
 }
 
 /* ---- Settings ---- */
@@ -163,7 +259,6 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
 
   settings->host_root = text_of(config, "", "host_root");
   settings->state_dir = text_of(config, "", "state_dir");
-  settings->socket_path = text_of(config, "", "socket");
   for (; dirs && count < dirs->texts_count && count < MW_SETTINGS_DIRS_MAX - 1; count++)
     settings->script_dirs[count] = dirs->texts[count];
   if (shipped_scripts_dir)
@@ -173,7 +268,43 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
-  settings->buffer_bytes = (size_t)number_of(config, "", "buffer_bytes", 0);
+  settings->poll_interval_s = number_of(config, "", "poll_interval_s", 0);
+}
+
+static int64_t ns_of(const struct mw_config *config, const char *table, const char *name)
+{
+  return (int64_t)(number_of(config, table, name, 0) * 1e9);
+}
+
+static enum mw_queue_durability durability_of(const char *text)
+{
+  if (text && strcmp(text, "lazy") == 0)
+    return MW_QUEUE_LAZY;
+  return text && strcmp(text, "none") == 0 ? MW_QUEUE_NO_SYNC : MW_QUEUE_SYNC;
+}
+
+static const char *queue_dir(struct mw_config *config)
+{
+  MW_AUTO_BUF path;
+
+  mw_buf_init(&path, PATH_MAX);
+  if (number_of(config, "queue.", "on_disk", 1) == 0)
+    return NULL;
+  mw_buf_printf(&path, NULL, "%s/" MW_SETTINGS_QUEUE_DIR, config->settings.state_dir);
+  return mw_config_keep_slice(config, (struct mw_slice){path.data, path.len_bytes});
+}
+
+static void fill_queue(struct mw_config *config)
+{
+  config->settings.queue = (struct mw_queue_config){
+      .dir = queue_dir(config),
+      .buffer_bytes = (size_t)number_of(config, "queue.", "buffer_bytes", 0),
+      .file_bytes = (uint64_t)number_of(config, "queue.", "file_bytes", 0),
+      .max_age_ns = ns_of(config, "queue.", "max_age_s"),
+      .keep_ns = ns_of(config, "queue.", "keep_s"),
+      .flush_interval_ns = ns_of(config, "queue.", "flush_interval_s"),
+      .flush_bytes = (size_t)number_of(config, "queue.", "flush_bytes", 0),
+      .durability = durability_of(text_of(config, "queue.", "durability"))};
 }
 
 /* @p table: "scripts.NAME.budget." */
@@ -246,6 +377,11 @@ static void fill_options(struct mw_config *config, struct mw_script_settings *sc
       add_options(config, script, options, &config->values[i]);
 }
 
+static enum mw_queue_start start_of(const char *text)
+{
+  return text && strcmp(text, "beginning") == 0 ? MW_QUEUE_FROM_BEGINNING : MW_QUEUE_FROM_END;
+}
+
 static void fill_script(struct mw_config *config, enum mw_script_kind kind, const char *name)
 {
   char table[MW_CONFIG_PATH_BYTES], budget[MW_CONFIG_PATH_BYTES];
@@ -254,11 +390,13 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   snprintf(table, sizeof table, "scripts.%s.", name);
   snprintf(budget, sizeof budget, "scripts.%s.budget.", name);
   check_script(config, name);
+  check_built_in(config, name);
   if (number_of(config, table, "enabled", 1) == 0)
     return;
   script.interval_s = number_of(config, table, "interval_s", 0);
   script.priority = (int)number_of(config, table, "priority", -1);
   script.stale_s = number_of(config, table, "stale_s", 0);
+  script.start_at = start_of(text_of(config, table, "start_at"));
   script.budget = budget_of(config, budget);
   fill_options(config, &script);
   config->settings.scripts[config->settings.scripts_count++] = script;
@@ -279,6 +417,9 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   check_lists(config);
   check_kubelet(config);
   fill_common(config, shipped_scripts_dir);
+  fill_socket(config);
+  fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);
+  check_sinks(config);
 }

@@ -2,8 +2,8 @@
  * @file lines.h
  * Messages as lines of JSON, written to a descriptor that may take them slowly, or in parts.
  *
- *   {"body":{...},"emitted_at":"2026-11-26T12:00:00.123Z","kind":"container_rt","schema":1,
- *    "script":"container_rt"}
+ *   {"body":{...},"emitted_at":"2026-11-26T12:00:00.123Z","kind":"container_rt",
+ *    "number":4711,"schema":1,"script":"container_rt"}
  *
  * A line that was written in part is finished before anything else is written, so that a reader
  * finds whole lines.

@@ -35,8 +35,9 @@ struct mw_sink_ops {
 struct mw_sink_config {
   const char *name;              /**< "stdout"; copied */
   const struct mw_sink_ops *ops; /**< borrowed for ever */
-  void *data;             /**< belongs to the sink from now on, even when it does not start */
-  struct mw_queue *queue; /**< borrowed */
+  void *data;                   /**< belongs to the sink from now on, even when it does not start */
+  struct mw_queue *queue;       /**< borrowed */
+  enum mw_queue_start start_at; /**< when it is new there */
   void (*on_given_up)(void *data); /**< called by the sink's thread, once; NULL: nobody asks */
   void *on_given_up_data;
 };

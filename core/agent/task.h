@@ -49,6 +49,10 @@ struct mw_task_config {
   const int *priority; /**< of a source; NULL: as the script wants; only read by mw_task_open */
   double stale_s;      /**< of a source; 0: as its interval wants */
 
+  /** Asked by mw_task_open before the script's file is read; an error, with @p err, refuses it. */
+  int (*admit)(void *data, const char *path, struct mw_error *err);
+  void *admit_data;
+
   /** Told by mw_task_open, also when it fails: each file that was read or looked for. */
   void (*on_file)(void *data, const char *path);
   void *on_file_data;
@@ -58,6 +62,7 @@ struct mw_task_config {
   struct mw_group_ids *group_ids; /**< borrowed, shared by all checks */
 };
 
+#define MW_TASK_API 1 /**< what api a script says that it is written for */
 #define MW_TASK_TIMEOUT_DEFAULT_MS 10000
 #define MW_TASK_INTERVAL_MIN_S 0.01 /**< of interval_s, in a script and in the configuration */
 #define MW_TASK_INTERVAL_MAX_S 86400.0
@@ -70,6 +75,14 @@ struct mw_task_config {
  */
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
 void mw_task_close(struct mw_task *task); /**< accepts NULL */
+
+/**
+ * Give @p to, which was opened and has not run, what @p from keeps: save() of the one, restore() of
+ * the other, each within its budget. Nothing is done when @p to has no restore, or @p from no save,
+ * or nothing to keep.
+ * @return 0, or -errno: @p to may then be in any condition, and has to be opened again.
+ */
+int mw_task_hand_over(struct mw_task *from, struct mw_task *to, struct mw_error *err);
 
 /** How often it is run: as configured, else interval_s of its table, else every 10 s. */
 double mw_task_interval_s(const struct mw_task *task);
@@ -86,6 +99,9 @@ const char *mw_task_file(const struct mw_task *task, size_t index);
 /** Memory of the script's state in bytes: now, and the most since it was made. */
 size_t mw_task_memory_bytes(const struct mw_task *task);
 size_t mw_task_memory_peak_bytes(const struct mw_task *task);
+
+/** Of the last run; 0 without http_requests_max, too. */
+uint32_t mw_task_http_requests_count(const struct mw_task *task);
 
 /**
  * Run it once: list(context) of a source, whose list goes into the inventory, which is told as well

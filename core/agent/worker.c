@@ -6,8 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/schedule.h"
-#include "base/log.h"
+#include "agent/worker_internal.h"
 #include "base/thread.h"
 
 /* A script may use 128 KiB by recursion through the library, and the host's functions as much
@@ -15,52 +14,14 @@
  * space: only what is touched becomes memory, about 40 KB. */
 #define STACK_BYTES ((size_t)512 << 10)
 
-#define DURATIONS 128
 #define INTERRUPT_EVERY_NS (10 * MW_NS_PER_MS)
 
-struct mw_worker {
-  char *kind, *name;
-  const struct mw_job_ops *ops;
-  void *data;
-  struct mw_gate *gate;
-  pthread_t thread;
-
-  /* The thread's own. */
-  void *instance; /* NULL: broken */
-  struct mw_log_limit log_limit;
-  bool told_ready;
-
-  pthread_cond_t changed;
-  pthread_mutex_t mutex; /* guards the rest; never held while the job is opened or runs */
-  struct mw_watch watch;
-  struct mw_schedule schedule;
-  bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
-  bool due_at_once;      /* its first run */
-  int64_t held_until_ns; /* 0: not held */
-  struct mw_penalty penalty;
-  int64_t durations_ns[DURATIONS];
-  struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
-};
-
-static int64_t now_ns(void)
+int64_t mw_worker_now_ns(void)
 {
   return mw_clock_monotonic_ns(mw_clock_system());
 }
 
-static int64_t wall_ns(void)
-{
-  return mw_clock_wall_ns(mw_clock_system());
-}
-
-static int64_t cpu_ns(void)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return now.tv_sec * MW_NS_PER_S + now.tv_nsec;
-}
-
-static bool is_stopping(struct mw_worker *worker)
+bool mw_worker_is_stopping(struct mw_worker *worker)
 {
   pthread_mutex_lock(&worker->mutex);
   bool stopping = worker->stopping;
@@ -71,218 +32,11 @@ static bool is_stopping(struct mw_worker *worker)
 /* Whoever ends has nobody left who waits for it. */
 static void tell_ready(struct mw_worker *worker)
 {
-  if (worker->told_ready || is_stopping(worker))
+  if (worker->told_ready || mw_worker_is_stopping(worker))
     return;
   if (worker->ops->ready)
     worker->ops->ready(worker->data);
   worker->told_ready = true;
-}
-
-/* ---- Opening ---- */
-
-enum opening {
-  OPENING_FIRST,
-  OPENING_RELOAD,  /* it has changed, or somebody wants it so */
-  OPENING_RESTART, /* the same again: what is known of it holds on */
-};
-
-/* With the mutex held. */
-static void plan_runs(struct mw_worker *worker, double interval_s)
-{
-  worker->status.interval_s = interval_s;
-  if (worker->schedule.interval_ns > 0) {
-    mw_schedule_set_interval(&worker->schedule, worker->name, interval_s, now_ns());
-    return;
-  }
-  mw_schedule_init(&worker->schedule, worker->name, interval_s, now_ns());
-  if (worker->due_at_once)
-    mw_schedule_hurry(&worker->schedule, now_ns());
-}
-
-/* What a failed attempt was made of is watched as well: it may be what has to change. */
-static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool opened)
-{
-  struct mw_watch old = worker->watch;
-
-  if (opened) {
-    worker->watch = *fresh;
-    *fresh = old;
-  } else {
-    mw_watch_merge(&worker->watch, fresh);
-  }
-}
-
-static void note_opened(struct mw_worker *worker, void *instance, enum opening opening,
-                        const struct mw_error *err)
-{
-  struct mw_worker_status *status = &worker->status;
-
-  if (instance) {
-    plan_runs(worker, worker->ops->interval_s(instance));
-    status->memory_bytes = worker->ops->memory_bytes(instance);
-    status->load_error[0] = '\0';
-    if (opening != OPENING_RESTART)
-      status->error[0] = '\0';
-    worker->held_until_ns = 0;
-  } else if (worker->instance) {
-    snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
-  } else {
-    snprintf(status->error, sizeof status->error, "%s", err->text);
-  }
-}
-
-/* A file that is gone means that the script is not wanted any more; one that is wrong does not. */
-static bool is_gone(const void *instance, const struct mw_error *err)
-{
-  return !instance && err->code == ENOENT;
-}
-
-static void log_opened(struct mw_worker *worker, const void *instance, enum opening opening,
-                       const struct mw_error *err)
-{
-  bool is_first = worker->status.reloads_total == 0 && !worker->instance;
-
-  if (!instance && worker->instance)
-    mw_log(MW_LOG_ERROR, worker->name, "%s; %s", err->text,
-           is_gone(instance, err) ? "it stops until its file is back" : "the old one goes on");
-  else if (!instance)
-    mw_log(MW_LOG_ERROR, worker->name, "%s", err->text);
-  else if (!is_first && opening != OPENING_RESTART)
-    mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
-}
-
-/* @return what is to be closed: the old one, when another takes its place. */
-static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
-                           enum opening opening, const struct mw_error *err)
-{
-  bool reloaded = instance && opening == OPENING_RELOAD;
-  void *unwanted = NULL;
-
-  log_opened(worker, instance, opening, err);
-  pthread_mutex_lock(&worker->mutex);
-  if (instance || is_gone(instance, err)) {
-    unwanted = worker->instance;
-    worker->instance = NULL;
-  }
-  note_opened(worker, instance, opening, err);
-  worker->status.reloads_total += reloaded;
-  take_watch(worker, watch, instance != NULL);
-  if (instance)
-    worker->instance = instance;
-  if (reloaded)
-    mw_penalty_forgive(&worker->penalty);
-  pthread_mutex_unlock(&worker->mutex);
-  if (opening != OPENING_RESTART)
-    worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
-  return unwanted;
-}
-
-/* What the end of the program interrupts has not failed. */
-static void open_job(struct mw_worker *worker, enum opening opening)
-{
-  struct mw_watch watch = {0};
-  struct mw_error err = {0};
-
-  if (!mw_gate_enter(worker->gate))
-    return;
-  void *instance = worker->ops->open(worker->data, &watch, &err);
-  mw_gate_leave(worker->gate);
-  void *unwanted =
-      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, opening, &err);
-  if (unwanted)
-    worker->ops->close(unwanted);
-  mw_watch_deinit(&watch);
-}
-
-/* ---- Runs ---- */
-
-struct outcome {
-  int rc;
-  enum mw_limit limit;
-  int64_t took_ns, cpu_ns;
-  struct mw_error err;
-};
-
-/* With the mutex held. */
-static void count_run(struct mw_worker *worker, const struct outcome *outcome)
-{
-  struct mw_worker_status *status = &worker->status;
-  bool failed = outcome->rc < 0;
-
-  worker->durations_ns[status->runs_total++ % DURATIONS] = outcome->took_ns;
-  status->failures_total += failed;
-  status->over_budget_total += outcome->limit != MW_LIMIT_NONE;
-  status->last_ns = outcome->took_ns;
-  status->last_cpu_ns = outcome->cpu_ns;
-  if (outcome->took_ns > status->max_ns)
-    status->max_ns = outcome->took_ns;
-  if (outcome->cpu_ns > status->max_cpu_ns)
-    status->max_cpu_ns = outcome->cpu_ns;
-  status->memory_bytes = worker->ops->memory_bytes(worker->instance);
-  snprintf(status->error, sizeof status->error, "%s", failed ? outcome->err.text : "");
-}
-
-static void log_run(struct mw_worker *worker, const struct outcome *outcome, bool had_failed)
-{
-  if (outcome->rc < 0)
-    mw_log_limited(&worker->log_limit, MW_LOG_ERROR, worker->name, "%s", outcome->err.text);
-  else if (had_failed)
-    mw_log(MW_LOG_INFO, worker->name, "runs without errors again");
-}
-
-/* The state that went over its limit may be in any condition: another one takes its place. */
-static void punish(struct mw_worker *worker)
-{
-  open_job(worker, OPENING_RESTART);
-  pthread_mutex_lock(&worker->mutex);
-  int64_t pause_ns = mw_penalty_offend_ns(&worker->penalty);
-  unsigned offences = worker->penalty.offences;
-  if (pause_ns > 0)
-    worker->held_until_ns = now_ns() + pause_ns;
-  pthread_mutex_unlock(&worker->mutex);
-  if (pause_ns > 0)
-    mw_log(MW_LOG_WARN, worker->name, "was over its budget %u times in a row: it pauses for %lld s",
-           offences, (long long)(pause_ns / MW_NS_PER_S));
-}
-
-static void do_run(struct mw_worker *worker, struct outcome *outcome)
-{
-  int64_t began_ns = now_ns(), cpu_before_ns = cpu_ns();
-
-  pthread_mutex_lock(&worker->mutex);
-  worker->status.last_run_wall_ns = wall_ns();
-  pthread_mutex_unlock(&worker->mutex);
-  outcome->limit = MW_LIMIT_NONE;
-  outcome->rc = worker->ops->run(worker->instance, &outcome->limit, &outcome->err);
-  outcome->took_ns = now_ns() - began_ns;
-  outcome->cpu_ns = cpu_ns() - cpu_before_ns;
-}
-
-static void run_once(struct mw_worker *worker)
-{
-  struct outcome outcome;
-
-  if (!mw_gate_enter(worker->gate))
-    return;
-  do_run(worker, &outcome);
-  mw_gate_leave(worker->gate);
-
-  pthread_mutex_lock(&worker->mutex);
-  bool had_failed = worker->status.error[0] != '\0';
-  bool stopping = worker->stopping;
-  worker->running = false;
-  worker->status.skips_total += mw_schedule_advance(&worker->schedule, now_ns());
-  worker->ops->watch(worker->instance, &worker->watch);
-  if (!stopping)
-    count_run(worker, &outcome);
-  if (outcome.limit == MW_LIMIT_NONE)
-    mw_penalty_forgive(&worker->penalty);
-  pthread_mutex_unlock(&worker->mutex);
-  if (stopping)
-    return;
-  log_run(worker, &outcome, had_failed);
-  if (outcome.limit != MW_LIMIT_NONE)
-    punish(worker);
 }
 
 /* ---- The thread ---- */
@@ -304,7 +58,7 @@ static void begin_run(struct mw_worker *worker)
 {
   /* Points of the grid that pass during a pause are nobody's. */
   if (worker->held_until_ns > worker->schedule.due_ns || worker->run_wanted)
-    worker->schedule.due_ns = now_ns();
+    worker->schedule.due_ns = mw_worker_now_ns();
   worker->held_until_ns = 0;
   worker->run_wanted = worker->due_at_once = false;
   worker->running = true;
@@ -321,7 +75,7 @@ static enum work wait_for_work(struct mw_worker *worker)
       return WORK_RELOAD;
     }
     int64_t at_ns = next_run_ns(worker);
-    if (at_ns <= now_ns()) {
+    if (at_ns <= mw_worker_now_ns()) {
       begin_run(worker);
       return WORK_RUN;
     }
@@ -354,18 +108,20 @@ static void *work(void *data)
 
   snprintf(thread_name, sizeof thread_name, "%s", worker->name);
   pthread_setname_np(pthread_self(), thread_name);
-  open_job(worker, OPENING_FIRST);
+  mw_running_enter_thread(worker->slot);
+  mw_worker_open_job(worker, MW_OPENING_FIRST);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
   while ((next = next_work(worker)) != WORK_END) {
     if (next == WORK_RELOAD)
-      open_job(worker, OPENING_RELOAD);
+      mw_worker_open_job(worker, MW_OPENING_RELOAD);
     else
-      run_once(worker);
+      mw_worker_run_job(worker);
     tell_ready(worker);
   }
   if (worker->instance)
-    worker->ops->close(worker->instance);
+    mw_worker_close_instance(worker, worker->instance);
+  mw_running_leave_thread();
   set(worker, &worker->ended);
   return NULL;
 }
@@ -404,6 +160,7 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   worker->ops = config->ops;
   worker->data = config->data;
   worker->gate = config->gate;
+  worker->slot = config->slot;
   worker->due_at_once = config->runs_at_once;
   pthread_mutex_init(&worker->mutex, NULL);
   mw_cond_init(&worker->changed);
@@ -462,10 +219,10 @@ bool mw_workers_wait(struct mw_worker *const *workers, size_t count, int64_t int
   int64_t until_ns = interrupt_ns < deadline_ns ? interrupt_ns : deadline_ns;
 
   while (!wait_for_all(workers, count, until_ns)) {
-    if (now_ns() >= deadline_ns)
+    if (mw_worker_now_ns() >= deadline_ns)
       return false;
     interrupt_all(workers, count);
-    until_ns = now_ns() + INTERRUPT_EVERY_NS;
+    until_ns = mw_worker_now_ns() + INTERRUPT_EVERY_NS;
   }
   return true;
 }
@@ -484,11 +241,13 @@ static enum mw_worker_state state_of(const struct mw_worker *worker)
 {
   if (worker->running)
     return MW_WORKER_RUNNING;
+  if (!worker->instance && !*worker->status.error)
+    return MW_WORKER_OPENING;
   if (!worker->instance)
-    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
+    return mw_running_is_quarantined(worker->slot) ? MW_WORKER_QUARANTINED : MW_WORKER_BROKEN;
   if (worker->paused)
     return MW_WORKER_PAUSED;
-  return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
+  return worker->held_until_ns > mw_worker_now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
 }
 
 void mw_worker_release(struct mw_worker *worker)
@@ -496,7 +255,8 @@ void mw_worker_release(struct mw_worker *worker)
   pthread_mutex_lock(&worker->mutex);
   if (!worker->released && worker->schedule.interval_ns > 0 && !worker->due_at_once &&
       worker->status.runs_total == 0)
-    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
+    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s,
+                     mw_worker_now_ns());
   worker->released = true;
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
@@ -512,7 +272,8 @@ int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)
   int rc = 0;
 
   pthread_mutex_lock(&worker->mutex);
-  if (state_of(worker) == MW_WORKER_BROKEN)
+  enum mw_worker_state state = state_of(worker);
+  if (state == MW_WORKER_BROKEN || state == MW_WORKER_QUARANTINED)
     rc = mw_error_set(err, EBADMSG, "%s cannot run: %s", worker->name, worker->status.error);
   worker->run_wanted |= rc == 0;
   pthread_cond_broadcast(&worker->changed);
@@ -529,10 +290,15 @@ void mw_worker_resume(struct mw_worker *worker)
 {
   pthread_mutex_lock(&worker->mutex);
   if ((worker->paused || worker->held_until_ns > 0) && worker->schedule.interval_ns > 0)
-    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s, now_ns());
+    mw_schedule_init(&worker->schedule, worker->name, worker->status.interval_s,
+                     mw_worker_now_ns());
   worker->paused = false;
   worker->held_until_ns = 0;
   mw_penalty_forgive(&worker->penalty);
+  if (mw_running_is_quarantined(worker->slot)) {
+    mw_running_forgive(worker->slot);
+    worker->reload_wanted = true;
+  }
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
 }
@@ -560,8 +326,9 @@ static int by_size(const void *a, const void *b)
 
 static void take_percentiles(const struct mw_worker *worker, struct mw_worker_status *out)
 {
-  int64_t sorted[DURATIONS];
-  size_t count = out->runs_total < DURATIONS ? (size_t)out->runs_total : DURATIONS;
+  int64_t sorted[MW_WORKER_DURATIONS];
+  size_t count =
+      out->runs_total < MW_WORKER_DURATIONS ? (size_t)out->runs_total : MW_WORKER_DURATIONS;
 
   if (count == 0)
     return;
@@ -578,8 +345,12 @@ void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
   out->kind = worker->kind;
   out->name = worker->name;
   out->state = state_of(worker);
+  out->offences = worker->penalty.offences;
+  out->held_for_ns = out->state == MW_WORKER_HELD ? worker->held_until_ns - mw_worker_now_ns() : 0;
+  if (!worker->instance)
+    out->loaded_wall_ns = 0;
   int64_t at_ns = next_run_ns(worker);
-  int64_t in_ns = at_ns - now_ns();
+  int64_t in_ns = at_ns - mw_worker_now_ns();
   out->next_run_in_ns = at_ns == INT64_MAX ? -1 : in_ns > 0 ? in_ns : 0;
   take_percentiles(worker, out);
   pthread_mutex_unlock(&worker->mutex);

@@ -173,7 +173,7 @@ static int append(struct mw_queue *queue, struct mw_node *node, struct mw_error 
   if (node->bytes > queue->bounds.buffer_bytes)
     return mw_error_set(err, EMSGSIZE,
                         "a message of %zu bytes is larger than the queue of messages "
-                        "(buffer_bytes = %zu)",
+                        "(queue.buffer_bytes = %zu)",
                         node->message.body.len_bytes, queue->bounds.buffer_bytes);
   mw_queue_drop_old(queue);
   make_room(queue, node->bytes);

@@ -82,6 +82,12 @@ function Daemon:write(name, text)
   assert(os.rename(self.dir.path .. "/scripts/" .. name .. ".new", self.dir.path .. "/scripts/" .. name))
 end
 
+--- Write a file below DIR likewise.
+function Daemon:write_file(name, text)
+  self.dir:write { [name .. ".new"] = text }
+  assert(os.rename(self.dir.path .. "/" .. name .. ".new", self.dir.path .. "/" .. name))
+end
+
 --- End it. @return what it said, and how long the end took.
 ---@return ProgramOutcome, integer
 function Daemon:stop(signal)
@@ -90,6 +96,14 @@ function Daemon:stop(signal)
   local outcome = self.running:finish()
   self.running = nil
   return outcome, os.time() - began
+end
+
+--- Start it in the same folder, after it has ended.
+function Daemon:start_again()
+  self.running = program.start(self.call)
+  if self.wait then
+    self:wait_for_log "is ready"
+  end
 end
 
 function Daemon:remove()
@@ -111,7 +125,7 @@ end
 --- Its status, decoded; and the script of that name in it.
 function Daemon:status(name)
   local outcome = self:ask("status", "--format", "json")
-  assert(outcome.code == 0, outcome.err)
+  assert(outcome.code <= 1, outcome.err) -- 1: something is wrong
   local status = cjson.decode(outcome.out)
   for _, script in ipairs(status.scripts) do
     if script.name == name then
@@ -129,13 +143,14 @@ function Daemon:wait_for_status(name, what, wanted)
   end)
 end
 
----@param options table  scripts: name to text; arguments; env; wait: false does not wait until it is ready
+---@param options table  scripts, files (below DIR): name to text; arguments; env; wait: false does not wait for it
 ---@return Daemon
 function M.start(options)
   local self = setmetatable({ dir = tmpdir.new() }, Daemon)
   for name, text in pairs(options.scripts or {}) do
     self.dir:write { ["scripts/" .. name] = text }
   end
+  self.dir:write(options.files or {})
   local call = {
     "run", "--host-root", M.HOST,
     "--set", "script_dirs=" .. self.dir.path .. "/scripts",
@@ -146,10 +161,8 @@ function M.start(options)
   for _, argument in ipairs(options.arguments or {}) do
     table.insert(call, (argument:gsub("DIR", self.dir.path)))
   end
-  self.running = program.start(call)
-  if options.wait ~= false then
-    self:wait_for_log "is ready"
-  end
+  self.call, self.wait = call, options.wait ~= false
+  self:start_again()
   return self
 end
 

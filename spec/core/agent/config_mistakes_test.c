@@ -12,8 +12,8 @@
 
 static void tells_all_mistakes_at_once(void **state)
 {
-  static const char *const environment[] = {"MOONWATCH_LOG_FORMAT=xml", "MOONWATCH_BUFFER_BYTE=1",
-                                            NULL};
+  static const char *const environment[] = {"MOONWATCH_LOG_FORMAT=xml",
+                                            "MOONWATCH_QUEUE_BUFFER_BYTE=1", NULL};
   static const struct mw_option flags[] = {{"log.levle", "debug"}, {"parallel_runs", "none"}};
   struct fixture *f = *state;
 
@@ -41,10 +41,10 @@ static void tells_all_mistakes_at_once(void **state)
   assert_fault(f, 4,
                "conf.d/one.lua:2: scripts.one.interval: there is no such key; meant "
                "scripts.one.interval_s");
-  assert_fault(f, 5,
-               "warning: MOONWATCH_BUFFER_BYTE:0: is ignored: it is about no key; meant "
-               "MOONWATCH_BUFFER_BYTES");
   assert_fault(f, 6,
+               "warning: MOONWATCH_QUEUE_BUFFER_BYTE:0: is ignored: it is about no key; meant "
+               "MOONWATCH_QUEUE_BUFFER_BYTES");
+  assert_fault(f, 5,
                "MOONWATCH_LOG_FORMAT:0: log.format: expected one of text, json, found "
                "\"xml\"");
   assert_fault(f, 7, "--set:0: log.levle: there is no such key; meant log.level");
@@ -88,10 +88,11 @@ static const struct {
      "parallel_runs: expected a whole number of runs from 1 to 64, found \"4\""},
     {"parallel_runs", "true",
      "parallel_runs: expected a whole number of runs from 1 to 64, found true"},
-    {"buffer_bytes", "1e300",
-     "buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found 1e+300"},
-    {"buffer_bytes", "-1",
-     "buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found -1"},
+    {"queue", "{ buffer_bytes = 1e300 }",
+     "queue.buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found "
+     "1e+300"},
+    {"queue", "{ buffer_bytes = -1 }",
+     "queue.buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found -1"},
     {"checks", "'container'", "checks: expected a list of names of scripts, found \"container\""},
     {"checks", "{ 'a', 5 }", "checks: expected a list of names of scripts, found a list"},
     {"checks", "{ 'a', nil, 'b' }", "checks: expected a list of names of scripts, found a list"},
@@ -397,19 +398,107 @@ static void refuses_a_folder_that_others_can_write(void **state)
   assert_string_equal(path, mw_config_fault(f->config, 0)->place);
 }
 
+static void suggests_a_key_whose_table_is_misspelt(void **state)
+{
+  static const struct mw_option flags[] = {{"kublet.url", "https://localhost"}};
+  struct fixture *f = *state;
+
+  f->request.flags = flags;
+  f->request.flags_count = 1;
+  load_text(f, "return {}");
+  assert_fault(f, 0, "--set:0: kublet.url: there is no such key; meant kubelet.url");
+}
+
+static void warns_of_what_has_no_effect_on_sinks_of_the_program(void **state)
+{
+  struct fixture *f = *state;
+
+  write_config(f, "conf.d/stdout.lua", "return {\n  interval_s = 3,\n  budget = { cpu_ms = 5 } }");
+  load_text(f, "return { budget = { wall_ms = 500 } }");
+  assert_fault(
+      f, 0,
+      "warning: conf.d/stdout.lua:2: scripts.stdout.interval_s: has no effect: stdout is a "
+      "part of the program, which has neither interval nor budget");
+  assert_fault(
+      f, 1,
+      "warning: conf.d/stdout.lua:3: scripts.stdout.budget.cpu_ms: has no effect: stdout is "
+      "a part of the program, which has neither interval nor budget");
+  assert_int_equal(2, mw_config_faults_count(f->config));
+  settings_of(f);
+}
+
+static void warns_when_nothing_is_delivered(void **state)
+{
+  struct fixture *f = *state;
+
+  load_text(f, "return {\n  sinks = {} }");
+  assert_fault(f, 0, "warning: moonwatch.lua:2: sinks: names none, so no message is delivered");
+  settings_of(f);
+  write_config(f, "conf.d/stdout.lua", "return { enabled = false }");
+  load_text(f, "return {\n  sinks = { 'stdout' } }");
+  assert_fault(f, 0,
+               "warning: moonwatch.lua:2: sinks: names none that is enabled, so no message is "
+               "delivered");
+  assert_int_equal(1, mw_config_faults_count(f->config));
+}
+
+static void leaves_out_a_script_that_is_not_to_be_loaded(void **state)
+{
+  static const char *const unloaded[] = {"other", "bad", NULL};
+  struct fixture *f = *state;
+
+  write_config(f, "scripts/checks/bad.lua", "return {");
+  load_text(f, "return { sources = {}, checks = { 'bad' } }");
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(1, mw_config_mistakes_count(f->config));
+  f->request.unloaded_scripts = unloaded;
+  load(f);
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(0, mw_config_faults_count(f->config));
+}
+
+static void warns_of_folders_that_are_not_there(void **state)
+{
+  struct fixture *f = *state;
+
+  write_config(f, "conf.d/file.lua", "return {\n  options = { path = '/nowhere/at/all' } }");
+  load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' },\n"
+               "  script_dirs = { '/', '/nowhere' } }");
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_fault(f, 0, "warning: moonwatch.lua:2: script_dirs: there is no folder /nowhere");
+  assert_fault(f, 1,
+               "warning: conf.d/file.lua:2: scripts.file.options.path: there is no folder "
+               "/nowhere/at, and the sink makes none");
+  assert_int_equal(2, mw_config_faults_count(f->config));
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(tells_all_mistakes_at_once),     TEST(tells_what_was_expected),
-      TEST(tells_why_a_file_gives_nothing), TEST(stops_a_file_that_never_ends),
-      TEST(stops_a_file_that_eats_memory),  TEST(refuses_a_huge_file),
-      TEST(sees_a_table_inside_itself),     TEST(never_runs_what_a_table_brings),
-      TEST(bounds_how_much_it_tells),       TEST(bounds_how_much_it_keeps),
-      TEST(bounds_what_scripts_can_name),   TEST(bounds_what_it_keeps_of_a_text_named_often),
-      TEST(tells_what_options_cannot_be),   TEST(tells_what_belongs_to_sources),
-      TEST(tells_what_a_flag_is_not),       TEST(warns_of_variables_about_no_script),
-      TEST(refuses_what_it_cannot_read),    TEST(refuses_a_folder_that_others_can_write),
+      TEST(suggests_a_key_whose_table_is_misspelt),
+      TEST(warns_of_what_has_no_effect_on_sinks_of_the_program),
+      TEST(warns_when_nothing_is_delivered),
+      TEST(warns_of_folders_that_are_not_there),
+      TEST(leaves_out_a_script_that_is_not_to_be_loaded),
+      TEST(tells_all_mistakes_at_once),
+      TEST(tells_what_was_expected),
+      TEST(tells_why_a_file_gives_nothing),
+      TEST(stops_a_file_that_never_ends),
+      TEST(stops_a_file_that_eats_memory),
+      TEST(refuses_a_huge_file),
+      TEST(sees_a_table_inside_itself),
+      TEST(never_runs_what_a_table_brings),
+      TEST(bounds_how_much_it_tells),
+      TEST(bounds_how_much_it_keeps),
+      TEST(bounds_what_scripts_can_name),
+      TEST(bounds_what_it_keeps_of_a_text_named_often),
+      TEST(tells_what_options_cannot_be),
+      TEST(tells_what_belongs_to_sources),
+      TEST(tells_what_a_flag_is_not),
+      TEST(warns_of_variables_about_no_script),
+      TEST(refuses_what_it_cannot_read),
+      TEST(refuses_a_folder_that_others_can_write),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,7 +243,7 @@ static void a_message_is_one_line(void **state)
 {
   static const char expected[] =
       "{\"body\":{\"n\":1},\"emitted_at\":\"2023-11-14T22:13:20.007Z\",\"kind\":\"metric\","
-      "\"schema\":1,\"script\":\"demo\"}\n";
+      "\"number\":1,\"schema\":1,\"script\":\"demo\"}\n";
   struct fixture *f = *state;
   int ends[2];
   char text[1024];
