@@ -20,6 +20,14 @@ return {
   -- Control socket, through which the other commands reach the agent. At most 107 bytes.
   -- socket = "/run/moonwatch/control.sock",
 
+  -- Who may use it, as chmod has it, in octal digits: who may write to it may give orders. "0660" is
+  -- for a group, too.
+  -- socket_mode = "0600",
+
+  -- Group of its file, of which the agent's user has to be a member. Default: none, which is the
+  -- agent's own.
+  -- socket_group = "",
+
   -- Your folders with sources/, checks/, sinks/ and moonwatch/. The first that has a script wins;
   -- the folder that ships with moonwatch is always the last. Default: scripts/ beside this file.
   -- script_dirs = { "/etc/moonwatch/scripts" },

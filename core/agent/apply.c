@@ -143,7 +143,7 @@ static void remove_sinks(struct mw_runner *runner, const struct mw_settings *set
     if (next && same_script(now, next))
       continue;
     mw_log(MW_LOG_INFO, now->name, "ends, as the configuration says");
-    mw_runner_remove_sink(runner, i);
+    mw_runner_remove_sink(runner, i, !next);
     out->stopped++;
   }
 }

@@ -44,7 +44,10 @@ struct mw_config_request {
   const struct mw_option *flags;   /**< of --set; a list is repeated */
   size_t flags_count;
   const char *const *environment; /**< "NAME=VALUE", ends with NULL; NULL: nothing is set */
-  int64_t cpu_ms;                 /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
+  /** Scripts that mw_config_check_scripts does not load; ends with NULL; NULL: it loads all. They
+   *  outlive the configuration. */
+  const char *const *unloaded_scripts;
+  int64_t cpu_ms; /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 
 enum mw_config_origin {

@@ -44,6 +44,7 @@ struct mw_config {
   const char *folder; /**< that the main file lies in */
   size_t files_count;
   int64_t cpu_ms;
+  const char *const *unloaded_scripts; /**< NULL: none */
   int64_t loaded_from_ns;
   struct mw_settings settings;
 };

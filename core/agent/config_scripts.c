@@ -141,6 +141,15 @@ static int read_source(const struct visit *visit, struct mw_buf *out, struct mw_
                          : mw_file_read_fd(visit->fd, visit->path, out, err);
 }
 
+static bool is_unloaded(const struct visit *visit)
+{
+  const char *const *name = visit->config->unloaded_scripts;
+
+  while (name && *name && strcmp(*name, visit->name) != 0)
+    name++;
+  return name && *name;
+}
+
 static void load(struct visit *visit)
 {
   struct mw_script_config script_config = {.name = visit->name,
@@ -196,7 +205,7 @@ static void visit_listed(struct visit *visit, const struct mw_config_value *list
                       "there is no %s \"%s\"", nouns[kind], visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, list->path, NULL, "%s", err.text);
-  else
+  else if (!is_unloaded(visit))
     load(visit);
   if (visit->built_in && mw_config_mistakes_count(visit->config) == mistakes)
     ask_sink(visit, list->path);
@@ -215,7 +224,7 @@ static void visit_other(struct visit *visit)
                    "is about no script: there is no \"%s\"", visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, NULL, NULL, "%s", err.text);
-  else
+  else if (!is_unloaded(visit))
     load(visit);
 }
 

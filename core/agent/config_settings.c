@@ -66,6 +66,33 @@ static void check_kubelet(struct mw_config *config)
                     "set kubelet.allow_http = true");
 }
 
+/* "0660": three or four digits of chmod(1), without the bits that mean nothing for a socket. */
+static bool read_mode(const char *text, unsigned *mode)
+{
+  size_t digits = strspn(text, "01234567");
+
+  *mode = 0;
+  for (size_t i = 0; i < digits; i++)
+    *mode = *mode << 3 | (unsigned)(text[i] - '0');
+  return digits >= 3 && digits <= 4 && text[digits] == '\0' && *mode <= 0777;
+}
+
+static void fill_socket(struct mw_config *config)
+{
+  struct mw_settings *settings = &config->settings;
+  const struct mw_config_value *value = mw_config_get(config, "socket_mode");
+  const char *mode = text_of(config, "", "socket_mode");
+
+  settings->socket_path = text_of(config, "", "socket");
+  settings->socket_group = text_of(config, "", "socket_group");
+  if (!value || (mode && read_mode(mode, &settings->socket_mode)))
+    return; /* without memory there is no value */
+  const struct mw_config_place place = mw_config_place_of(value);
+  mw_config_mistake(config, &place, "socket_mode", NULL,
+                    "expected a mode in octal digits such as \"0660\", found \"%s\"",
+                    mode ? mode : "");
+}
+
 /* One conf.d/NAME.lua cannot be about two scripts. */
 static void check_lists(struct mw_config *config)
 {
@@ -232,7 +259,6 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
 
   settings->host_root = text_of(config, "", "host_root");
   settings->state_dir = text_of(config, "", "state_dir");
-  settings->socket_path = text_of(config, "", "socket");
   for (; dirs && count < dirs->texts_count && count < MW_SETTINGS_DIRS_MAX - 1; count++)
     settings->script_dirs[count] = dirs->texts[count];
   if (shipped_scripts_dir)
@@ -391,6 +417,7 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   check_lists(config);
   check_kubelet(config);
   fill_common(config, shipped_scripts_dir);
+  fill_socket(config);
   fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);

@@ -10,7 +10,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "agent/control_socket.h"
 #include "base/log.h"
 #include "moonwatch/clock.h"
 
@@ -61,9 +60,10 @@ static int start_listening(const struct mw_control *control, struct mw_error *er
              : mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
 }
 
-struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
-                                   struct mw_error *err)
+struct mw_control *mw_control_open(const struct mw_control_place *place, mw_control_answer *answer,
+                                   void *data, struct mw_error *err)
 {
+  struct mw_control_place kept = *place;
   struct mw_control *control = calloc(1, sizeof *control);
 
   if (!control) {
@@ -74,12 +74,12 @@ struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, 
   control->data = data;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     control->streams[i].fd = -1;
-  control->path = strdup(path);
+  kept.path = control->path = strdup(place->path);
   control->epoll = epoll_create1(EPOLL_CLOEXEC);
   control->listener.fd = -1;
   if (!control->path || control->epoll < 0)
     mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
-  else if (mw_control_socket_listen(&control->listener, control->path, err) == 0 &&
+  else if (mw_control_socket_listen(&control->listener, &kept, err) == 0 &&
            start_listening(control, err) == 0)
     return control;
   mw_control_close(control);

@@ -8,7 +8,7 @@
  * without NUL; what is longer is answered with "error line too long", and who comes when all
  * streams are taken with "error busy".
  *
- * Who may connect is told by the file's mode, which is 0600: the agent's user, and root.
+ * Who may connect is told by the file's mode and group: by default the agent's user, and root.
  * Source: unix(7), epoll(7). Thread-safety: none.
  */
 #ifndef MW_CONTROL_H
@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "agent/control_socket.h"
 #include "base/buf.h"
 #include "moonwatch/error.h"
 
@@ -40,12 +41,13 @@ struct mw_control;
 typedef int mw_control_answer(void *data, char *line, struct mw_buf *body, struct mw_error *err);
 
 /**
- * Listen at @p path; what a dead agent has left there goes. The folder is made when it lacks.
+ * Listen at @p place; what a dead agent has left there goes. The folder is made when it lacks.
  * To be called while there is one thread, for the mode of the file.
- * @return NULL with @p err: EADDRINUSE: another agent has it; or errno.
+ * @return NULL with @p err: EADDRINUSE: another agent has it; EINVAL: the group is none, or may not
+ * be given; or errno.
  */
-struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
-                                   struct mw_error *err);
+struct mw_control *mw_control_open(const struct mw_control_place *place, mw_control_answer *answer,
+                                   void *data, struct mw_error *err);
 
 /** Close it, and remove the file, unless it is another agent's by now. Accepts NULL. */
 void mw_control_close(struct mw_control *control);

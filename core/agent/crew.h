@@ -31,7 +31,7 @@ struct mw_crew_shared {
   struct mw_context *context;
   struct mw_queue *queue;
   struct mw_folders *folders;
-  struct mw_running *running; /**< may be NULL */
+  struct mw_running *running; /**< NULL: what runs is not noted */
 };
 
 /** Its fields are private. */

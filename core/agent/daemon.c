@@ -19,17 +19,19 @@
 #define LOOK_UNTIL_READY_NS (50 * MW_NS_PER_MS)
 #define LOOK_AFTER_HINT_NS (50 * MW_NS_PER_MS)
 
+#define SHADOWS_EVERY_NS (60 * MW_NS_PER_S) /* how long what an upgrade replaces may go unseen */
 #define READING_ENDS_NS (MW_NS_PER_S / 2)
 #define RELOADS_APART_NS (MW_NS_PER_S / 2) /* signals come as fast as somebody sends them */
 
 struct daemon {
   struct mw_runner *runner;
   struct mw_reload reload;
+  struct mw_shadows *shadows;
   struct mw_notify notify;
   struct mw_control *control; /* NULL: nobody can ask */
   int signals;                /* a signalfd */
   bool is_ready, has_nothing, has_no_sink, ends, reload_wanted;
-  int64_t look_at_ns, watchdog_at_ns, reload_at_ns;
+  int64_t look_at_ns, watchdog_at_ns, reload_at_ns, shadows_at_ns;
 };
 
 static int64_t now_ns(void)
@@ -116,10 +118,29 @@ static void reload_in_time(struct daemon *daemon)
   daemon->reload_at_ns = now_ns() + RELOADS_APART_NS;
 }
 
+static void tell_reloaded(struct daemon *daemon, int rc, const struct mw_error *err)
+{
+  const struct mw_reload *reload = &daemon->reload;
+  const char *restarts = reload->restarts.len_bytes > 0 ? reload->restarts.data : "";
+  MW_AUTO_BUF done;
+
+  mw_buf_init(&done, MW_CONTROL_BODY_MAX_BYTES);
+  if (rc == 0)
+    mw_buf_printf(&done, NULL,
+                  "the configuration was read anew; %zu scripts are loaded anew, each when its run "
+                  "is over, and the files of sinks opened%s%s\n",
+                  mw_runner_workers_count(daemon->runner),
+                  *restarts ? "; these need a restart: " : "", restarts);
+  mw_control_answer_waiting(daemon->control, rc,
+                            rc == 0         ? &done
+                            : rc == -EINVAL ? &reload->mistakes
+                                            : NULL,
+                            err);
+}
+
 /* What is wrong was logged, and is told to those who have asked for it. */
 static void take_configuration(struct daemon *daemon)
 {
-  const struct mw_buf *mistakes = &daemon->reload.mistakes;
   struct mw_error err;
   int rc;
 
@@ -127,7 +148,15 @@ static void take_configuration(struct daemon *daemon)
     return;
   daemon->look_at_ns = now_ns();
   if (daemon->control && !mw_reload_is_busy(&daemon->reload))
-    mw_control_answer_waiting(daemon->control, rc, rc == -EINVAL ? mistakes : NULL, &err);
+    tell_reloaded(daemon, rc, &err);
+}
+
+static void look_for_shadows(struct daemon *daemon)
+{
+  if (now_ns() < daemon->shadows_at_ns)
+    return;
+  mw_shadows_keep(daemon->shadows, mw_config_settings(daemon->reload.current)->script_dirs);
+  daemon->shadows_at_ns = now_ns() + SHADOWS_EVERY_NS;
 }
 
 static void look(struct daemon *daemon)
@@ -136,6 +165,7 @@ static void look(struct daemon *daemon)
     return;
   int64_t runner_ns = mw_runner_look(daemon->runner);
   int64_t reload_ns = mw_reload_look(&daemon->reload);
+  look_for_shadows(daemon);
   daemon->look_at_ns = now_ns() + (runner_ns < reload_ns ? runner_ns : reload_ns);
 }
 
@@ -193,20 +223,25 @@ static void work(struct daemon *daemon)
 static int answer(void *data, char *line, struct mw_buf *body, struct mw_error *err)
 {
   struct daemon *daemon = data;
-  struct mw_agent agent = {daemon->runner, &daemon->reload};
+  struct mw_agent agent = {daemon->runner, &daemon->reload, daemon->shadows};
 
   return mw_orders_take(&agent, line, body, err);
 }
 
 /* An agent that cannot be asked does its work all the same. But two of one configuration would send
- * everything twice, and write to the same files. */
-static int open_control(struct daemon *daemon, const char *path, struct mw_error *err)
+ * everything twice, and write to the same files; and who may ask is not to be guessed. */
+static int open_control(struct daemon *daemon, const struct mw_settings *settings,
+                        struct mw_error *err)
 {
-  daemon->control = mw_control_open(path, answer, daemon, err);
+  const struct mw_control_place place = {.path = settings->socket_path,
+                                         .mode = settings->socket_mode,
+                                         .group = settings->socket_group};
+
+  daemon->control = mw_control_open(&place, answer, daemon, err);
   if (daemon->control)
     return 0;
-  if (err->code == EADDRINUSE)
-    return -EADDRINUSE;
+  if (err->code == EADDRINUSE || err->code == EINVAL)
+    return -err->code;
   mw_log(MW_LOG_WARN, "agent",
          "there is no control socket, so \"moonwatch status\" cannot ask: %s; "
          "--set socket=PATH names another place",
@@ -233,9 +268,12 @@ static int start(struct daemon *daemon, const struct mw_config_request *request,
   int rc = mw_notify_open(&daemon->notify, err);
   if (rc < 0)
     return rc;
-  rc = open_control(daemon, settings->socket_path, err);
+  rc = open_control(daemon, settings, err);
   if (rc < 0)
     return rc;
+  daemon->shadows = mw_shadows_new(settings->state_dir, err);
+  if (!daemon->shadows)
+    return -err->code;
   daemon->runner = mw_runner_start(settings, hangs, err);
   if (!daemon->runner)
     return -err->code;
@@ -263,6 +301,7 @@ int mw_daemon_run(const struct mw_config_request *request, struct mw_config *con
     *hangs = !end(&daemon);
   }
   mw_control_close(daemon.control);
+  mw_shadows_free(daemon.shadows);
   mw_notify_close(&daemon.notify);
   if (daemon.signals >= 0)
     close(daemon.signals);

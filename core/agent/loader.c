@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -18,9 +19,19 @@
 int mw_loader_init(struct mw_loader *loader, const struct mw_config_request *request,
                    struct mw_error *err)
 {
-  *loader = (struct mw_loader){.request = request, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  *loader = (struct mw_loader){.request = *request, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   return loader->fd >= 0 ? 0
                          : mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
+}
+
+void mw_loader_leave_out(struct mw_loader *loader, const char *name)
+{
+  if (loader->unloaded_count == MW_LOADER_UNLOADED_MAX)
+    return;
+  char *kept = loader->unloaded_names[loader->unloaded_count];
+  snprintf(kept, sizeof loader->unloaded_names[0], "%s", name);
+  loader->unloaded[loader->unloaded_count++] = kept;
+  loader->request.unloaded_scripts = loader->unloaded;
 }
 
 static void *work(void *data)
@@ -28,7 +39,7 @@ static void *work(void *data)
   struct mw_loader *loader = data;
 
   pthread_setname_np(pthread_self(), "configuration");
-  loader->config = mw_config_load(loader->request, &loader->err);
+  loader->config = mw_config_load(&loader->request, &loader->err);
   loader->rc =
       loader->config ? mw_config_check_scripts(loader->config, &loader->err) : -loader->err.code;
   eventfd_write(loader->fd, 1);
@@ -55,6 +66,8 @@ bool mw_loader_take(struct mw_loader *loader, struct mw_loaded *out)
     return false;
   pthread_join(loader->thread, NULL);
   loader->is_busy = false;
+  memset(loader->unloaded, 0, sizeof loader->unloaded);
+  loader->unloaded_count = 0;
   *out = (struct mw_loaded){.config = loader->config,
                             .rc = loader->rc,
                             .err = loader->err,

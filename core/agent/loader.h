@@ -14,9 +14,14 @@
 
 #include "agent/config.h"
 
+#define MW_LOADER_UNLOADED_MAX 64
+
 /** Its fields are private. */
 struct mw_loader {
-  const struct mw_config_request *request;
+  struct mw_config_request request;
+  char unloaded_names[MW_LOADER_UNLOADED_MAX][MW_CONFIG_NAME_MAX_BYTES + 1];
+  const char *unloaded[MW_LOADER_UNLOADED_MAX + 1];
+  size_t unloaded_count;
   pthread_t thread;
   bool is_busy; /* the thread is to be joined */
   int fd;       /* an eventfd: the thread is about to end, and all below is the caller's again */
@@ -26,9 +31,13 @@ struct mw_loader {
   struct mw_error err;
 };
 
-/** @param request borrowed. @return 0, or -errno. */
+/** @param request what it points to is borrowed. @return 0, or -errno. */
 int mw_loader_init(struct mw_loader *loader, const struct mw_config_request *request,
                    struct mw_error *err);
+
+/** The script @p name is not to be loaded when the scripts are looked at the next time; not while
+ * it is busy. Beyond the bound it is loaded all the same. */
+void mw_loader_leave_out(struct mw_loader *loader, const char *name);
 
 /** Begin to read, while it is not busy. @return 0, or why there is no thread. */
 int mw_loader_begin(struct mw_loader *loader, struct mw_error *err);

@@ -100,12 +100,18 @@ static void watch_files(struct mw_reload *reload, const struct mw_config *config
   const char *file = reload->request->file ? reload->request->file : MW_CONFIG_FILE_DEFAULT;
   const struct watching watching = {&reload->watch, mw_runner_folders(reload->runner),
                                     read_from_ns};
+  const char *slash = strrchr(file, '/');
+  char folder[PATH_MAX];
 
   mw_watch_deinit(&reload->watch);
   watch_file(&watching, file);
   watch_folder(&watching, file);
-  if (config)
-    watch_scripts(&watching, config);
+  if (!config)
+    return;
+  watch_scripts(&watching, config);
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - file) : 0, file);
+  if (*folder) /* others may be able to write to it, which is a mistake as well */
+    watch_file(&watching, folder);
 }
 
 /* ---- What is wrong with it ---- */
@@ -336,9 +342,22 @@ int mw_reload_fd(const struct mw_reload *reload)
   return reload->loader.fd;
 }
 
+/* What has brought an agent down is not loaded to see what it declares either. */
+static void leave_out_quarantined(struct mw_reload *reload)
+{
+  struct mw_worker_status status;
+
+  for (size_t i = 0; i < mw_runner_workers_count(reload->runner); i++) {
+    mw_worker_status(mw_runner_worker(reload->runner, i), &status);
+    if (status.state == MW_WORKER_QUARANTINED)
+      mw_loader_leave_out(&reload->loader, status.name);
+  }
+}
+
 /* @return 0, or why it cannot be read. */
 static int begin(struct mw_reload *reload, bool anew, struct mw_error *err)
 {
+  leave_out_quarantined(reload);
   int rc = mw_loader_begin(&reload->loader, err);
 
   reload->anew = anew;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -124,17 +125,21 @@ static bool stop_outlet(struct outlet *outlet, int64_t deadline_ns)
 }
 
 /* One that hangs is left alone: the process has to end without it. */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index)
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good)
 {
   struct outlet *outlet = runner->outlets[index];
+  char name[MW_QUEUE_NAME_MAX_BYTES];
 
   runner->outlets_count--;
   memmove(&runner->outlets[index], &runner->outlets[index + 1],
           (runner->outlets_count - index) * sizeof runner->outlets[0]);
   if (!atomic_exchange(&outlet->given_up, true))
     atomic_fetch_sub(&runner->outlets_left, 1);
+  snprintf(name, sizeof name, "%s", outlet->settings->name);
   if (!stop_outlet(outlet, now_ns() + SINK_GOES_NS))
     runner->outlet_hangs = true;
+  else if (for_good)
+    mw_queue_drop_cursor(runner->queue, name, NULL); /* that of one given up is gone already */
 }
 
 void mw_runner_note_sinks(struct mw_runner *runner)
@@ -192,13 +197,13 @@ static int start_sinks(struct mw_runner *runner, const struct mw_settings *setti
   return rc;
 }
 
-static void open_running(struct mw_runner *runner, const struct mw_settings *settings)
+static void open_running(struct mw_runner *runner, const char *state_dir)
 {
   struct mw_error err;
 
-  if (!settings->state_dir)
+  if (!state_dir)
     return;
-  runner->running = mw_running_open(settings->state_dir, &err);
+  runner->running = mw_running_open(state_dir, &err);
   if (!runner->running)
     mw_log(MW_LOG_WARN, "agent", "a script that crashes it will not be found out: %s", err.text);
 }
@@ -239,7 +244,7 @@ static int start_all(struct mw_runner *runner, const struct mw_settings *setting
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
     return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
-  open_running(runner, settings);
+  open_running(runner, settings->state_dir);
   rc = start_sinks(runner, settings, err);
   if (rc == 0)
     rc = start_scripts(runner, settings, err);

@@ -68,8 +68,11 @@ struct mw_folders *mw_runner_folders(struct mw_runner *runner);
 int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
                        struct mw_config *config, struct mw_error *err);
 
-/** Deliver what waits for it, for a moment, and end it. Those behind it move up. */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index);
+/**
+ * Deliver what waits for it, for a moment, and end it. Those behind it move up.
+ * @param for_good what it has not delivered is dropped; else it waits for the next one of its name.
+ */
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good);
 const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner *runner,
                                                          size_t index);
 

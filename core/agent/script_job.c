@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "agent/config.h"
+#include "agent/meter.h"
 #include "agent/task.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -17,14 +17,7 @@ struct instance {
   struct mw_script_order order; /* that it was made of */
   struct mw_task *task;
   size_t files_seen;
-
-  /* Of the run that is going on. */
-  uint64_t messages_count, messages_bytes;
-  struct refusal {
-    const char *key; /* of the budget; NULL: nothing was refused */
-    const char *unit;
-    uint64_t limit;
-  } refusal;
+  struct mw_meter meter;
 };
 
 /* ---- Orders ---- */
@@ -63,34 +56,12 @@ static struct mw_script_order take_order(struct mw_script_job *job)
 
 /* ---- Messages ---- */
 
-static int say_refused(const struct instance *instance, struct mw_error *err)
-{
-  const struct refusal *refusal = &instance->refusal;
-
-  return mw_error_set(err, EDQUOT,
-                      "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)",
-                      refusal->limit, refusal->unit, instance->order.settings->name, refusal->key);
-}
-
-static int refuse(struct instance *instance, const char *key, uint64_t limit, const char *unit,
-                  struct mw_error *err)
-{
-  instance->refusal = (struct refusal){.key = key, .unit = unit, .limit = limit};
-  return say_refused(instance, err);
-}
-
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
 {
   struct instance *instance = data;
-  const struct mw_budget *budget = &instance->order.settings->budget;
+  int rc = mw_meter_take(&instance->meter, message->body.len_bytes, err);
 
-  if (instance->messages_count + 1 > budget->messages_count)
-    return refuse(instance, "messages_count", budget->messages_count, "messages", err);
-  if (instance->messages_bytes + message->body.len_bytes > budget->messages_bytes)
-    return refuse(instance, "messages_bytes", budget->messages_bytes, "bytes of messages", err);
-  instance->messages_count++;
-  instance->messages_bytes += message->body.len_bytes;
-  return mw_queue_put(instance->job->queue, message, err);
+  return rc < 0 ? rc : mw_queue_put(instance->job->queue, message, err);
 }
 
 /* ---- Opening ---- */
@@ -195,6 +166,8 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
   }
   instance->job = job;
   instance->order = take_order(job);
+  instance->meter = (struct mw_meter){.name = instance->order.settings->name,
+                                      .budget = &instance->order.settings->budget};
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
     close_instance(instance);
@@ -223,6 +196,16 @@ static size_t memory_bytes(void *data)
   return mw_task_memory_bytes(instance->task);
 }
 
+static void usage(void *data, struct mw_job_usage *out)
+{
+  const struct instance *instance = data;
+
+  *out = (struct mw_job_usage){.memory_peak_bytes = mw_task_memory_peak_bytes(instance->task),
+                               .messages_count = instance->meter.messages_count,
+                               .messages_bytes = instance->meter.messages_bytes,
+                               .http_requests_count = mw_task_http_requests_count(instance->task)};
+}
+
 /* A module that a run has required is a file of the script from then on. */
 static void watch_files(void *data, struct mw_watch *watch)
 {
@@ -239,55 +222,13 @@ static void watch_files(void *data, struct mw_watch *watch)
 
 /* ---- Runs ---- */
 
-static enum mw_limit limit_of(const struct instance *instance, int rc)
-{
-  if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_CPU)
-    return MW_LIMIT_CPU;
-  if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_WALL)
-    return MW_LIMIT_WALL;
-  if (rc == -ENOMEM && mw_task_is_over_memory(instance->task))
-    return MW_LIMIT_MEMORY;
-  return instance->refusal.key ? MW_LIMIT_MESSAGES : MW_LIMIT_NONE;
-}
-
-/* Which limit, and which key of the configuration moves it. Messages say so themselves. */
-static void name_limit(const struct instance *instance, enum mw_limit limit, struct mw_error *err)
-{
-  const struct mw_budget *budget = &instance->order.settings->budget;
-  const char *name = instance->order.settings->name;
-
-  if (limit == MW_LIMIT_CPU)
-    mw_error_prefix(err, "over its budget of %" PRId64 " ms of CPU time (scripts.%s.budget.cpu_ms)",
-                    budget->cpu_ms, name);
-  else if (limit == MW_LIMIT_WALL)
-    mw_error_prefix(err, "over its budget of %" PRId64 " ms (scripts.%s.budget.wall_ms)",
-                    budget->wall_ms, name);
-  else if (limit == MW_LIMIT_MEMORY)
-    mw_error_prefix(err, "over its budget of %zu bytes of memory (scripts.%s.budget.memory_bytes)",
-                    budget->memory_bytes, name);
-}
-
-/* A script may catch the error of its emit; its messages lack something all the same. */
-static int fail_for_refusal(const struct instance *instance, struct mw_error *err)
-{
-  int rc = say_refused(instance, err);
-
-  mw_error_prefix(err, "check %s", instance->order.settings->name);
-  return rc;
-}
-
 static int run(void *data, enum mw_limit *limit, struct mw_error *err)
 {
   struct instance *instance = data;
 
-  instance->messages_count = instance->messages_bytes = 0;
-  instance->refusal = (struct refusal){0};
-  int rc = mw_task_run(instance->task, err);
-  *limit = limit_of(instance, rc);
-  if (rc < 0)
-    name_limit(instance, *limit, err);
-  else if (*limit == MW_LIMIT_MESSAGES)
-    rc = fail_for_refusal(instance, err);
+  mw_meter_start(&instance->meter);
+  int rc = mw_meter_judge(&instance->meter, instance->task, mw_task_run(instance->task, err), limit,
+                          err);
   if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
@@ -307,6 +248,7 @@ const struct mw_job_ops mw_script_job_ops = {
     .run = run,
     .watch = watch_files,
     .memory_bytes = memory_bytes,
+    .usage = usage,
     .ready = ready,
     .interrupt = mw_script_interrupt,
 };

@@ -86,6 +86,8 @@ struct mw_settings {
   const char *host_root;
   const char *state_dir;                             /**< "/var/lib/moonwatch" */
   const char *socket_path;                           /**< of the control socket */
+  unsigned socket_mode;                              /**< its permissions: 0600 */
+  const char *socket_group;                          /**< NULL: the agent's own */
   const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< operators' first; ends with NULL */
   struct mw_log_config log;
   unsigned parallel_runs;       /**< 1 or more */

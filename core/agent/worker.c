@@ -345,6 +345,10 @@ void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
   out->kind = worker->kind;
   out->name = worker->name;
   out->state = state_of(worker);
+  out->offences = worker->penalty.offences;
+  out->held_for_ns = out->state == MW_WORKER_HELD ? worker->held_until_ns - mw_worker_now_ns() : 0;
+  if (!worker->instance)
+    out->loaded_wall_ns = 0;
   int64_t at_ns = next_run_ns(worker);
   int64_t in_ns = at_ns - mw_worker_now_ns();
   out->next_run_in_ns = at_ns == INT64_MAX ? -1 : in_ns > 0 ? in_ns : 0;

@@ -46,6 +46,15 @@ static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool op
   }
 }
 
+/* What was known of the old one says nothing of another. */
+static void note_new_version(struct mw_worker_status *status)
+{
+  status->error[0] = status->last_error[0] = '\0';
+  status->last_error_wall_ns = 0;
+  status->last = status->most = (struct mw_job_usage){0};
+  status->loaded_wall_ns = wall_ns();
+}
+
 /* Whoever changed it wants to see what it does. With the mutex held. */
 static void note_reloaded(struct mw_worker *worker, const struct mw_error *restore_err)
 {
@@ -69,7 +78,7 @@ static void note_opened(struct mw_worker *worker, void *instance, enum mw_openin
     status->memory_bytes = worker->ops->memory_bytes(instance);
     status->load_error[0] = '\0';
     if (opening != MW_OPENING_RESTART)
-      status->error[0] = '\0';
+      note_new_version(status);
     worker->held_until_ns = 0;
   } else if (worker->instance) {
     snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
@@ -186,6 +195,30 @@ struct outcome {
   struct mw_error err;
 };
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+  return a > b ? a : b;
+}
+
+static void count_usage(struct mw_worker *worker)
+{
+  struct mw_job_usage *last = &worker->status.last, *most = &worker->status.most;
+
+  if (!worker->ops->usage)
+    return;
+  worker->ops->usage(worker->instance, last);
+  most->memory_peak_bytes = (size_t)larger(most->memory_peak_bytes, last->memory_peak_bytes);
+  most->messages_count = larger(most->messages_count, last->messages_count);
+  most->messages_bytes = larger(most->messages_bytes, last->messages_bytes);
+  most->http_requests_count = larger(most->http_requests_count, last->http_requests_count);
+}
+
+static void keep_error(struct mw_worker_status *status, const struct mw_error *err)
+{
+  snprintf(status->last_error, sizeof status->last_error, "%s", err->text);
+  status->last_error_wall_ns = wall_ns();
+}
+
 /* With the mutex held. */
 static void count_run(struct mw_worker *worker, const struct outcome *outcome)
 {
@@ -202,7 +235,10 @@ static void count_run(struct mw_worker *worker, const struct outcome *outcome)
   if (outcome->cpu_ns > status->max_cpu_ns)
     status->max_cpu_ns = outcome->cpu_ns;
   status->memory_bytes = worker->ops->memory_bytes(worker->instance);
+  count_usage(worker);
   snprintf(status->error, sizeof status->error, "%s", failed ? outcome->err.text : "");
+  if (failed)
+    keep_error(status, &outcome->err);
 }
 
 static void log_run(struct mw_worker *worker, const struct outcome *outcome, bool had_failed)

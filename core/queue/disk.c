@@ -15,7 +15,7 @@
 
 const struct mw_lmdb_kind mw_queue_kind = {
     .what = "queue",
-    .look_with = "moonwatch queue list",
+    .look_with = "moonwatch tail",
     .name_prefix = PREFIX,
     .databases = {PREFIX "1-messages", PREFIX "1-cursors", PREFIX "1-state"}};
 

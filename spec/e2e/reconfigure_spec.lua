@@ -87,7 +87,7 @@ describe("the configuration of a running agent", function()
     wait_for_error "moonwatch.lua:3: log.levle: there is no such key; did you mean log.level%?"
     wait_for_error "conf.d/b.lua:2: scripts.b.options.y: "
     agent:wait_for_log "error configuration: [^\n]*moonwatch.lua:3: log.levle"
-    assert.matches("configuration, the old one goes on: [^\n]*log.levle", agent:ask("status").out)
+    assert.matches("the configuration has a mistake, the old one goes on: [^\n]*log.levle", agent:ask("status").out)
     local outcome = agent:ask "reload"
     assert.equal(1, outcome.code)
     assert.matches("the configuration has 2 mistakes: the old one goes on\n", outcome.err, 1, true)
@@ -166,7 +166,8 @@ describe("the configuration of a running agent", function()
     agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, queue = { on_disk = false }, parallel_runs = 1 }")
     agent:wait_for_log "warn +configuration: these keys change when the agent is started again: queue.on_disk\n"
     assert.equal("queue.on_disk", configuration().needs_restart)
-    assert.matches("configuration, needs a restart: queue.on_disk\n", agent:ask("status").out, 1, true)
+    local note = "the configuration has changed in what needs a restart: queue.on_disk\n"
+    assert.matches(note, agent:ask("status").out, 1, true)
   end)
 
   it("sets level and format of the log at once", function()
@@ -174,6 +175,32 @@ describe("the configuration of a running agent", function()
     agent:write_file("etc/moonwatch.lua", "return { checks = { 'a' }, log = { format = 'json' } }")
     local line = agent:wait_for_log "\n({[^\n]*was read anew[^\n]*})\n"
     assert.equal("configuration", cjson.decode(line).component)
+  end)
+
+  it("lets a script keep what it saves over a change of its options", function()
+    start("return { checks = { 'total' } }", {
+      ["scripts/checks/total.lua"] = [[
+        local M = { api = 1, interval_s = 0.05, options = { x = { type = "integer", default = 1 } } }
+        local total = 0
+        function M.save() return total end
+        function M.restore(kept) total = kept end
+        function M.run(context)
+          total = total + 1
+          context:gauge("total", total)
+          context:gauge("x", context.options.x)
+        end
+        return M]],
+    })
+    agent:wait_for_gauge("total", 3)
+    agent:write_file("etc/conf.d/total.lua", "return { options = { x = 1000000 } }")
+    agent:wait_for_gauge("total", 1000000)
+    local last = 0
+    for _, message in ipairs(agent:messages()) do
+      if message.body.metric == "total" then
+        assert.equal(last + 1, message.body.value)
+        last = message.body.value
+      end
+    end
   end)
 
   it("lets a run that is going on come to its end", function()

@@ -271,7 +271,7 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
       local _, script = agent:status "n"
       assert.matches("too old", script.restore_error)
       assert.is_nil(script.load_error)
-      assert.matches("n: began with nothing when it was loaded anew: restore: ", agent:ask("status").out)
+      assert.matches("n began with nothing when it was loaded anew: restore: ", agent:ask("status").out)
     end)
 
     it("sends the rates of containers in the very next message", function()

@@ -442,6 +442,21 @@ static void warns_when_nothing_is_delivered(void **state)
   assert_int_equal(1, mw_config_faults_count(f->config));
 }
 
+static void leaves_out_a_script_that_is_not_to_be_loaded(void **state)
+{
+  static const char *const unloaded[] = {"other", "bad", NULL};
+  struct fixture *f = *state;
+
+  write_config(f, "scripts/checks/bad.lua", "return {");
+  load_text(f, "return { sources = {}, checks = { 'bad' } }");
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(1, mw_config_mistakes_count(f->config));
+  f->request.unloaded_scripts = unloaded;
+  load(f);
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(0, mw_config_faults_count(f->config));
+}
+
 static void warns_of_folders_that_are_not_there(void **state)
 {
   struct fixture *f = *state;
@@ -465,6 +480,7 @@ int main(void)
       TEST(warns_of_what_has_no_effect_on_sinks_of_the_program),
       TEST(warns_when_nothing_is_delivered),
       TEST(warns_of_folders_that_are_not_there),
+      TEST(leaves_out_a_script_that_is_not_to_be_loaded),
       TEST(tells_all_mistakes_at_once),
       TEST(tells_what_was_expected),
       TEST(tells_why_a_file_gives_nothing),

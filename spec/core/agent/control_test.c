@@ -56,7 +56,9 @@ static int echo(void *data, char *line, struct mw_buf *body, struct mw_error *er
 
 static struct mw_control *open_control(struct fixture *f)
 {
-  return mw_control_open(f->path, echo, NULL, &f->err);
+  const struct mw_control_place place = {.path = f->path, .mode = 0600};
+
+  return mw_control_open(&place, echo, NULL, &f->err);
 }
 
 static void start(struct fixture *f)

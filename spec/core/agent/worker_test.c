@@ -95,6 +95,16 @@ static size_t job_memory_bytes(void *instance)
   return 4711;
 }
 
+/* Less in each run. */
+static void job_usage(void *instance, struct mw_job_usage *out)
+{
+  struct job *job = instance;
+
+  *out = (struct mw_job_usage){.memory_peak_bytes = 5000,
+                               .messages_count = 100 - (uint64_t)atomic_load(&job->runs),
+                               .http_requests_count = 7};
+}
+
 static void job_ready(void *data)
 {
   atomic_fetch_add(&((struct job *)data)->readies, 1);
@@ -120,6 +130,7 @@ static const struct mw_job_ops ops = {.open = job_open,
                                       .run = job_run,
                                       .watch = job_watch,
                                       .memory_bytes = job_memory_bytes,
+                                      .usage = job_usage,
                                       .ready = job_ready,
                                       .interrupt = job_interrupt};
 
@@ -299,6 +310,36 @@ static void an_error_is_counted_and_the_next_run_comes(void **state)
   f->job.run_code = 0;
   wait_for_runs(f, status.runs_total + 2);
   assert_string_equal(status_of(f).error, "");
+}
+
+static void what_runs_have_used_is_known_of_the_last_and_the_most(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 3);
+  struct mw_worker_status status = status_of(f);
+  assert_int_equal(status.most.messages_count, 99);
+  assert_true(status.last.messages_count <= 97);
+  assert_int_equal(status.most.memory_peak_bytes, 5000);
+  assert_int_equal(status.most.http_requests_count, 7);
+  assert_true(status.loaded_wall_ns > 0);
+}
+
+static void the_last_error_stays_when_runs_are_fine_again(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = EIO;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  f->job.run_code = 0;
+  while (*status_of(f).error)
+    sched_yield();
+  assert_string_equal(status_of(f).last_error, "no luck");
+  assert_true(status_of(f).last_error_wall_ns > 0);
 }
 
 static void more_workers_than_places_take_turns(void **state)
@@ -682,6 +723,8 @@ int main(void)
       CASE(a_source_runs_once_before_its_schedule_begins),
       CASE(a_run_that_is_due_while_one_goes_on_is_skipped),
       CASE(an_error_is_counted_and_the_next_run_comes),
+      CASE(what_runs_have_used_is_known_of_the_last_and_the_most),
+      CASE(the_last_error_stays_when_runs_are_fine_again),
       CASE(more_workers_than_places_take_turns),
       CASE(somebody_may_want_a_run_now),
       CASE(who_pauses_does_not_run_and_skips_nothing),
