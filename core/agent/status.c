@@ -135,18 +135,22 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   mw_json_write_key(w, "interval_s");
   mw_json_write_double(w, status->interval_s);
   write_text(w, "kind", status->kind);
-  write_ms(w, "last_ms", status->last_ns);
+  write_ms(w, "last_ms", status->took.last_ns);
   if (status->last_run_wall_ns > 0)
     write_s(w, "last_run_at_s", status->last_run_wall_ns);
+  write_ms(w, "late_last_ms", status->late.last_ns);
+  write_ms(w, "late_max_ms", status->late.max_ns);
+  write_ms(w, "late_p50_ms", status->late.p50_ns);
+  write_ms(w, "late_p99_ms", status->late.p99_ns);
   write_error(w, "load_error", status->load_error);
-  write_ms(w, "max_ms", status->max_ns);
+  write_ms(w, "max_ms", status->took.max_ns);
   write_count(w, "memory_bytes", status->memory_bytes);
   write_text(w, "name", status->name);
   if (status->next_run_in_ns >= 0)
     write_s(w, "next_run_in_s", status->next_run_in_ns);
   write_count(w, "over_budget_total", status->over_budget_total);
-  write_ms(w, "p50_ms", status->p50_ns);
-  write_ms(w, "p99_ms", status->p99_ns);
+  write_ms(w, "p50_ms", status->took.p50_ns);
+  write_ms(w, "p99_ms", status->took.p99_ns);
   write_count(w, "reloads_total", status->reloads_total);
   write_count(w, "runs_total", status->runs_total);
   write_count(w, "skips_total", status->skips_total);

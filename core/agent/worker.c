@@ -15,7 +15,6 @@
  * space: only what is touched becomes memory, about 40 KB. */
 #define STACK_BYTES ((size_t)512 << 10)
 
-#define DURATIONS 128
 #define INTERRUPT_EVERY_NS (10 * MW_NS_PER_MS)
 
 struct mw_worker {
@@ -38,7 +37,8 @@ struct mw_worker {
   bool due_at_once;      /* its first run */
   int64_t held_until_ns; /* 0: not held */
   struct mw_penalty penalty;
-  int64_t durations_ns[DURATIONS];
+  int64_t due_ns; /* of the run that goes on */
+  struct mw_durations took, late;
   struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
 };
 
@@ -199,7 +199,7 @@ static void open_job(struct mw_worker *worker, enum opening opening)
 struct outcome {
   int rc;
   enum mw_limit limit;
-  int64_t took_ns, cpu_ns;
+  int64_t late_ns, took_ns, cpu_ns;
   struct mw_error err;
 };
 
@@ -209,13 +209,12 @@ static void count_run(struct mw_worker *worker, const struct outcome *outcome)
   struct mw_worker_status *status = &worker->status;
   bool failed = outcome->rc < 0;
 
-  worker->durations_ns[status->runs_total++ % DURATIONS] = outcome->took_ns;
+  mw_durations_add(&worker->took, outcome->took_ns);
+  mw_durations_add(&worker->late, outcome->late_ns);
+  status->runs_total++;
   status->failures_total += failed;
   status->over_budget_total += outcome->limit != MW_LIMIT_NONE;
-  status->last_ns = outcome->took_ns;
   status->last_cpu_ns = outcome->cpu_ns;
-  if (outcome->took_ns > status->max_ns)
-    status->max_ns = outcome->took_ns;
   if (outcome->cpu_ns > status->max_cpu_ns)
     status->max_cpu_ns = outcome->cpu_ns;
   status->memory_bytes = worker->ops->memory_bytes(worker->instance);
@@ -251,6 +250,7 @@ static void do_run(struct mw_worker *worker, struct outcome *outcome)
 
   pthread_mutex_lock(&worker->mutex);
   worker->status.last_run_wall_ns = wall_ns();
+  outcome->late_ns = began_ns - worker->due_ns;
   pthread_mutex_unlock(&worker->mutex);
   outcome->limit = MW_LIMIT_NONE;
   outcome->rc = worker->ops->run(worker->instance, &outcome->limit, &outcome->err);
@@ -305,6 +305,7 @@ static void begin_run(struct mw_worker *worker)
   /* Points of the grid that pass during a pause are nobody's. */
   if (worker->held_until_ns > worker->schedule.due_ns || worker->run_wanted)
     worker->schedule.due_ns = now_ns();
+  worker->due_ns = worker->schedule.due_ns;
   worker->held_until_ns = 0;
   worker->run_wanted = worker->due_at_once = false;
   worker->running = true;
@@ -552,25 +553,6 @@ enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force)
 
 /* ---- Status ---- */
 
-static int by_size(const void *a, const void *b)
-{
-  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-  return (left > right) - (left < right);
-}
-
-static void take_percentiles(const struct mw_worker *worker, struct mw_worker_status *out)
-{
-  int64_t sorted[DURATIONS];
-  size_t count = out->runs_total < DURATIONS ? (size_t)out->runs_total : DURATIONS;
-
-  if (count == 0)
-    return;
-  memcpy(sorted, worker->durations_ns, sizeof sorted);
-  qsort(sorted, count, sizeof sorted[0], by_size);
-  out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
-  out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
-}
-
 void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
 {
   pthread_mutex_lock(&worker->mutex);
@@ -581,7 +563,8 @@ void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
   int64_t at_ns = next_run_ns(worker);
   int64_t in_ns = at_ns - now_ns();
   out->next_run_in_ns = at_ns == INT64_MAX ? -1 : in_ns > 0 ? in_ns : 0;
-  take_percentiles(worker, out);
+  mw_durations_summarise(&worker->took, &out->took);
+  mw_durations_summarise(&worker->late, &out->late);
   pthread_mutex_unlock(&worker->mutex);
 }
 
