@@ -28,7 +28,10 @@ describe("moonwatch run", function()
   end
 
   local function start_counting(arguments)
-    start { scripts = { ["checks/n.lua"] = daemon.check(COUNT) }, arguments = { "--check", "n", unpack(arguments or {}) } }
+    start {
+      scripts = { ["checks/n.lua"] = daemon.check(COUNT) },
+      arguments = { "--check", "n", unpack(arguments or {}) },
+    }
     agent:wait_for_gauge("n", 1)
   end
 
@@ -227,7 +230,8 @@ describe("moonwatch run", function()
 import os
 def connect():
     s = socket.socket(socket.AF_UNIX); s.connect(path); s.settimeout(20); return s
-for text in [b"\0\0\0\0\n", b"\xff" * 900 + b"\n", b"status\0pause n\n", b"\n", b"\r\n", os.urandom(1000).replace(b"\n", b"") + b"\n"]:
+noise = os.urandom(1000).replace(b"\n", b"")
+for text in [b"\0\0\0\0\n", b"\xff" * 900 + b"\n", b"status\0pause n\n", b"\n", b"\r\n", noise + b"\n"]:
     s = connect(); s.sendall(text)
     answer = s.recv(4096)
     assert answer.startswith(b"error "), (text, answer)

@@ -118,9 +118,9 @@ describe("container_rt keeps its interval", function()
   end)
 
   it("while the machine is busy: nobody who behaves is stopped", function()
+    local busy = "for i in $(seq %d); do while :; do :; done & done; wait"
     local load = program.start {
-      prefix = ("setsid sh -c 'trap \"kill -KILL 0\" TERM; for i in $(seq %d); do while :; do :; done & done; wait' load"):format(
-        LOAD_JOBS),
+      prefix = ("setsid sh -c 'trap \"kill -KILL 0\" TERM; " .. busy .. "' load"):format(LOAD_JOBS),
     }
     finally(function()
       load:signal "TERM"
@@ -129,7 +129,8 @@ describe("container_rt keeps its interval", function()
     start {
       scripts = { ["checks/computes.lua"] = daemon.check "for i = 1, 1e5 do n = i end context:gauge('n', n)" },
       arguments = {
-        "--check", "computes", "--set", "scripts.computes.interval_s=0.2", "--set", "scripts.computes.budget.cpu_ms=200",
+        "--check", "computes", "--set", "scripts.computes.interval_s=0.2",
+        "--set", "scripts.computes.budget.cpu_ms=200",
       },
     }
     clock.sleep(LOAD_S)
