@@ -36,9 +36,37 @@ return {
   -- Default: as many as there are CPUs, at most 4.
   -- parallel_runs = 4,
 
-  -- Bytes of messages that wait in memory for sinks; beyond it the oldest are dropped and counted.
-  -- 1048576 (1 MiB) to 4294967296.
-  -- buffer_bytes = 67108864,
+  -- Messages on their way from checks to sinks: a buffer in memory, and a file in state_dir/queue.
+  queue = {
+    -- false: what sinks have not had is in memory alone, and ends with the agent.
+    -- on_disk = true,
+
+    -- Bytes of messages in memory; where the disk does not take them, the oldest are dropped and
+    -- counted. 1048576 (1 MiB) to 4294967296.
+    -- buffer_bytes = 67108864,
+
+    -- Bytes of the file, its pages in use; beyond it the oldest messages are dropped and counted.
+    -- 1048576 to 1099511627776.
+    -- file_bytes = 268435456,
+
+    -- Older messages that a sink has not had are dropped and counted. Seconds, up to 315360000; 0:
+    -- any age.
+    -- max_age_s = 0,
+
+    -- So long messages stay that every sink has had, for `moonwatch tail`. Seconds, up to 31536000; 0:
+    -- they go at once, and those that are delivered soon are never written.
+    -- keep_s = 300,
+
+    -- Seconds between two commits, which is what a crash or a power cut may cost; 0.05 to 3600.
+    -- flush_interval_s = 2,
+
+    -- So many bytes that wait for a commit make one at once; 4096 to 1073741824.
+    -- flush_bytes = 4194304,
+
+    -- "sync": each commit reaches the disk. "lazy": half as many syncs, and a power cut may cost the
+    -- commit before, too. "none": no syncs, and a power cut may cost the whole file.
+    -- durability = "sync",
+  },
 
   -- Scripts that tell which containers there are, and that make messages of them: names of files
   -- without ".lua". What delivers the messages: "stdout", "file", which needs a path in

@@ -5,6 +5,10 @@ return {
   -- false keeps it from running, though moonwatch.lua names it.
   -- enabled = true,
 
+  -- Where it begins when it is new: "end", the messages from now on, or "beginning", all that the
+  -- queue has.
+  -- start_at = "end",
+
   options = {
     -- Path of the file. There is no default: the sink needs one.
     -- path = "",

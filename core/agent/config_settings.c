@@ -1,4 +1,5 @@
 /* From values to settings: what belongs together, and the structs that the agent reads. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,16 +83,22 @@ static void check_lists(struct mw_config *config)
 
 static void check_script(struct mw_config *config, const char *name)
 {
-  static const char *const of_sources[] = {"scripts.*.priority", "scripts.*.stale_s"};
+  static const struct {
+    const char *key, *kinds;
+    enum mw_script_kind kind;
+  } own_keys[] = {{"scripts.*.priority", "sources", MW_SCRIPT_SOURCE},
+                  {"scripts.*.stale_s", "sources", MW_SCRIPT_SOURCE},
+                  {"scripts.*.start_at", "sinks", MW_SCRIPT_SINK}};
   char path[MW_CONFIG_PATH_BYTES];
 
-  for (size_t i = 0; i < sizeof of_sources / sizeof of_sources[0]; i++) {
+  for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
     const struct mw_config_value *value =
-        mw_config_get(config, mw_config_path(of_sources[i], name, path));
-    if (!value || mw_config_kind_of(config, name) == MW_SCRIPT_SOURCE)
+        mw_config_get(config, mw_config_path(own_keys[i].key, name, path));
+    if (!value || mw_config_kind_of(config, name) == own_keys[i].kind)
       continue;
     const struct mw_config_place place = mw_config_place_of(value);
-    mw_config_mistake(config, &place, path, NULL, "belongs to sources, and %s is none", name);
+    mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
+                      own_keys[i].kinds, name);
   }
 }
 
@@ -173,7 +180,42 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
-  settings->buffer_bytes = (size_t)number_of(config, "", "buffer_bytes", 0);
+}
+
+static int64_t ns_of(const struct mw_config *config, const char *table, const char *name)
+{
+  return (int64_t)(number_of(config, table, name, 0) * 1e9);
+}
+
+static enum mw_queue_durability durability_of(const char *text)
+{
+  if (text && strcmp(text, "lazy") == 0)
+    return MW_QUEUE_LAZY;
+  return text && strcmp(text, "none") == 0 ? MW_QUEUE_NO_SYNC : MW_QUEUE_SYNC;
+}
+
+static const char *queue_dir(struct mw_config *config)
+{
+  MW_AUTO_BUF path;
+
+  mw_buf_init(&path, PATH_MAX);
+  if (number_of(config, "queue.", "on_disk", 1) == 0)
+    return NULL;
+  mw_buf_printf(&path, NULL, "%s/" MW_SETTINGS_QUEUE_DIR, config->settings.state_dir);
+  return mw_config_keep_slice(config, (struct mw_slice){path.data, path.len_bytes});
+}
+
+static void fill_queue(struct mw_config *config)
+{
+  config->settings.queue = (struct mw_queue_config){
+      .dir = queue_dir(config),
+      .buffer_bytes = (size_t)number_of(config, "queue.", "buffer_bytes", 0),
+      .file_bytes = (uint64_t)number_of(config, "queue.", "file_bytes", 0),
+      .max_age_ns = ns_of(config, "queue.", "max_age_s"),
+      .keep_ns = ns_of(config, "queue.", "keep_s"),
+      .flush_interval_ns = ns_of(config, "queue.", "flush_interval_s"),
+      .flush_bytes = (size_t)number_of(config, "queue.", "flush_bytes", 0),
+      .durability = durability_of(text_of(config, "queue.", "durability"))};
 }
 
 /* @p table: "scripts.NAME.budget." */
@@ -246,6 +288,11 @@ static void fill_options(struct mw_config *config, struct mw_script_settings *sc
       add_options(config, script, options, &config->values[i]);
 }
 
+static enum mw_queue_start start_of(const char *text)
+{
+  return text && strcmp(text, "beginning") == 0 ? MW_QUEUE_FROM_BEGINNING : MW_QUEUE_FROM_END;
+}
+
 static void fill_script(struct mw_config *config, enum mw_script_kind kind, const char *name)
 {
   char table[MW_CONFIG_PATH_BYTES], budget[MW_CONFIG_PATH_BYTES];
@@ -259,6 +306,7 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   script.interval_s = number_of(config, table, "interval_s", 0);
   script.priority = (int)number_of(config, table, "priority", -1);
   script.stale_s = number_of(config, table, "stale_s", 0);
+  script.start_at = start_of(text_of(config, table, "start_at"));
   script.budget = budget_of(config, budget);
   fill_options(config, &script);
   config->settings.scripts[config->settings.scripts_count++] = script;
@@ -279,6 +327,7 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   check_lists(config);
   check_kubelet(config);
   fill_common(config, shipped_scripts_dir);
+  fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);
 }

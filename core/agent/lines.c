@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/outlet.h"
+#include "base/rfc3339.h"
 #include "moonwatch/clock.h"
 #include "json/writer.h"
 
@@ -13,34 +13,25 @@
 
 /* ---- One line ---- */
 
-static void write_time(struct mw_json_writer *w, int64_t wall_ns)
-{
-  char text[64];
-  time_t seconds = (time_t)(wall_ns / MW_NS_PER_S);
-  struct tm utc;
-
-  gmtime_r(&seconds, &utc);
-  size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(text + used, sizeof text - used, ".%03dZ", (int)(wall_ns % MW_NS_PER_S / MW_NS_PER_MS));
-  mw_json_write_text(w, text);
-}
-
 int mw_line_append(struct mw_buf *out, const struct mw_message *message, struct mw_error *err)
 {
   struct mw_json_writer w;
+  char time[MW_RFC3339_BYTES];
 
   mw_json_writer_init(&w, out, err);
   mw_json_begin_object(&w);
   mw_json_write_key(&w, "body");
   mw_json_write_encoded(&w, message->body);
   mw_json_write_key(&w, "emitted_at");
-  write_time(&w, message->emitted_at_ns);
+  mw_json_write_text(&w, mw_rfc3339(message->emitted_at_ns, time));
   mw_json_write_key(&w, "kind");
   mw_json_write_text(&w, message->kind);
+  mw_json_write_key(&w, "number");
+  mw_json_write_u64(&w, message->number);
   mw_json_write_key(&w, "schema");
   mw_json_write_i64(&w, message->schema);
   mw_json_write_key(&w, "script");
-  mw_json_write_text(&w, message->task);
+  mw_json_write_text(&w, message->script);
   mw_json_end_object(&w);
   int rc = mw_json_writer_finish(&w);
   return rc < 0 ? rc : mw_buf_append(out, "\n", 1, err);
@@ -82,8 +73,8 @@ static int write_rest(struct mw_lines *lines, int fd, int64_t deadline_ns, size_
   return 0;
 }
 
-int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, int64_t deadline_ns,
-                        size_t *written_bytes, struct mw_error *err)
+int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_queue_batch *batch,
+                        int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
 {
   *written_bytes = 0;
   if (lines->written_bytes == 0 || lines->number >= batch->first)
@@ -93,7 +84,7 @@ int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_batch *batch, 
   return rc;
 }
 
-int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_batch *batch, size_t index,
+int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_queue_batch *batch, size_t index,
                    int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
 {
   *written_bytes = 0;

@@ -6,18 +6,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/parse.h"
 #include "moonwatch/error.h"
+#include "moonwatch/queue.h"
 
 #define MW_MESSAGE_SCHEMA 1
-
-struct mw_message {
-  const char *task; /**< the script that emitted it: "container_rt" */
-  const char *kind; /**< "container_rt", "metric", "event": 1 to 64 letters, digits, _, - and . */
-  int schema;       /**< version of the body's fields */
-  int64_t emitted_at_ns; /**< wall clock */
-  struct mw_slice body;  /**< JSON: an object or a list */
-};
 
 /**
  * Where messages go. What @p message points to is valid during the call.

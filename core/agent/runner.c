@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/connections.h"
+#include "agent/running.h"
 #include "agent/script_job.h"
 #include "agent/sinks.h"
 #include "base/gate.h"
@@ -25,14 +26,15 @@ struct mw_runner {
   const struct mw_settings *settings;
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
-  struct mw_buffer *buffer;
+  struct mw_queue *queue;
+  struct mw_running *running; /* NULL: who crashes the agent is not found out */
   struct mw_folders folders;
   struct mw_gate gate;
   struct mw_group_ids group_ids;
   struct mw_script_job *jobs; /* as many as there are workers */
   struct mw_worker **workers;
   size_t workers_count;
-  struct mw_sink *sinks[MW_BUFFER_CURSORS_MAX];
+  struct mw_sink *sinks[MW_QUEUE_CURSORS_MAX];
   size_t sinks_count;
   atomic_size_t sinks_left; /* that were not given up */
   int sinkless_fd;          /* an eventfd, written when the last one was */
@@ -77,19 +79,24 @@ static int start_worker(struct mw_runner *runner, const struct mw_script_setting
 {
   bool is_source = settings->kind == MW_SCRIPT_SOURCE;
   struct mw_script_job *job = &runner->jobs[runner->workers_count];
-  struct mw_worker_config config = {.kind = is_source ? "source" : "check",
+  const char *kind = is_source ? "source" : "check";
+  struct mw_running_slot *slot =
+      mw_running_slot(runner->running, kind, settings->name, settings->budget.wall_ms);
+  struct mw_worker_config config = {.kind = kind,
                                     .name = settings->name,
                                     .ops = &mw_script_job_ops,
                                     .data = job,
                                     .gate = &runner->gate,
+                                    .slot = slot,
                                     .runs_at_once = is_source};
 
   *job = (struct mw_script_job){.settings = settings,
                                 .script_dirs = runner->settings->script_dirs,
                                 .context = runner->context,
                                 .group_ids = &runner->group_ids,
-                                .buffer = runner->buffer,
+                                .queue = runner->queue,
                                 .folders = &runner->folders,
+                                .slot = slot,
                                 .on_ready = is_source ? source_has_spoken : check_is_ready,
                                 .on_ready_data = runner};
   atomic_fetch_add(&runner->unready, 1);
@@ -129,10 +136,10 @@ static int start_sink(struct mw_runner *runner, const struct mw_script_settings 
                       struct mw_error *err)
 {
   struct mw_sink_config common = {
-      .buffer = runner->buffer, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
+      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
 
-  if (runner->sinks_count == MW_BUFFER_CURSORS_MAX)
-    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_BUFFER_CURSORS_MAX);
+  if (runner->sinks_count == MW_QUEUE_CURSORS_MAX)
+    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
   struct mw_sink *sink = mw_sinks_start(settings, &common, err);
   if (!sink)
     return -err->code;
@@ -153,6 +160,31 @@ static int start_sinks(struct mw_runner *runner, struct mw_error *err)
   return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
 }
 
+static void open_running(struct mw_runner *runner)
+{
+  struct mw_error err;
+
+  if (!runner->settings->state_dir)
+    return;
+  runner->running = mw_running_open(runner->settings->state_dir, &err);
+  if (!runner->running)
+    mw_log(MW_LOG_WARN, "agent", "a script that crashes it will not be found out: %s", err.text);
+}
+
+static void tell_of_queue(void *data, bool is_error, const char *text)
+{
+  (void)data;
+  mw_log(is_error ? MW_LOG_ERROR : MW_LOG_INFO, "queue", "%s", text);
+}
+
+static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw_error *err)
+{
+  struct mw_queue_config config = settings->queue;
+
+  config.tell = tell_of_queue;
+  return mw_queue_open(&config, err);
+}
+
 /* The sinks come first, so that they have every message. */
 static int start_all(struct mw_runner *runner, struct mw_error *err)
 {
@@ -168,12 +200,13 @@ static int start_all(struct mw_runner *runner, struct mw_error *err)
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
-  runner->buffer = mw_buffer_new(runner->settings->buffer_bytes, err);
-  if (!runner->buffer)
+  runner->queue = open_queue(runner->settings, err);
+  if (!runner->queue)
     return -err->code;
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
     return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
+  open_running(runner);
   rc = start_sinks(runner, err);
   if (rc == 0)
     rc = start_workers(runner, err);
@@ -226,6 +259,7 @@ int64_t mw_runner_look(struct mw_runner *runner)
     runner->waited_enough = true; /* once: it wakes every worker */
     release_all(runner);
   }
+  mw_running_beat(runner->running);
   for (size_t i = 0; i < runner->workers_count; i++)
     if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
       again_ns = LOOK_AGAIN_NS;
@@ -308,7 +342,8 @@ bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
     return false;
   for (size_t i = 0; i < runner->workers_count; i++)
     mw_worker_free(runner->workers[i]);
-  mw_buffer_free(runner->buffer);
+  mw_running_close(runner->running, true);
+  mw_queue_close(runner->queue, deadline_ns);
   mw_context_free(runner->context);
   mw_gate_deinit(&runner->gate);
   mw_folders_close(&runner->folders);
@@ -342,9 +377,9 @@ struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index)
   return runner->sinks[index];
 }
 
-struct mw_buffer *mw_runner_buffer(const struct mw_runner *runner)
+struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
 {
-  return runner->buffer;
+  return runner->queue;
 }
 
 struct mw_context *mw_runner_context(const struct mw_runner *runner)

@@ -1,10 +1,13 @@
 #include "agent/script_job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "agent/task.h"
+#include "base/crc32c.h"
+#include "base/file.h"
 #include "script/script.h"
 
 /* A script that is loaded. */
@@ -51,7 +54,7 @@ static int emit(void *data, const struct mw_message *message, struct mw_error *e
     return refuse(instance, "messages_bytes", budget->messages_bytes, "bytes of messages", err);
   instance->messages_count++;
   instance->messages_bytes += message->body.len_bytes;
-  return mw_buffer_put(instance->job->buffer, message, err);
+  return mw_queue_put(instance->job->queue, message, err);
 }
 
 /* ---- Opening ---- */
@@ -68,6 +71,28 @@ static void note_file(void *data, const char *path)
 
   mw_folders_add(watching->folders, path);
   mw_watch_add(watching->watch, path, watching->read_from_ns);
+}
+
+/* One that cannot be read is not loaded either, and says why. */
+static uint64_t hash_file(const char *path)
+{
+  MW_AUTO_BUF text;
+
+  mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
+  if (mw_file_read(AT_FDCWD, path, &text, NULL) < 0)
+    return 0;
+  return (uint64_t)mw_crc32c(0, text.data, text.len_bytes) << 32 | text.len_bytes;
+}
+
+static int admit(void *data, const char *path, struct mw_error *err)
+{
+  const struct mw_script_job *job = data;
+
+  if (!job->slot)
+    return 0;
+  uint64_t text_hash = hash_file(path);
+  mw_running_note_text(job->slot, text_hash);
+  return mw_running_admit(job->slot, text_hash, err);
 }
 
 static size_t count_files(const struct mw_task *task)
@@ -99,6 +124,8 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .http_requests_max = &settings->budget.http_requests_count,
       .priority = settings->priority >= 0 ? &settings->priority : NULL,
       .stale_s = settings->stale_s,
+      .admit = admit,
+      .admit_data = (void *)(uintptr_t)job,
       .on_file = note_file,
       .on_file_data = watching,
       .emit = emit,
@@ -136,6 +163,13 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
   }
   instance->files_seen = count_files(instance->task);
   return instance;
+}
+
+static int hand_over(void *old, void *fresh, struct mw_error *err)
+{
+  struct instance *from = old, *to = fresh;
+
+  return mw_task_hand_over(from->task, to->task, err);
 }
 
 static double interval_s(void *data)
@@ -229,6 +263,7 @@ static void ready(void *data)
 const struct mw_job_ops mw_script_job_ops = {
     .open = open_instance,
     .close = close_instance,
+    .hand_over = hand_over,
     .interval_s = interval_s,
     .run = run,
     .watch = watch_files,

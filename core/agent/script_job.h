@@ -6,11 +6,12 @@
 #ifndef MW_SCRIPT_JOB_H
 #define MW_SCRIPT_JOB_H
 
-#include "agent/buffer.h"
 #include "agent/folders.h"
+#include "agent/running.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
+#include "moonwatch/queue.h"
 
 /** The data of a worker's config; all of it is borrowed. */
 struct mw_script_job {
@@ -18,8 +19,9 @@ struct mw_script_job {
   const char *const *script_dirs;
   struct mw_context *context;
   struct mw_group_ids *group_ids;
-  struct mw_buffer *buffer;
-  struct mw_folders *folders; /**< told of the script's files */
+  struct mw_queue *queue;
+  struct mw_folders *folders;   /**< told of the script's files */
+  struct mw_running_slot *slot; /**< may be NULL; asked whether it may be loaded */
   void (*on_ready)(void *data);
   void *on_ready_data;
 };

@@ -15,9 +15,11 @@
 
 #include "agent/options.h"
 #include "base/log.h"
+#include "moonwatch/queue.h"
 
 #define MW_SETTINGS_SCRIPTS_MAX 256
 #define MW_SETTINGS_DIRS_MAX 16
+#define MW_SETTINGS_QUEUE_DIR "queue" /**< in the state directory */
 
 enum mw_script_kind { MW_SCRIPT_SOURCE, MW_SCRIPT_CHECK, MW_SCRIPT_SINK, MW_SCRIPT_KIND_COUNT };
 
@@ -46,8 +48,9 @@ struct mw_script_settings {
   struct mw_budget budget;
   const struct mw_option *options; /**< as a command line has them: a list is repeated */
   size_t options_count;
-  int priority;   /**< of a source; -1: the default */
-  double stale_s; /**< of a source; 0: the default */
+  int priority;                 /**< of a source; -1: the default */
+  double stale_s;               /**< of a source; 0: the default */
+  enum mw_queue_start start_at; /**< of a sink */
 };
 
 /** Who the agent is to a far end, and whom it believes: paths of files, NULL where there is none.
@@ -81,8 +84,8 @@ struct mw_settings {
   const char *socket_path;                           /**< of the control socket */
   const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< operators' first; ends with NULL */
   struct mw_log_config log;
-  unsigned parallel_runs; /**< 1 or more */
-  size_t buffer_bytes;    /**< of messages that wait for sinks */
+  unsigned parallel_runs;       /**< 1 or more */
+  struct mw_queue_config queue; /**< without whom to tell */
   struct mw_script_settings *scripts;
   size_t scripts_count;
   struct mw_kubelet_settings kubelet;

@@ -28,10 +28,10 @@ struct mw_sink {
   char *name;
   const struct mw_sink_ops *ops;
   void *data;
-  struct mw_buffer *buffer;
+  struct mw_queue *queue;
   void (*on_given_up)(void *data);
   void *on_given_up_data;
-  int cursor;
+  int cursor; /* set by the thread with the mutex held; -1: the sink is given up */
   pthread_t thread;
   atomic_bool reopen_wanted;
   unsigned seed;    /* of the jitter; the thread's */
@@ -43,6 +43,7 @@ struct mw_sink {
   bool stopping, ended;
   int64_t stop_by_ns;
   uint64_t failures_total;
+  struct mw_queue_cursor last_usage; /* of one that is given up */
   char error[MW_ERROR_TEXT_BYTES];
 };
 
@@ -117,9 +118,25 @@ static void pause_after_failure(struct mw_sink *sink)
   sink->pause_ns = sink->pause_ns < PAUSE_MAX_NS / 2 ? sink->pause_ns * 2 : PAUSE_MAX_NS;
 }
 
+/* With the mutex held. */
+static void take_usage(struct mw_sink *sink, struct mw_queue_cursor *out)
+{
+  if (sink->cursor >= 0)
+    mw_queue_cursor_usage(sink->queue, sink->cursor, out);
+  else
+    *out = sink->last_usage;
+}
+
 static void give_up(struct mw_sink *sink)
 {
-  mw_buffer_close_cursor(sink->buffer, sink->cursor);
+  mw_queue_leave_cursor(sink->queue, sink->cursor);
+  pthread_mutex_lock(&sink->mutex);
+  take_usage(sink, &sink->last_usage);
+  sink->last_usage.dropped_total += sink->last_usage.waiting;
+  sink->last_usage.waiting = 0;
+  sink->cursor = -1; /* the place may become another sink's */
+  pthread_mutex_unlock(&sink->mutex);
+  mw_queue_drop_cursor(sink->queue, sink->name, NULL);
   if (sink->on_given_up)
     sink->on_given_up(sink->on_given_up_data);
 }
@@ -127,13 +144,13 @@ static void give_up(struct mw_sink *sink)
 /* @return false: the sink is given up. */
 static bool deliver(struct mw_sink *sink)
 {
-  struct mw_batch batch;
+  struct mw_queue_batch batch;
   struct mw_error err;
   size_t delivered = 0;
 
-  mw_buffer_take(sink->buffer, sink->cursor, BATCH_MAX_BYTES, &batch);
+  mw_queue_take(sink->queue, sink->cursor, 0, BATCH_MAX_BYTES, &batch);
   int rc = sink->ops->deliver(sink->data, &batch, delivery_ends_ns(sink), &delivered, &err);
-  mw_buffer_end(sink->buffer, sink->cursor, &batch, delivered);
+  mw_queue_end(sink->queue, sink->cursor, &batch, delivered);
   note_outcome(sink, rc, &err);
   if (rc == -EPIPE)
     give_up(sink);
@@ -153,7 +170,7 @@ static void *work(void *data)
   do {
     if (atomic_exchange(&sink->reopen_wanted, false) && sink->ops->reopen)
       sink->ops->reopen(sink->data);
-    has_some = mw_buffer_wait(sink->buffer, sink->cursor, patience_ends_ns(sink));
+    has_some = mw_queue_wait(sink->queue, sink->cursor, patience_ends_ns(sink));
     if (has_some && !atomic_load(&sink->reopen_wanted) && goes_on(sink, true))
       has_reader = deliver(sink);
   } while (has_reader && goes_on(sink, has_some));
@@ -196,7 +213,7 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   }
   sink->ops = config->ops;
   sink->data = config->data;
-  sink->buffer = config->buffer;
+  sink->queue = config->queue;
   sink->on_given_up = config->on_given_up;
   sink->on_given_up_data = config->on_given_up_data;
   sink->pause_ns = PAUSE_MIN_NS;
@@ -206,7 +223,8 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->name = strdup(config->name);
   if (!sink->name)
     mw_error_set(err, ENOMEM, "out of memory for a sink");
-  else if ((sink->cursor = mw_buffer_add_cursor(config->buffer, err)) >= 0 &&
+  else if ((sink->cursor =
+                mw_queue_add_cursor(config->queue, config->name, config->start_at, err)) >= 0 &&
            start_thread(sink, err) == 0)
     return sink;
   free_sink(sink);
@@ -231,7 +249,7 @@ static bool wait_for_end(struct mw_sink *sink, int64_t deadline_ns)
 
 bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
 {
-  struct mw_cursor_usage usage;
+  struct mw_queue_cursor usage;
 
   *left = 0;
   if (!sink)
@@ -241,13 +259,17 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
   sink->stop_by_ns = deadline_ns;
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->mutex);
-  mw_buffer_wake(sink->buffer);
+  mw_queue_wake(sink->queue);
   bool ended = wait_for_end(sink, deadline_ns);
-  mw_buffer_cursor_usage(sink->buffer, sink->cursor, &usage);
+  pthread_mutex_lock(&sink->mutex);
+  take_usage(sink, &usage);
+  pthread_mutex_unlock(&sink->mutex);
   *left = usage.waiting;
   if (!ended)
     return false;
   pthread_join(sink->thread, NULL);
+  if (sink->cursor >= 0)
+    mw_queue_leave_cursor(sink->queue, sink->cursor);
   free_sink(sink);
   return true;
 }
@@ -258,14 +280,14 @@ void mw_sink_reopen(struct mw_sink *sink)
   pthread_mutex_lock(&sink->mutex);
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->mutex);
-  mw_buffer_wake(sink->buffer);
+  mw_queue_wake(sink->queue);
 }
 
 void mw_sink_status(struct mw_sink *sink, struct mw_sink_status *out)
 {
   out->name = sink->name;
-  mw_buffer_cursor_usage(sink->buffer, sink->cursor, &out->usage);
   pthread_mutex_lock(&sink->mutex);
+  take_usage(sink, &out->usage);
   out->failures_total = sink->failures_total;
   memcpy(out->error, sink->error, sizeof out->error);
   pthread_mutex_unlock(&sink->mutex);

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/buffer.h"
 #include "moonwatch/error.h"
+#include "moonwatch/queue.h"
 
 struct mw_sink;
 
@@ -26,7 +26,7 @@ struct mw_sink_ops {
    * @return 0: all; -EPIPE: nobody will ever take one, the sink is given up; or another -errno,
    *         with @p err filled.
    */
-  int (*deliver)(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
+  int (*deliver)(void *data, struct mw_queue_batch *batch, int64_t deadline_ns, size_t *delivered,
                  struct mw_error *err);
   void (*reopen)(void *data); /**< at SIGHUP; NULL: there is nothing to open */
   void (*free)(void *data);
@@ -35,15 +35,16 @@ struct mw_sink_ops {
 struct mw_sink_config {
   const char *name;              /**< "stdout"; copied */
   const struct mw_sink_ops *ops; /**< borrowed for ever */
-  void *data;               /**< belongs to the sink from now on, even when it does not start */
-  struct mw_buffer *buffer; /**< borrowed */
+  void *data;                   /**< belongs to the sink from now on, even when it does not start */
+  struct mw_queue *queue;       /**< borrowed */
+  enum mw_queue_start start_at; /**< when it is new there */
   void (*on_given_up)(void *data); /**< called by the sink's thread, once; NULL: nobody asks */
   void *on_given_up_data;
 };
 
 struct mw_sink_status {
   const char *name;
-  struct mw_cursor_usage usage;
+  struct mw_queue_cursor usage;
   uint64_t failures_total;         /**< deliveries that failed */
   char error[MW_ERROR_TEXT_BYTES]; /**< of the last one, until one succeeds; "": fine */
 };
@@ -52,11 +53,11 @@ struct mw_sink_status {
 struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_error *err);
 
 /**
- * Deliver what is in the buffer, until @p deadline_ns; then end the thread and free the sink.
+ * Deliver what is in the queue, until @p deadline_ns; then end the thread and free the sink.
  * Accepts NULL.
  * @param left becomes how many messages were left behind.
  * @return false: the thread does not end, long after the deadline, because what it writes to hangs;
- *         the sink, and the buffer, are then still in use.
+ *         the sink, and the queue, are then still in use.
  */
 bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left);
 

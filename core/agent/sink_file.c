@@ -215,7 +215,7 @@ static void take_back(struct file *file)
   mw_lines_forget(&file->lines);
 }
 
-static int write_message(struct file *file, const struct mw_batch *batch, size_t index,
+static int write_message(struct file *file, const struct mw_queue_batch *batch, size_t index,
                          int64_t deadline_ns, struct mw_error *err)
 {
   size_t written_bytes;
@@ -232,8 +232,8 @@ static int write_message(struct file *file, const struct mw_batch *batch, size_t
   return rc;
 }
 
-static int file_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns, size_t *delivered,
-                        struct mw_error *err)
+static int file_deliver(void *data, struct mw_queue_batch *batch, int64_t deadline_ns,
+                        size_t *delivered, struct mw_error *err)
 {
   struct file *file = data;
   size_t written_bytes = 0;

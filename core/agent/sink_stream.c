@@ -37,7 +37,7 @@ static void stream_free(void *data)
   free(stream);
 }
 
-static int stream_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
+static int stream_deliver(void *data, struct mw_queue_batch *batch, int64_t deadline_ns,
                           size_t *delivered, struct mw_error *err)
 {
   struct stream *stream = data;

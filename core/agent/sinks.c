@@ -92,6 +92,7 @@ struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,
   if (mw_sinks_check(settings, err) < 0)
     return NULL;
   config.name = settings->name;
+  config.start_at = settings->start_at;
   if (strcmp(settings->name, "stdout") == 0) {
     config.ops = &mw_sink_stream_ops;
     config.data = mw_sink_stream_new(STDOUT_FILENO, err);

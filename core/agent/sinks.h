@@ -11,7 +11,7 @@ int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *e
 /**
  * Start the sink @p settings names: "stdout", which has no options, or "file", with path,
  * max_bytes, max_age_s and keep.
- * @param common has the buffer, and whom to tell; what else is in it is the named sink's.
+ * @param common has the queue, and whom to tell; what else is in it is the named sink's.
  * @return NULL with @p err, -EINVAL: no such sink, or an option that is wrong.
  */
 struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,

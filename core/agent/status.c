@@ -14,8 +14,10 @@
 #define PROC_STATUS_MAX_BYTES 16384
 
 static const char *const state_names[] = {
-    [MW_WORKER_OPENING] = "loading", [MW_WORKER_BROKEN] = "broken", [MW_WORKER_WAITING] = "waiting",
-    [MW_WORKER_RUNNING] = "running", [MW_WORKER_PAUSED] = "paused", [MW_WORKER_HELD] = "held"};
+    [MW_WORKER_OPENING] = "loading",        [MW_WORKER_BROKEN] = "broken",
+    [MW_WORKER_WAITING] = "waiting",        [MW_WORKER_RUNNING] = "running",
+    [MW_WORKER_PAUSED] = "paused",          [MW_WORKER_HELD] = "held",
+    [MW_WORKER_QUARANTINED] = "quarantined"};
 
 /* ---- Members ---- */
 
@@ -99,13 +101,13 @@ static void write_process(struct mw_json_writer *w, struct mw_runner *runner)
 
 /* ---- The parts ---- */
 
-static void write_buffer(struct mw_json_writer *w, struct mw_buffer *buffer)
+static void write_queue(struct mw_json_writer *w, struct mw_queue *queue)
 {
-  struct mw_buffer_usage usage;
+  struct mw_queue_usage usage;
 
-  mw_buffer_usage(buffer, &usage);
+  mw_queue_usage(queue, &usage);
   mw_json_begin_object(w);
-  write_count(w, "bytes", usage.bytes);
+  write_count(w, "bytes", usage.buffer_bytes);
   write_count(w, "messages", usage.messages);
   write_count(w, "put_total", usage.put_total);
   mw_json_end_object(w);
@@ -152,6 +154,7 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   write_ms(w, "p50_ms", status->took.p50_ns);
   write_ms(w, "p99_ms", status->took.p99_ns);
   write_count(w, "reloads_total", status->reloads_total);
+  write_error(w, "restore_error", status->restore_error);
   write_count(w, "runs_total", status->runs_total);
   write_count(w, "skips_total", status->skips_total);
   write_text(w, "state", state_names[status->state]);
@@ -216,8 +219,8 @@ int mw_status_write(struct mw_runner *runner, struct mw_buf *out, struct mw_erro
 
   mw_json_writer_init(&w, out, err);
   mw_json_begin_object(&w);
-  mw_json_write_key(&w, "buffer");
-  write_buffer(&w, mw_runner_buffer(runner));
+  mw_json_write_key(&w, "queue");
+  write_queue(&w, mw_runner_queue(runner));
   mw_json_write_key(&w, "process");
   write_process(&w, runner);
   mw_json_write_key(&w, "ready");

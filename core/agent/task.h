@@ -49,6 +49,10 @@ struct mw_task_config {
   const int *priority; /**< of a source; NULL: as the script wants; only read by mw_task_open */
   double stale_s;      /**< of a source; 0: as its interval wants */
 
+  /** Asked by mw_task_open before the script's file is read; an error, with @p err, refuses it. */
+  int (*admit)(void *data, const char *path, struct mw_error *err);
+  void *admit_data;
+
   /** Told by mw_task_open, also when it fails: each file that was read or looked for. */
   void (*on_file)(void *data, const char *path);
   void *on_file_data;
@@ -70,6 +74,14 @@ struct mw_task_config {
  */
 struct mw_task *mw_task_open(const struct mw_task_config *config, struct mw_error *err);
 void mw_task_close(struct mw_task *task); /**< accepts NULL */
+
+/**
+ * Give @p to, which was opened and has not run, what @p from keeps: save() of the one, restore() of
+ * the other, each within its budget. Nothing is done when @p to has no restore, or @p from no save,
+ * or nothing to keep.
+ * @return 0, or -errno: @p to may then be in any condition, and has to be opened again.
+ */
+int mw_task_hand_over(struct mw_task *from, struct mw_task *to, struct mw_error *err);
 
 /** How often it is run: as configured, else interval_s of its table, else every 10 s. */
 double mw_task_interval_s(const struct mw_task *task);

@@ -22,6 +22,7 @@ struct mw_worker {
   const struct mw_job_ops *ops;
   void *data;
   struct mw_gate *gate;
+  struct mw_running_slot *slot;
   pthread_t thread;
 
   /* The thread's own. */
@@ -112,6 +113,19 @@ static void take_watch(struct mw_worker *worker, struct mw_watch *fresh, bool op
   }
 }
 
+/* Whoever changed it wants to see what it does. With the mutex held. */
+static void note_reloaded(struct mw_worker *worker, const struct mw_error *restore_err)
+{
+  struct mw_worker_status *status = &worker->status;
+
+  status->reloads_total++;
+  snprintf(status->restore_error, sizeof status->restore_error, "%s",
+           restore_err->code ? restore_err->text : "");
+  mw_penalty_forgive(&worker->penalty);
+  if (worker->released)
+    mw_schedule_hurry(&worker->schedule, now_ns());
+}
+
 static void note_opened(struct mw_worker *worker, void *instance, enum opening opening,
                         const struct mw_error *err)
 {
@@ -151,47 +165,84 @@ static void log_opened(struct mw_worker *worker, const void *instance, enum open
     mw_log(MW_LOG_INFO, worker->name, "was loaded anew");
 }
 
+/* An instance that was made, or was not. */
+struct attempt {
+  enum opening opening;
+  void *instance; /* NULL: it could not be opened */
+  struct mw_watch watch;
+  struct mw_error err, restore_err; /* their codes are 0: fine */
+};
+
 /* @return what is to be closed: the old one, when another takes its place. */
-static void *take_instance(struct mw_worker *worker, void *instance, struct mw_watch *watch,
-                           enum opening opening, const struct mw_error *err)
+static void *take_instance(struct mw_worker *worker, struct attempt *attempt)
 {
-  bool reloaded = instance && opening == OPENING_RELOAD;
-  void *unwanted = NULL;
+  const struct mw_error *err = &attempt->err;
+  enum opening opening = attempt->opening;
+  void *instance = attempt->instance, *unwanted = NULL;
 
   log_opened(worker, instance, opening, err);
+  if (instance && attempt->restore_err.code)
+    mw_log(MW_LOG_WARN, worker->name, "keeps nothing of what the old one knew: %s",
+           attempt->restore_err.text);
   pthread_mutex_lock(&worker->mutex);
   if (instance || is_gone(instance, err)) {
     unwanted = worker->instance;
     worker->instance = NULL;
   }
   note_opened(worker, instance, opening, err);
-  worker->status.reloads_total += reloaded;
-  take_watch(worker, watch, instance != NULL);
+  take_watch(worker, &attempt->watch, instance != NULL);
   if (instance)
     worker->instance = instance;
-  if (reloaded)
-    mw_penalty_forgive(&worker->penalty);
+  if (instance && opening == OPENING_RELOAD)
+    note_reloaded(worker, &attempt->restore_err);
   pthread_mutex_unlock(&worker->mutex);
   if (opening != OPENING_RESTART)
     worker->log_limit = (struct mw_log_limit){0}; /* another script: its errors are news */
   return unwanted;
 }
 
+/* Finalizers of the script run then. */
+static void close_instance(struct mw_worker *worker, void *instance)
+{
+  mw_running_note(worker->slot, MW_RUNNING_RUNNING);
+  worker->ops->close(instance);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
+}
+
+static void open_once(struct mw_worker *worker, struct attempt *attempt)
+{
+  attempt->instance = worker->ops->open(worker->data, &attempt->watch, &attempt->err);
+}
+
+/* One that was given only a part of what the old one keeps may be in any condition. */
+static void hand_over(struct mw_worker *worker, struct attempt *attempt)
+{
+  if (!worker->ops->hand_over || !worker->instance || !attempt->instance ||
+      worker->ops->hand_over(worker->instance, attempt->instance, &attempt->restore_err) == 0)
+    return;
+  worker->ops->close(attempt->instance);
+  open_once(worker, attempt);
+}
+
 /* What the end of the program interrupts has not failed. */
 static void open_job(struct mw_worker *worker, enum opening opening)
 {
-  struct mw_watch watch = {0};
-  struct mw_error err = {0};
+  struct attempt attempt = {.opening = opening};
 
   if (!mw_gate_enter(worker->gate))
     return;
-  void *instance = worker->ops->open(worker->data, &watch, &err);
+  mw_running_note(worker->slot, MW_RUNNING_OPENING);
+  open_once(worker, &attempt);
+  if (opening == OPENING_RELOAD)
+    hand_over(worker, &attempt);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
   mw_gate_leave(worker->gate);
-  void *unwanted =
-      is_stopping(worker) ? instance : take_instance(worker, instance, &watch, opening, &err);
+  void *unwanted = is_stopping(worker) ? attempt.instance : take_instance(worker, &attempt);
   if (unwanted)
-    worker->ops->close(unwanted);
-  mw_watch_deinit(&watch);
+    close_instance(worker, unwanted);
+  if (attempt.instance)
+    mw_running_note_opened(worker->slot);
+  mw_watch_deinit(&attempt.watch);
 }
 
 /* ---- Runs ---- */
@@ -253,7 +304,9 @@ static void do_run(struct mw_worker *worker, struct outcome *outcome)
   outcome->late_ns = began_ns - worker->due_ns;
   pthread_mutex_unlock(&worker->mutex);
   outcome->limit = MW_LIMIT_NONE;
+  mw_running_note(worker->slot, MW_RUNNING_RUNNING);
   outcome->rc = worker->ops->run(worker->instance, &outcome->limit, &outcome->err);
+  mw_running_note(worker->slot, MW_RUNNING_IDLE);
   outcome->took_ns = now_ns() - began_ns;
   outcome->cpu_ns = cpu_ns() - cpu_before_ns;
 }
@@ -355,6 +408,7 @@ static void *work(void *data)
 
   snprintf(thread_name, sizeof thread_name, "%s", worker->name);
   pthread_setname_np(pthread_self(), thread_name);
+  mw_running_enter_thread(worker->slot);
   open_job(worker, OPENING_FIRST);
   if (!worker->instance || !worker->due_at_once)
     tell_ready(worker);
@@ -366,7 +420,8 @@ static void *work(void *data)
     tell_ready(worker);
   }
   if (worker->instance)
-    worker->ops->close(worker->instance);
+    close_instance(worker, worker->instance);
+  mw_running_leave_thread();
   set(worker, &worker->ended);
   return NULL;
 }
@@ -405,6 +460,7 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   worker->ops = config->ops;
   worker->data = config->data;
   worker->gate = config->gate;
+  worker->slot = config->slot;
   worker->due_at_once = config->runs_at_once;
   pthread_mutex_init(&worker->mutex, NULL);
   mw_cond_init(&worker->changed);
@@ -485,8 +541,10 @@ static enum mw_worker_state state_of(const struct mw_worker *worker)
 {
   if (worker->running)
     return MW_WORKER_RUNNING;
+  if (!worker->instance && !*worker->status.error)
+    return MW_WORKER_OPENING;
   if (!worker->instance)
-    return *worker->status.error ? MW_WORKER_BROKEN : MW_WORKER_OPENING;
+    return mw_running_is_quarantined(worker->slot) ? MW_WORKER_QUARANTINED : MW_WORKER_BROKEN;
   if (worker->paused)
     return MW_WORKER_PAUSED;
   return worker->held_until_ns > now_ns() ? MW_WORKER_HELD : MW_WORKER_WAITING;
@@ -513,7 +571,8 @@ int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)
   int rc = 0;
 
   pthread_mutex_lock(&worker->mutex);
-  if (state_of(worker) == MW_WORKER_BROKEN)
+  enum mw_worker_state state = state_of(worker);
+  if (state == MW_WORKER_BROKEN || state == MW_WORKER_QUARANTINED)
     rc = mw_error_set(err, EBADMSG, "%s cannot run: %s", worker->name, worker->status.error);
   worker->run_wanted |= rc == 0;
   pthread_cond_broadcast(&worker->changed);
@@ -534,6 +593,10 @@ void mw_worker_resume(struct mw_worker *worker)
   worker->paused = false;
   worker->held_until_ns = 0;
   mw_penalty_forgive(&worker->penalty);
+  if (mw_running_is_quarantined(worker->slot)) {
+    mw_running_forgive(worker->slot);
+    worker->reload_wanted = true;
+  }
   pthread_cond_broadcast(&worker->changed);
   pthread_mutex_unlock(&worker->mutex);
 }

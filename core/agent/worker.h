@@ -6,7 +6,7 @@
  *
  * A job that cannot be opened is opened again when one of its files changes. A job that is open is
  * opened a second time when one of its files changes, between two runs; if that succeeds the new
- * one takes the place of the old one, else the old one goes on.
+ * one is given what the old one keeps, takes its place, and runs at once; else the old one goes on.
  *
  * Thread-safety: every function may be called from any thread, but for start, wait and free.
  */
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "agent/durations.h"
+#include "agent/running.h"
 #include "agent/watch.h"
 #include "base/gate.h"
 #include "moonwatch/error.h"
@@ -38,6 +39,12 @@ struct mw_job_ops {
   /** @return an instance, ready to run, or NULL with @p err. Tells @p watch what it was made of. */
   void *(*open)(void *data, struct mw_watch *watch, struct mw_error *err);
   void (*close)(void *instance);
+
+  /**
+   * Give @p fresh, which was opened and has not run, what @p old keeps; NULL: nothing is kept.
+   * @return 0, or -errno with @p err: @p fresh is then opened again, and begins with nothing.
+   */
+  int (*hand_over)(void *old, void *fresh, struct mw_error *err);
   double (*interval_s)(void *instance);
 
   /** @return 0 or -errno with @p err. @p limit, which is MW_LIMIT_NONE, may become another one. */
@@ -57,18 +64,20 @@ struct mw_job_ops {
 struct mw_worker_config {
   const char *kind, *name; /**< "check", "container_rt"; copied */
   const struct mw_job_ops *ops;
-  void *data;           /**< borrowed */
-  struct mw_gate *gate; /**< borrowed */
-  bool runs_at_once;    /**< its first run does not wait for mw_worker_release */
+  void *data;                   /**< borrowed */
+  struct mw_gate *gate;         /**< borrowed */
+  bool runs_at_once;            /**< its first run does not wait for mw_worker_release */
+  struct mw_running_slot *slot; /**< borrowed; NULL: what it does is not noted */
 };
 
 enum mw_worker_state {
   MW_WORKER_OPENING,
-  MW_WORKER_BROKEN,  /**< could not be opened: the error says why */
-  MW_WORKER_WAITING, /**< for its time */
-  MW_WORKER_RUNNING, /**< or waiting for the gate */
-  MW_WORKER_PAUSED,  /**< somebody wants it so */
-  MW_WORKER_HELD,    /**< was over its budget again and again */
+  MW_WORKER_BROKEN,      /**< could not be opened: the error says why */
+  MW_WORKER_WAITING,     /**< for its time */
+  MW_WORKER_RUNNING,     /**< or waiting for the gate */
+  MW_WORKER_PAUSED,      /**< somebody wants it so */
+  MW_WORKER_HELD,        /**< was over its budget again and again */
+  MW_WORKER_QUARANTINED, /**< as broken; it brought the last agent down */
 };
 
 struct mw_worker_status {
@@ -82,8 +91,9 @@ struct mw_worker_status {
   int64_t last_cpu_ns, max_cpu_ns;
   size_t memory_bytes;
   uint64_t runs_total, failures_total, skips_total, over_budget_total, reloads_total;
-  char error[MW_ERROR_TEXT_BYTES];      /**< of the last run, or why it is broken; "": fine */
-  char load_error[MW_ERROR_TEXT_BYTES]; /**< of a reload: the old one goes on; "": fine */
+  char error[MW_ERROR_TEXT_BYTES];         /**< of the last run, or why it is broken; "": fine */
+  char load_error[MW_ERROR_TEXT_BYTES];    /**< of a reload: the old one goes on; "": fine */
+  char restore_error[MW_ERROR_TEXT_BYTES]; /**< of the last reload: it began with nothing */
 };
 
 /** @return NULL with @p err filled. */
@@ -112,7 +122,7 @@ enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force);
 /** Also while it is paused. @return 0, or -EBADMSG: it is broken, and @p err says why. */
 int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err);
 void mw_worker_pause(struct mw_worker *worker);
-void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, too */
+void mw_worker_resume(struct mw_worker *worker); /**< forgives it everything, quarantine too */
 
 void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out);
 const char *mw_worker_name(const struct mw_worker *worker);

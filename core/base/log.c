@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/outlet.h"
+#include "base/rfc3339.h"
 #include "base/text.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -59,17 +60,6 @@ bool mw_log_enabled(enum mw_log_level level)
   return enabled;
 }
 
-static void format_time(int64_t wall_ns, char *out, size_t out_bytes)
-{
-  time_t seconds = (time_t)(wall_ns / MW_NS_PER_S);
-  struct tm utc;
-  char date[32];
-
-  gmtime_r(&seconds, &utc);
-  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(out, out_bytes, "%s.%03dZ", date, (int)(wall_ns % MW_NS_PER_S / MW_NS_PER_MS));
-}
-
 static int append_json_pair(struct mw_buf *entry, const char *key, const char *text)
 {
   mw_buf_printf(entry, NULL, "\"%s\":", key);
@@ -79,9 +69,9 @@ static int append_json_pair(struct mw_buf *entry, const char *key, const char *t
 static void build_entry(struct mw_buf *entry, enum mw_log_level level, const char *component,
                         const char *message)
 {
-  char time_text[64];
+  char time_text[MW_RFC3339_BYTES];
 
-  format_time(mw_clock_wall_ns(clock_of(&sink)), time_text, sizeof time_text);
+  mw_rfc3339(mw_clock_wall_ns(clock_of(&sink)), time_text);
   if (sink.format == MW_LOG_TEXT) {
     mw_buf_printf(entry, NULL, "%s %-5s %s: %s\n", time_text, level_names[level], component,
                   message);

@@ -10,11 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** A piece of somebody else's text. */
-struct mw_slice {
-  const char *data;
-  size_t len_bytes;
-};
+#include "moonwatch/slice.h"
 
 /** All of @p text as a decimal number of digits only; false (and @p out untouched) otherwise. */
 bool mw_parse_u64(struct mw_slice text, uint64_t *out);

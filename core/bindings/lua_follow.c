@@ -4,10 +4,13 @@
 #include <lauxlib.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/hash.h"
 #include "bindings/context.h"
 #include "bindings/lua_sample.h"
 #include "bindings/lua_util.h"
+#include "moonwatch/clock.h"
 
 static const char followed_key; /* its address marks one */
 
@@ -17,6 +20,17 @@ struct epoch {
   uint64_t number; /* 0: nothing was read yet */
   uint64_t identity;
   struct mw_origin origin;
+  uint64_t origin_hash; /* 0: origin says it; else it came with a script that was loaded anew */
+};
+
+/* What a script keeps of them, as bytes. */
+struct kept_epoch {
+  uint64_t number, identity, origin_hash;
+};
+
+struct kept {
+  uint64_t process; /* another process has other epochs of the same numbers */
+  struct kept_epoch usage, network;
 };
 
 struct followed {
@@ -27,12 +41,33 @@ struct followed {
   char texts[];
 };
 
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+  return hash * UINT64_C(0x9E3779B97F4A7C15) + (text ? mw_hash_bytes(text, strlen(text)) : 1);
+}
+
+/* Of the names: no address of ours goes to a script. Never 0. */
+static uint64_t hash_origin(struct mw_origin origin)
+{
+  return hash_text(hash_text(1, origin.collector), origin.gaps) | 1;
+}
+
+static bool has_origin(struct epoch *epoch, struct mw_origin origin)
+{
+  if (epoch->origin_hash == 0)
+    return mw_origin_equal(epoch->origin, origin);
+  bool is_same = epoch->origin_hash == hash_origin(origin);
+  epoch->origin = origin;
+  epoch->origin_hash = 0;
+  return is_same;
+}
+
 static lua_Number enter(struct epoch *epoch, uint64_t identity, struct mw_origin origin)
 {
   static atomic_uint_fast64_t last_number;
 
-  if (epoch->number == 0 || epoch->identity != identity || !mw_origin_equal(epoch->origin, origin))
-    *epoch = (struct epoch){atomic_fetch_add(&last_number, 1) + 1, identity, origin};
+  if (epoch->number == 0 || epoch->identity != identity || !has_origin(epoch, origin))
+    *epoch = (struct epoch){atomic_fetch_add(&last_number, 1) + 1, identity, origin, 0};
   return (lua_Number)epoch->number;
 }
 
@@ -45,6 +80,57 @@ static struct followed *check_followed(lua_State *L, int arg)
                     lua_objlen(L, arg) > sizeof *followed && followed->mark == &followed_key,
                 arg, "not what stats.follow() gave");
   return followed;
+}
+
+/* ---- epochs ---- */
+
+static uint64_t this_process(void)
+{
+  static atomic_uint_fast64_t mark;
+  uint64_t none = 0;
+
+  if (atomic_load(&mark) == 0)
+    atomic_compare_exchange_strong(
+        &mark, &none, (uint64_t)mw_clock_wall_ns(mw_clock_system()) ^ (uint64_t)getpid() << 48);
+  return atomic_load(&mark);
+}
+
+static struct kept_epoch keep(const struct epoch *epoch)
+{
+  return (struct kept_epoch){epoch->number, epoch->identity,
+                             epoch->origin_hash != 0 ? epoch->origin_hash
+                                                     : hash_origin(epoch->origin)};
+}
+
+static struct epoch take(const struct kept_epoch *kept)
+{
+  return (struct epoch){
+      .number = kept->number, .identity = kept->identity, .origin_hash = kept->origin_hash | 1};
+}
+
+int mw_lua_stats_epochs(lua_State *L)
+{
+  const struct followed *followed = check_followed(L, 1);
+  struct kept kept = {this_process(), keep(&followed->usage), keep(&followed->network)};
+
+  lua_pushlstring(L, (const char *)&kept, sizeof kept);
+  return 1;
+}
+
+/* What is not of this process is nobody's mistake: a script may have kept it for long. */
+static void take_epochs(lua_State *L, int arg, struct followed *followed)
+{
+  struct kept kept;
+  size_t len_bytes;
+  const char *bytes = lua_tolstring(L, arg, &len_bytes);
+
+  if (len_bytes != sizeof kept)
+    return;
+  memcpy(&kept, bytes, sizeof kept);
+  if (kept.process != this_process())
+    return;
+  followed->usage = take(&kept.usage);
+  followed->network = take(&kept.network);
 }
 
 /* ---- follow ---- */
@@ -64,7 +150,8 @@ int mw_lua_stats_follow(lua_State *L)
 {
   lua_settop(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
-  const struct followed *before = lua_isnil(L, 2) ? NULL : check_followed(L, 2);
+  bool is_kept = lua_type(L, 2) == LUA_TSTRING;
+  const struct followed *before = is_kept || lua_isnil(L, 2) ? NULL : check_followed(L, 2);
   struct mw_container_ref ref;
   mw_lua_check_ref(L, 1, &ref);
 
@@ -79,6 +166,8 @@ int mw_lua_stats_follow(lua_State *L)
     followed->usage = before->usage;
     followed->network = before->network;
   }
+  if (is_kept)
+    take_epochs(L, 2, followed);
   return 1;
 }
 

@@ -1,7 +1,4 @@
-/* moonwatch.script for plain luajit: runs text in a sandbox like the agent's, for tests.
- *
- * A value goes from one Lua state to another as bytes in between: an error of either state must
- * never jump over C frames of the other. */
+/* moonwatch.script for plain luajit: runs text in a sandbox like the agent's, for tests. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +8,10 @@
 #include "bindings/context.h"
 #include "bindings/lua_log.h"
 #include "bindings/lua_util.h"
+#include "script/plain.h"
 
 #define SCRIPT_TYPE "moonwatch.script"
 #define RESULT_MAX_BYTES ((size_t)64 << 20)
-#define RESULT_DEPTH_MAX 32
 #define MODULE_DIRS_MAX 16
 #define TIMEOUT_MAX_MS 1e15
 
@@ -44,110 +41,6 @@ static int script_close(lua_State *L) /* also __gc */
   return 0;
 }
 
-/* ---- From the script's state ---- */
-
-static int pack(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err);
-
-static int pack_bytes(struct mw_buf *out, char kind, const void *bytes, size_t len_bytes,
-                      struct mw_error *err)
-{
-  int rc = mw_buf_append(out, &kind, 1, err);
-  return rc < 0 ? rc : mw_buf_append(out, bytes, len_bytes, err);
-}
-
-static int pack_string(lua_State *L, struct mw_buf *out, struct mw_error *err)
-{
-  size_t len_bytes;
-  const char *text = lua_tolstring(L, -1, &len_bytes);
-  int rc = pack_bytes(out, 's', &len_bytes, sizeof len_bytes, err);
-
-  return rc < 0 ? rc : mw_buf_append(out, text, len_bytes, err);
-}
-
-/* '{', keys and values by turns, '}'. */
-static int pack_table(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err)
-{
-  int rc = pack_bytes(out, '{', NULL, 0, err);
-
-  if (depth == RESULT_DEPTH_MAX)
-    return mw_error_set(err, EINVAL, "a result may have at most %d tables in one another", depth);
-  luaL_checkstack(L, 4, "result");
-  lua_pushnil(L);
-  while (rc == 0 && lua_next(L, -2)) {
-    lua_pushvalue(L, -2);
-    rc = pack(L, out, depth + 1, err);
-    lua_pop(L, 1);
-    if (rc == 0)
-      rc = pack(L, out, depth + 1, err);
-    lua_pop(L, 1);
-  }
-  return rc < 0 ? rc : pack_bytes(out, '}', NULL, 0, err);
-}
-
-/* Append the value on top, which stays there. */
-static int pack(lua_State *L, struct mw_buf *out, int depth, struct mw_error *err)
-{
-  lua_Number number = lua_tonumber(L, -1);
-
-  switch (lua_type(L, -1)) {
-  case LUA_TNIL:
-    return pack_bytes(out, '0', NULL, 0, err);
-  case LUA_TBOOLEAN:
-    return pack_bytes(out, lua_toboolean(L, -1) ? 't' : 'f', NULL, 0, err);
-  case LUA_TNUMBER:
-    return pack_bytes(out, 'n', &number, sizeof number, err);
-  case LUA_TSTRING:
-    return pack_string(L, out, err);
-  case LUA_TTABLE:
-    return pack_table(L, out, depth, err);
-  default:
-    return mw_error_set(err, EINVAL, "a result may not hold a %s", luaL_typename(L, -1));
-  }
-}
-
-/* ---- Into the caller's state ---- */
-
-static void take(const char **at, void *out, size_t len_bytes)
-{
-  memcpy(out, *at, len_bytes);
-  *at += len_bytes;
-}
-
-/* Push what pack wrote. @return false at the end of a table. */
-static bool unpack(lua_State *L, const char **at)
-{
-  lua_Number number;
-  size_t len_bytes;
-
-  luaL_checkstack(L, 4, "result");
-  switch (*(*at)++) {
-  case 't':
-    lua_pushboolean(L, true);
-    return true;
-  case 'f':
-    lua_pushboolean(L, false);
-    return true;
-  case 'n':
-    take(at, &number, sizeof number);
-    lua_pushnumber(L, number);
-    return true;
-  case 's':
-    take(at, &len_bytes, sizeof len_bytes);
-    lua_pushlstring(L, *at, len_bytes);
-    *at += len_bytes;
-    return true;
-  case '{':
-    for (lua_newtable(L); unpack(L, at); lua_rawset(L, -3))
-      unpack(L, at);
-    return true;
-  case '}':
-    return false;
-  default:
-    lua_pushnil(L);
-    return true;
-  }
-}
-
 /* ---- eval ---- */
 
 struct eval {
@@ -172,7 +65,9 @@ static int run_eval(lua_State *L)
   if (status != 0)
     return lua_error(L);
   lua_call(L, 0, 1);
-  eval->rc = pack(L, eval->result, 0, &eval->err);
+  eval->rc = mw_plain_pack(L, eval->result, &eval->err);
+  if (eval->rc < 0)
+    mw_error_prefix(&eval->err, "a result");
   return 0;
 }
 
@@ -200,9 +95,8 @@ static int script_eval(lua_State *L)
                           timeout_ms < 0 ? box->timeout_ms : (int64_t)timeout_ms, &eval.err);
   if (rc < 0 || eval.rc < 0)
     return mw_lua_fail(L, &eval.err);
-  const char *at = eval.result->data;
-  unpack(L, &at);
-  return 1;
+  rc = mw_plain_unpack(L, eval.result->data, eval.result->len_bytes, &eval.err);
+  return rc < 0 ? mw_lua_fail(L, &eval.err) : 1;
 }
 
 static int script_memory_bytes(lua_State *L)

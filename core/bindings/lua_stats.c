@@ -280,6 +280,7 @@ static int stats_usage(lua_State *L)
 const luaL_Reg mw_lua_stats_functions[] = {
     {"container", stats_container},
     {"figures", stats_figures},
+    {"epochs", mw_lua_stats_epochs},
     {"follow", mw_lua_stats_follow},
     {"id_of_inode", stats_id_of_inode},
     {"id_of_pid", stats_id_of_pid},

@@ -27,6 +27,7 @@ int64_t mw_lua_check_age_ms(lua_State *L, int arg);
 void mw_lua_check_ref(lua_State *L, int arg, struct mw_container_ref *out);
 
 /* lua_follow.c */
+int mw_lua_stats_epochs(lua_State *L);
 int mw_lua_stats_follow(lua_State *L);
 int mw_lua_stats_network_namespace(lua_State *L);
 int mw_lua_stats_network_values(lua_State *L);

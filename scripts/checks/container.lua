@@ -14,6 +14,7 @@ end
 
 local M = {
   api = 1,
+  state_version = 1, -- of what containers keep
   interval_s = 10,
   options = containers.with_options {
     max_per_message = { type = "integer", default = 100, min = 1, max = 10000,
@@ -67,6 +68,17 @@ local function rename_limit(items)
     local item = items[i]
     item.memoryLimit, item.memLimit = item.memLimit, nil
   end
+end
+
+function M.save()
+  return list:save()
+end
+
+function M.restore(kept, version)
+  if version == M.state_version then
+    list:restore(kept)
+  end
+  return true
 end
 
 ---@param context CheckContext

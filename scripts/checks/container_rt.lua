@@ -6,6 +6,7 @@ local host = require "moonwatch.host"
 
 local M = {
   api = 1,
+  state_version = 1, -- of what containers keep
   interval_s = 2,
   options = containers.with_options {
     max_per_message = { type = "integer", default = 100, min = 1, max = 10000,
@@ -19,6 +20,17 @@ local list
 
 function M.init(options)
   list = containers.new { options = options }
+end
+
+function M.save()
+  return list:save()
+end
+
+function M.restore(kept, version)
+  if version == M.state_version then
+    list:restore(kept)
+  end
+  return true
 end
 
 ---@param context CheckContext

@@ -88,13 +88,19 @@ local function add_table(lines, columns, items, row_of, width)
   table.insert(lines, "")
 end
 
+local ERRORS = {
+  { field = "error", prefix = "" },
+  { field = "load_error", prefix = "not loaded anew: " },
+  { field = "restore_error", prefix = "began with nothing when it was loaded anew: " },
+}
+
 --- What is wrong: the first line of each error, under its name.
 local function add_errors(lines, items)
   for _, item in ipairs(items) do
-    for _, text in ipairs { item.error or false, item.load_error or false } do
+    for _, kind in ipairs(ERRORS) do
+      local text = item[kind.field]
       if text then
-        table.insert(lines, ("%s: %s%s"):format(item.name, text == item.load_error and "not loaded anew: " or "",
-          text:match "^[^\n]*"))
+        table.insert(lines, ("%s: %s%s"):format(item.name, kind.prefix, text:match "^[^\n]*"))
       end
     end
   end
@@ -105,7 +111,7 @@ local function process_line(status)
   return ("pid %.0f, up %s, CPU %s, memory %s, %s threads, %s descriptors; %s messages wait, %s"):format(
     process.pid, seconds(process.uptime_s), seconds(process.cpu_s),
     process.rss_anon_bytes and units.bytes(process.rss_anon_bytes) or "-", process.threads or "-",
-    process.descriptors, count(status.buffer.messages), units.bytes(status.buffer.bytes))
+    process.descriptors, count(status.queue.messages), units.bytes(status.queue.bytes))
 end
 
 function M.run(context)

@@ -40,6 +40,19 @@
 ---@field event fun(self: CheckContext, event: table)  { title = ..., text = ..., severity = ..., tags = ... }
 ---@field next_group_id fun(self: CheckContext): integer  ties the messages of one run together
 
+---@class ScriptTable  What the file of a source or a check returns; docs/scripting.md tells more.
+---@field api 1
+---@field interval_s? number  how often it wants to run
+---@field options? table<string, table>
+---@field init? fun(options: table<string, any>): any, string?  nil and why: it does not start
+---@field list? fun(context: SourceContext): any, string?  required in a source
+---@field run? fun(context: CheckContext): any, string?  required in a check
+---@field state_version? integer  of what save returns; 1 by default
+---@field save? fun(): any, string?  plain data for the script that is loaded in its place, at most 1 MiB; nil
+---keeps nothing, nil and why fails
+---@field restore? fun(kept: any, version: integer): any, string?  after init: what was saved, and the state_version
+---of the script that saved it; when it fails the script is loaded once more, and begins with nothing
+
 local M = {}
 
 --- Nothing is read yet: what is missing shows when it is asked for.

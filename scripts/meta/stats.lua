@@ -82,9 +82,16 @@ function M.figures(names) end
 --- For a check that reads each container in every run: values(), without a table for each reading,
 --- costs a third of container().
 ---@param ref ContainerRef  is copied
----@param before? StatsFollowed  of the same id, of which something else has changed: its epochs go on
+---@param before? StatsFollowed|string  of the same id, of which something else has changed, or what
+--- epochs() gave of one: its epochs go on
 ---@return StatsFollowed
 function M.follow(ref, before) end
+
+--- For save() of a script: its epochs as bytes, for follow() of the script that was loaded anew. They
+--- are worth something in this process alone; those of another one begin anew.
+---@param followed StatsFollowed
+---@return string
+function M.epochs(followed) end
 
 --- The figures in the order in which they were named to figures(); nil is absent. Counters of two
 --- readings may be compared when both are of one epoch, as with ContainerStats.identity.

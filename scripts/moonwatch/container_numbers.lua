@@ -19,6 +19,7 @@ local M = {}
 ---@field private followed StatsFollowed
 ---@field private usage table  the last reading of its counters
 ---@field private network table  the same of its network, and the rates that came of it
+---@field private epochs? string  of what was kept over a reload, until it is followed
 
 local rate, read_values, read_network = rates.rate, stats.values, stats.network_values
 
@@ -51,13 +52,58 @@ function M.start()
   return { stat = empty_stat(), usage = {}, network = {} }
 end
 
+-- What is kept over a reload, in this order; short, for there may be thousands.
+local KEPT_RATES = { "totalPct", "userPct", "systemPct", "cpuUsageNs", "rbps", "wbps" }
+local KEPT_USAGE = { "epoch", "read_s", "cpu_ns", "user_ns", "system_ns", "read_bytes", "write_bytes" }
+local KEPT_NETWORK = {
+  "epoch", "read_s", "namespace", "rcvd_bytes", "rcvd_packets", "sent_bytes", "sent_packets", "rcvd_bytes_per_s",
+  "rcvd_packets_per_s", "sent_bytes_per_s", "sent_packets_per_s",
+}
+
+local function put(kept, values, fields)
+  for i = 1, #fields do
+    kept[#kept + 1] = values[fields[i]] or false -- no holes: it stays a list
+  end
+end
+
+local function take(kept, at, values, fields)
+  for i = 1, #fields do
+    values[fields[i]] = kept[at + i] or nil
+  end
+  return at + #fields
+end
+
+--- Plain data, for a script that is loaded anew: its last readings, and the rates that came of them.
+---@param numbered NumberedContainer  that was measured
+---@return table
+function M.keep(numbered)
+  local kept = { stats.epochs(numbered.followed) }
+  put(kept, numbered.stat, KEPT_RATES)
+  put(kept, numbered.usage, KEPT_USAGE)
+  put(kept, numbered.network, KEPT_NETWORK)
+  return kept
+end
+
+--- A container of which something was kept.
+---@param kept table
+---@return NumberedContainer
+function M.resume(kept)
+  local numbered = M.start()
+  numbered.epochs = kept[1]
+  local at = take(kept, 1, numbered.stat, KEPT_RATES)
+  at = take(kept, at, numbered.usage, KEPT_USAGE)
+  take(kept, at, numbered.network, KEPT_NETWORK)
+  return numbered
+end
+
 --- What the inventory's table says of it, now or anew.
 ---@param numbered NumberedContainer
 ---@param container Container
 function M.identify(numbered, container)
   local pod = container.pod
   numbered.container = container
-  numbered.followed = stats.follow(container, numbered.followed)
+  numbered.followed = stats.follow(container, numbered.followed or numbered.epochs)
+  numbered.epochs = nil
   numbered.cpu_request_percent = container.cpu_request_percent
   numbered.memory_request_bytes = container.memory_request_bytes
   numbered.host_network = pod and pod.host_network or nil

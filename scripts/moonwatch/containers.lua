@@ -24,6 +24,7 @@ local M = {}
 ---@field private stats table[]  of the list, in the same order
 ---@field private containers? Container[]  that the list was made of
 ---@field private run integer
+---@field private kept table<string, table>  by id: of those that were listed before a reload
 local ContainerList = {}
 ContainerList.__index = ContainerList
 
@@ -42,6 +43,9 @@ M.options = {
   garden_hold_s = { type = "integer", default = 60, min = 0, max = 86400,
                     doc = "how long a garden container without tags is held back" },
 }
+
+-- Some 400 bytes each, of the megabyte that may be kept; those beyond it begin with no rates.
+local KEPT_MAX = 2000
 
 -- Numbers of the wire format. In any other state, or in none that is known, there is no process to
 -- measure, and the container is not listed.
@@ -82,7 +86,7 @@ function M.new(config)
   end
   return setmetatable({
     describe = config.describe, filter = filter, hold = garden_hold.new(options.garden_hold_s), known = {}, list = {},
-    stats = {}, run = 0,
+    stats = {}, run = 0, kept = {},
   }, ContainerList)
 end
 
@@ -108,10 +112,11 @@ local function list_one(self, container, now_s)
   if not STATES[container.state] or self.filter:decide_container(container).excluded then
     return nil
   end
-  if not numbered and self.hold:holds(container, now_s) then
+  local kept = self.kept[container.id]
+  if not numbered and not kept and self.hold:holds(container, now_s) then
     return nil -- one that is listed stays so
   end
-  numbered = numbered or numbers.start()
+  numbered = numbered or kept and numbers.resume(kept) or numbers.start()
   identify(self, numbered, container)
   self.known[container.id] = numbered
   return numbered
@@ -140,7 +145,7 @@ local function make_list(self, containers, now_s)
   end
   self.hold:finish()
   forget_the_gone(self)
-  self.list, self.stats = list, stats
+  self.list, self.stats, self.kept = list, stats, {}
 end
 
 --- Measure every container.
@@ -155,6 +160,25 @@ function ContainerList:collect(max_age_ms, now_s)
   end
   numbers.measure(self.list, max_age_ms)
   return self.stats
+end
+
+--- What a check saves for the one that is loaded in its place: so that no rate is lost.
+---@return table<string, table>? kept  plain data
+function ContainerList:save()
+  local kept, list = {}, self.list
+  if #list == 0 then
+    return self.containers == nil and self.kept or nil -- nothing has run in between
+  end
+  for i = 1, math.min(#list, KEPT_MAX) do
+    kept[list[i].container.id] = numbers.keep(list[i])
+  end
+  return kept
+end
+
+--- Go on where another list was saved; before the first `collect`.
+---@param kept table<string, table>
+function ContainerList:restore(kept)
+  self.kept = kept
 end
 
 return M

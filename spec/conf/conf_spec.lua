@@ -8,7 +8,10 @@ local tmpdir = require "spec.support.tmpdir"
 
 local KINDS = { "sources", "checks", "sinks" }
 local BUILT_IN = { file = true } -- without runs, and so without budgets and intervals
-local ONLY_OF_SOURCES = { ["scripts.*.priority"] = true, ["scripts.*.stale_s"] = true }
+local OF_BUILT_IN = { ["scripts.*.enabled"] = true, ["scripts.*.start_at"] = true }
+local ONLY_OF = {
+  ["scripts.*.priority"] = "sources", ["scripts.*.stale_s"] = "sources", ["scripts.*.start_at"] = "sinks",
+}
 -- Their defaults depend on the host and on where the file is.
 local COMPUTED = { parallel_runs = true, script_dirs = true }
 
@@ -128,8 +131,8 @@ describe("The configuration that ships", function()
     for name, kind in pairs(scripts) do
       for _, key in ipairs(keys) do
         local applies = key.key:find "^scripts%." and not key.key:find "%.options%."
-          and (kind == "sources" or not ONLY_OF_SOURCES[key.key])
-          and (not BUILT_IN[name] or key.key == "scripts.*.enabled")
+          and (not ONLY_OF[key.key] or kind == ONLY_OF[key.key])
+          and (not BUILT_IN[name] or OF_BUILT_IN[key.key])
         if applies then
           assert.is_true(has_key(values, pattern_of(key.key, name)), name .. ": " .. key.key)
         end

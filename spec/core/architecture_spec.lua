@@ -16,18 +16,19 @@ local ALLOWED = {
   inventory = { "base" },
   stats = { "cgroup", "proc", "kubelet", "host", "base" },
   store = { "base" },
+  queue = { "base" },
   script = { "base" },
   bindings = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
-    "script" },
+    "queue", "script" },
   agent = { "base", "json", "http", "regex", "host", "cgroup", "proc", "kubelet", "inventory", "stats", "store",
-    "script", "bindings" },
+    "queue", "script", "bindings" },
   cli = { "*" },
 }
 
 -- Public headers, include/moonwatch/<name>.h, belong to the folder that implements them.
 local PUBLIC = {
-  export = "base", error = "base", clock = "base", pids = "base", origin = "base", place = "base",
-  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store",
+  export = "base", error = "base", slice = "base", clock = "base", pids = "base", origin = "base", place = "base",
+  host = "host", http = "http", cgroup = "cgroup", proc = "proc", stats = "stats", store = "store", queue = "queue",
   kubelet = "kubelet", kubelet_values = "kubelet", kubelet_summary = "kubelet", kubelet_pods = "kubelet",
 }
 

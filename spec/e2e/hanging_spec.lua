@@ -81,7 +81,7 @@ describe("container_rt keeps its interval", function()
     start {
       scripts = { ["checks/flood.lua"] = daemon.check "context:emit('flood', { text = ('x'):rep(20000) })" },
       arguments = {
-        "--check", "flood", "--sink", "stdout", "--sink", "file:DIR/out.jsonl", "--set", "buffer_bytes=2000000",
+        "--check", "flood", "--sink", "stdout", "--sink", "file:DIR/out.jsonl", "--set", "queue.buffer_bytes=2000000",
       },
       redirect = "1<> " .. fifo,
     }
@@ -101,7 +101,7 @@ describe("container_rt keeps its interval", function()
       return #agent:messages(agent.dir.path .. "/out.jsonl") > RUNS
     end)
     assert.equal(0, goes_on.dropped_total)
-    assert.is_true(status.buffer.bytes <= 2000000)
+    assert.is_true(status.queue.bytes <= 2000000)
   end)
 
   it("while a sink's file is a pipe that nobody reads", function()

@@ -241,6 +241,58 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
       assert.matches("x: was loaded anew", agent:log())
     end)
 
+    local function counting(step)
+      return "local n = 0\n" ..
+        daemon.check(("n = n + %d context:gauge('n', n)"):format(step)):gsub("return M",
+          "function M.save() return n end function M.restore(kept) n = kept end return M")
+    end
+
+    it("gives the new one what the old one keeps", function()
+      start { scripts = { ["checks/n.lua"] = counting(1) }, arguments = { "--check", "n" } }
+      agent:wait_for_gauge("n", 3)
+      agent:write("checks/n.lua", counting(100))
+      local last = 0
+      agent:wait_for_message("a hundred more", function(message)
+        local step = message.body.value - last
+        last = message.body.value
+        return step == 100 and last > 103
+      end)
+      for i, message in ipairs(agent:messages()) do
+        assert.is_true(i == 1 or message.body.value > 1)
+      end
+    end)
+
+    it("says so when the new one begins with nothing", function()
+      start { scripts = { ["checks/n.lua"] = counting(1) }, arguments = { "--check", "n" } }
+      agent:wait_for_gauge("n", 3)
+      agent:write("checks/n.lua", (counting(100):gsub("n = kept", "error 'too old'")))
+      agent:wait_for_gauge("n", 100)
+      assert.matches("warn +n: keeps nothing of what the old one knew: restore: .-n.lua:%d+: too old", agent:log())
+      local _, script = agent:status "n"
+      assert.matches("too old", script.restore_error)
+      assert.is_nil(script.load_error)
+      assert.matches("n: began with nothing when it was loaded anew: restore: ", agent:ask("status").out)
+    end)
+
+    it("sends the rates of containers in the very next message", function()
+      local arguments = { "--check", "container_rt", "--set", "scripts.container_rt.interval_s=0.1" }
+      start { arguments = arguments }
+      local function has_rates(message)
+        return message.kind == "container_rt" and message.body.stats[1].totalPct ~= nil
+      end
+      agent:wait_for_message("rates", has_rates)
+      local text = assert(files.read "scripts/checks/container_rt.lua")
+      agent:write("checks/container_rt.lua", text .. "-- the operator's\n")
+      agent:wait_for_log "container_rt: was loaded anew"
+      local seen = #agent:messages()
+      agent:wait_for_message("another one", has_rates, seen)
+      local first
+      for i, message in ipairs(agent:messages()) do
+        first = first or has_rates(message) and i
+        assert.is_true(not first or has_rates(message), "no rates in message " .. i)
+      end
+    end)
+
     it("goes on with the old one while the new one is wrong", function()
       start { scripts = { ["checks/x.lua"] = daemon.check(count_in "x") }, arguments = { "--check", "x" } }
       for what, text in pairs {

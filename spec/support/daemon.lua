@@ -112,6 +112,14 @@ function Daemon:stop(signal)
   return outcome, os.time() - began
 end
 
+--- Start it in the same folder, after it has ended.
+function Daemon:start_again()
+  self.running = program.start(self.call)
+  if self.wait then
+    self:wait_for_log "is ready"
+  end
+end
+
 function Daemon:remove()
   if self.running then
     self:stop()
@@ -188,10 +196,8 @@ function M.start(options)
   for _, argument in ipairs(options.arguments or {}) do
     table.insert(call, (argument:gsub("DIR", self.dir.path)))
   end
-  self.running = program.start(call)
-  if options.wait ~= false then
-    self:wait_for_log "is ready"
-  end
+  self.call, self.wait = call, options.wait ~= false
+  self:start_again()
   return self
 end
 

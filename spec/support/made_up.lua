@@ -1,4 +1,6 @@
 --- A made-up host for specs of the checks: its containers, and what they have at the time T.
+local cjson = require "cjson"
+
 local M = {}
 
 M.T = 1000 -- monotonic seconds
@@ -90,7 +92,11 @@ local function stats_of(world)
       world.figures = names
       return names
     end,
+    epochs = function(followed)
+      return cjson.encode { epochs_total = followed.epochs_total, usage = followed.usage, network = followed.network }
+    end,
     follow = function(ref, before)
+      before = type(before) == "string" and cjson.decode(before) or before
       return with({ epochs_total = 0 }, with(with({}, before), { ref = ref }))
     end,
     values = values_of(world),

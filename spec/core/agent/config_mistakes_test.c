@@ -12,8 +12,8 @@
 
 static void tells_all_mistakes_at_once(void **state)
 {
-  static const char *const environment[] = {"MOONWATCH_LOG_FORMAT=xml", "MOONWATCH_BUFFER_BYTE=1",
-                                            NULL};
+  static const char *const environment[] = {"MOONWATCH_LOG_FORMAT=xml",
+                                            "MOONWATCH_QUEUE_BUFFER_BYTE=1", NULL};
   static const struct mw_option flags[] = {{"log.levle", "debug"}, {"parallel_runs", "none"}};
   struct fixture *f = *state;
 
@@ -41,10 +41,10 @@ static void tells_all_mistakes_at_once(void **state)
   assert_fault(f, 4,
                "conf.d/one.lua:2: scripts.one.interval: there is no such key; meant "
                "scripts.one.interval_s");
-  assert_fault(f, 5,
-               "warning: MOONWATCH_BUFFER_BYTE:0: is ignored: it is about no key; meant "
-               "MOONWATCH_BUFFER_BYTES");
   assert_fault(f, 6,
+               "warning: MOONWATCH_QUEUE_BUFFER_BYTE:0: is ignored: it is about no key; meant "
+               "MOONWATCH_QUEUE_BUFFER_BYTES");
+  assert_fault(f, 5,
                "MOONWATCH_LOG_FORMAT:0: log.format: expected one of text, json, found "
                "\"xml\"");
   assert_fault(f, 7, "--set:0: log.levle: there is no such key; meant log.level");
@@ -88,10 +88,11 @@ static const struct {
      "parallel_runs: expected a whole number of runs from 1 to 64, found \"4\""},
     {"parallel_runs", "true",
      "parallel_runs: expected a whole number of runs from 1 to 64, found true"},
-    {"buffer_bytes", "1e300",
-     "buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found 1e+300"},
-    {"buffer_bytes", "-1",
-     "buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found -1"},
+    {"queue", "{ buffer_bytes = 1e300 }",
+     "queue.buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found "
+     "1e+300"},
+    {"queue", "{ buffer_bytes = -1 }",
+     "queue.buffer_bytes: expected a whole number of bytes from 1048576 to 4294967296, found -1"},
     {"checks", "'container'", "checks: expected a list of names of scripts, found \"container\""},
     {"checks", "{ 'a', 5 }", "checks: expected a list of names of scripts, found a list"},
     {"checks", "{ 'a', nil, 'b' }", "checks: expected a list of names of scripts, found a list"},

@@ -71,7 +71,7 @@ static void has_defaults_for_all(void **state)
   assert_int_equal(MW_LOG_INFO, settings->log.level);
   assert_int_equal(MW_LOG_TEXT, settings->log.format);
   assert_in_range(settings->parallel_runs, 1, 4);
-  assert_int_equal(64 << 20, settings->buffer_bytes);
+  assert_int_equal(64 << 20, settings->queue.buffer_bytes);
   assert_int_equal(4, settings->scripts_count);
   const struct mw_script_settings *script = &settings->scripts[0];
   assert_string_equal("cgroup", script->name);

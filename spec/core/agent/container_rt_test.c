@@ -23,6 +23,8 @@
 
 #define INTERVAL_S 10
 
+static const char *const script_dirs[] = {"scripts", NULL};
+
 struct fixture {
   char root[TMPTREE_ROOT_BYTES];
   struct mw_clock_manual clock;
@@ -48,7 +50,6 @@ static int keep_body(void *data, const struct mw_message *message, struct mw_err
 /* @p kept_files_max: how many files stay open between readings; 0: as many as they like. */
 static int set_up_with(void **state, uint32_t kept_files_max)
 {
-  static const char *const script_dirs[] = {"scripts", NULL};
   struct fixture *f = calloc(1, sizeof *f);
 
   tmptree_make(f->root);
@@ -240,6 +241,51 @@ static void a_reading_from_the_cache_has_the_rates_that_it_had(void **state)
   assert_field(f, BURNER, "totalPct", 0);
 }
 
+/* The check is loaded anew, and given what the old one keeps. */
+static void load_anew(struct fixture *f)
+{
+  struct mw_task_config config = {.kind = MW_TASK_CHECK,
+                                  .name = "container_rt",
+                                  .script_dirs = script_dirs,
+                                  .context = f->context,
+                                  .emit = keep_body,
+                                  .emit_data = f};
+  struct mw_task *fresh = mw_task_open(&config, &f->err);
+
+  if (!fresh || mw_task_hand_over(f->check, fresh, &f->err) < 0)
+    fail_msg("%s", f->err.text);
+  mw_task_close(f->check);
+  f->check = fresh;
+}
+
+static void a_reload_costs_no_rate(void **state)
+{
+  struct fixture *f = *state;
+
+  run_after(f, 0);
+  move_on(f, BURNER_DIR, "cpu.stat");
+  move_on(f, WRITER_DIR, "io.stat");
+  load_anew(f);
+  load_anew(f); /* nothing has run in between */
+  run_after(f, INTERVAL_S);
+  assert_field(f, BURNER, "totalPct", growth_per_s(BURNER_DIR, "cpu.stat", "usage_usec") / 1e4);
+  assert_field(f, WRITER, "wbps", growth_per_s(WRITER_DIR, "io.stat", "wbytes="));
+  assert_absent(f, IDLER, "wbps");
+}
+
+static void the_same_reading_has_the_rates_that_it_had_before_a_reload(void **state)
+{
+  struct fixture *f = *state;
+
+  run_after(f, 0);
+  move_on(f, BURNER_DIR, "cpu.stat");
+  run_after(f, INTERVAL_S);
+  load_anew(f);
+  run_after(f, 0.5); /* the check's max_age_ms */
+  assert_field(f, BURNER, "totalPct", growth_per_s(BURNER_DIR, "cpu.stat", "usage_usec") / 1e4);
+  assert_absent(f, IDLER, "wbps");
+}
+
 static void a_counter_that_went_back_has_a_rate_of_zero(void **state)
 {
   char path[TMPTREE_PATH_BYTES];
@@ -368,6 +414,8 @@ int main(void)
       CASE(the_second_run_has_the_rates_of_the_counters),
       CASE(what_stood_still_has_rates_of_zero),
       CASE(a_reading_from_the_cache_has_the_rates_that_it_had),
+      CASE(a_reload_costs_no_rate),
+      CASE(the_same_reading_has_the_rates_that_it_had_before_a_reload),
       CASE(a_counter_that_went_back_has_a_rate_of_zero),
       CASE(a_counter_that_was_missing_has_no_rate_until_it_came_twice),
       CASE(a_restarted_container_starts_afresh),

@@ -42,7 +42,7 @@ static int set_up(void **state)
   f->settings = (struct mw_settings){.host_root = "spec/fixtures/hybrid",
                                      .script_dirs = {f->dir},
                                      .parallel_runs = 4,
-                                     .buffer_bytes = 1 << 20,
+                                     .queue.buffer_bytes = 1 << 20,
                                      .scripts = f->scripts,
                                      .scripts_count = 1};
   *state = f;

@@ -23,12 +23,18 @@
 
 #define GENEROUS_NS (30 * MW_NS_PER_S)
 
+static struct mw_queue *open_queue(size_t buffer_bytes)
+{
+  const struct mw_queue_config config = {.buffer_bytes = buffer_bytes};
+  return mw_queue_open(&config, NULL);
+}
+
 static struct mw_error err;
 
 struct fixture {
   char dir[TMPTREE_ROOT_BYTES];
   char path[80];
-  struct mw_buffer *buffer;
+  struct mw_queue *buffer;
   struct mw_sink *sink;
 };
 
@@ -43,7 +49,7 @@ static int set_up(void **state)
 
   tmptree_make(f->dir);
   snprintf(f->path, sizeof f->path, "%s/out.jsonl", f->dir);
-  f->buffer = mw_buffer_new((size_t)1 << 20, &err);
+  f->buffer = open_queue((size_t)1 << 20);
   *state = f;
   return 0;
 }
@@ -55,7 +61,7 @@ static int tear_down(void **state)
   size_t left;
 
   assert_true(mw_sink_stop(f->sink, 0, &left));
-  mw_buffer_free(f->buffer);
+  mw_queue_close(f->buffer, 0);
   tmptree_remove(f->dir);
   free(f);
   return 0;
@@ -63,7 +69,7 @@ static int tear_down(void **state)
 
 static void start(struct fixture *f, const struct mw_sink_ops *ops, void *data)
 {
-  struct mw_sink_config config = {.name = "test", .ops = ops, .data = data, .buffer = f->buffer};
+  struct mw_sink_config config = {.name = "test", .ops = ops, .data = data, .queue = f->buffer};
 
   f->sink = mw_sink_start(&config, &err);
   assert_non_null(f->sink);
@@ -80,12 +86,12 @@ static size_t stop(struct fixture *f, int64_t deadline_ns)
 
 static void put(struct fixture *f, const char *body)
 {
-  struct mw_message message = {.task = "demo",
+  struct mw_message message = {.script = "demo",
                                .kind = "metric",
                                .schema = 1,
                                .emitted_at_ns = 1700000000 * MW_NS_PER_S + 7 * MW_NS_PER_MS,
                                .body = {body, strlen(body)}};
-  assert_int_equal(mw_buffer_put(f->buffer, &message, &err), 0);
+  assert_int_equal(mw_queue_put(f->buffer, &message, &err), 0);
 }
 
 static void put_numbers(struct fixture *f, int from, int to)
@@ -126,7 +132,7 @@ struct far_end {
   size_t used;
 };
 
-static int far_end_deliver(void *data, struct mw_batch *batch, int64_t deadline_ns,
+static int far_end_deliver(void *data, struct mw_queue_batch *batch, int64_t deadline_ns,
                            size_t *delivered, struct mw_error *why)
 {
   struct far_end *end = data;
@@ -188,8 +194,8 @@ static void the_end_delivers_what_is_left(void **state)
     start(f, &far_end_ops, &end);
     put_numbers(f, 1, 3);
     assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
-    mw_buffer_free(f->buffer); /* cursors are for ever */
-    f->buffer = mw_buffer_new((size_t)1 << 20, &err);
+    mw_queue_close(f->buffer, 0); /* cursors are for ever */
+    f->buffer = open_queue((size_t)1 << 20);
     assert_int_equal(end.seen, 3 * (round + 1));
   }
 }
@@ -237,7 +243,7 @@ static void a_message_is_one_line(void **state)
 {
   static const char expected[] =
       "{\"body\":{\"n\":1},\"emitted_at\":\"2023-11-14T22:13:20.007Z\",\"kind\":\"metric\","
-      "\"schema\":1,\"script\":\"demo\"}\n";
+      "\"number\":1,\"schema\":1,\"script\":\"demo\"}\n";
   struct fixture *f = *state;
   int ends[2];
   char text[1024];
@@ -306,7 +312,7 @@ static void note_given_up(void *data)
 static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
 {
   struct fixture *f = *state;
-  struct mw_buffer_usage usage;
+  struct mw_queue_usage usage;
   struct mw_sink_status status;
   atomic_int given_up = 0;
   int ends[2];
@@ -316,7 +322,7 @@ static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
   struct mw_sink_config config = {.name = "test",
                                   .ops = &mw_sink_stream_ops,
                                   .data = mw_sink_stream_new(ends[1], &err),
-                                  .buffer = f->buffer,
+                                  .queue = f->buffer,
                                   .on_given_up = note_given_up,
                                   .on_given_up_data = &given_up};
   f->sink = mw_sink_start(&config, &err);
@@ -329,7 +335,7 @@ static void a_reader_that_went_is_given_up_and_keeps_nothing(void **state)
   mw_sink_status(f->sink, &status);
   assert_int_equal(status.failures_total, 1);
   assert_int_equal(status.usage.waiting, 0);
-  mw_buffer_usage(f->buffer, &usage);
+  mw_queue_usage(f->buffer, &usage);
   assert_int_equal(usage.messages, 0);
   assert_int_equal(stop(f, now_ns() + GENEROUS_NS), 0);
   close(ends[1]);
@@ -512,8 +518,8 @@ static void what_cannot_be_opened_is_said_and_tried_again(void **state)
 static void a_sink_waits_while_the_disk_is_full(void **state)
 {
   struct fixture *f = *state;
-  struct mw_batch batch = {.count = 1};
-  struct mw_message message = {.task = "t", .kind = "k", .body = {"{}", 2}};
+  struct mw_queue_batch batch = {.count = 1};
+  struct mw_message message = {.script = "t", .kind = "k", .body = {"{}", 2}};
   struct mw_lines lines;
   size_t written;
   int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);

@@ -11,6 +11,12 @@
 
 #include "config_fixture.h"
 
+static struct mw_queue *open_queue(size_t buffer_bytes)
+{
+  const struct mw_queue_config config = {.buffer_bytes = buffer_bytes};
+  return mw_queue_open(&config, NULL);
+}
+
 static double default_of(const struct fixture *f, const char *path)
 {
   const struct mw_config_value *value;
@@ -48,14 +54,14 @@ static void takes_what_it_declares(void **state)
                "  keep = 1000 } }");
   load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' } }");
   assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
-  struct mw_buffer *buffer = mw_buffer_new(1 << 20, &f->err);
-  struct mw_sink_config common = {.buffer = buffer};
+  struct mw_queue *buffer = open_queue(1 << 20);
+  struct mw_sink_config common = {.queue = buffer};
   struct mw_sink *sink = mw_sinks_start(&settings_of(f)->scripts[0], &common, &f->err);
   size_t left;
   assert_non_null(sink);
   assert_true(mw_sink_stop(sink, 0, &left));
   assert_int_equal(0, left);
-  mw_buffer_free(buffer);
+  mw_queue_close(buffer, 0);
 }
 
 static void declares_each_that_it_has(void **state)

@@ -41,7 +41,7 @@ static inline int keep_message(void *data, const struct mw_message *message, str
     return mw_error_set(err, ENOSPC, "the buffer is full");
   assert_true(f->messages_count < MESSAGES_MAX);
   struct message *kept = &f->messages[f->messages_count++];
-  snprintf(kept->task, sizeof kept->task, "%s", message->task);
+  snprintf(kept->task, sizeof kept->task, "%s", message->script);
   snprintf(kept->kind, sizeof kept->kind, "%s", message->kind);
   snprintf(kept->body, sizeof kept->body, "%.*s", (int)message->body.len_bytes, message->body.data);
   kept->schema = message->schema;

@@ -26,7 +26,8 @@ struct job {
   double interval_s;
   char file[96];
   atomic_int open_code, run_code, limit; /* what the next ones answer */
-  atomic_int opens, closes, runs, readies, interrupts;
+  atomic_int opens, closes, hand_overs, runs, readies, interrupts;
+  atomic_int hand_over_code;
   atomic_bool blocks;   /* a run waits until it may end, or is interrupted */
   atomic_bool is_stuck; /* a run that waits cannot be interrupted */
   atomic_ulong thread;  /* that runs it */
@@ -50,6 +51,15 @@ static void *job_open(void *data, struct mw_watch *watch, struct mw_error *why)
 static void job_close(void *instance)
 {
   atomic_fetch_add(&((struct job *)instance)->closes, 1);
+}
+
+static int job_hand_over(void *old, void *fresh, struct mw_error *why)
+{
+  struct job *job = fresh;
+
+  assert_non_null(old);
+  atomic_fetch_add(&job->hand_overs, 1);
+  return job->hand_over_code ? mw_error_set(why, job->hand_over_code, "cannot keep it") : 0;
 }
 
 static double job_interval_s(void *instance)
@@ -104,6 +114,7 @@ static void job_interrupt(pthread_t thread)
 
 static const struct mw_job_ops ops = {.open = job_open,
                                       .close = job_close,
+                                      .hand_over = job_hand_over,
                                       .interval_s = job_interval_s,
                                       .run = job_run,
                                       .watch = job_watch,
@@ -489,6 +500,73 @@ static void what_is_gone_does_not_go_on(void **state)
   wait_for(&f->job.closes, 1);
 }
 
+static void what_is_loaded_anew_is_given_what_was_kept_and_runs_at_once(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  assert_int_equal(f->job.hand_overs, 0);
+  mw_worker_look(f->worker, true);
+  wait_for_runs(f, 2);
+  assert_int_equal(f->job.hand_overs, 1);
+  assert_int_equal(f->job.opens, 2);
+  assert_string_equal(status_of(f).restore_error, "");
+}
+
+static void one_that_is_paused_does_not_run_when_it_is_loaded_anew(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  mw_worker_pause(f->worker);
+  mw_worker_look(f->worker, true);
+  wait_for(&f->job.closes, 1);
+  assert_int_equal(status_of(f).state, MW_WORKER_PAUSED);
+  assert_int_equal(f->job.runs, 1);
+}
+
+static void one_that_could_not_be_given_it_begins_with_nothing(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  f->job.hand_over_code = EMSGSIZE;
+  mw_worker_look(f->worker, true);
+  wait_for(&f->job.closes, 2); /* it is opened again, and the old one goes */
+  assert_int_equal(f->job.opens, 3);
+  wait_for_runs(f, status_of(f).runs_total + 1);
+  assert_string_equal(status_of(f).restore_error, "cannot keep it");
+  assert_string_equal(status_of(f).load_error, "");
+
+  f->job.hand_over_code = 0;
+  mw_worker_look(f->worker, true);
+  wait_for(&f->job.closes, 3);
+  wait_for_runs(f, status_of(f).runs_total + 1);
+  assert_string_equal(status_of(f).restore_error, "");
+}
+
+static void a_state_that_went_over_a_limit_gives_nothing(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.limit = MW_LIMIT_CPU;
+  f->job.run_code = ETIME;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for(&f->job.opens, 2);
+  wait_for(&f->job.closes, 1);
+  assert_int_equal(f->job.hand_overs, 0);
+  assert_string_equal(status_of(f).restore_error, "");
+}
+
 /* ---- The end ---- */
 
 static void a_run_that_goes_on_is_interrupted_at_the_end(void **state)
@@ -572,6 +650,10 @@ int main(void)
       CASE(a_new_state_after_a_run_over_budget_is_no_reload),
       CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
       CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
+      CASE(what_is_loaded_anew_is_given_what_was_kept_and_runs_at_once),
+      CASE(one_that_is_paused_does_not_run_when_it_is_loaded_anew),
+      CASE(one_that_could_not_be_given_it_begins_with_nothing),
+      CASE(a_state_that_went_over_a_limit_gives_nothing),
       CASE(what_is_gone_does_not_go_on),
       CASE(a_run_that_goes_on_is_interrupted_at_the_end),
       CASE(one_that_is_stuck_does_not_use_up_the_time_of_others),

@@ -68,6 +68,7 @@ static const struct call {
      "local s = M.new {}; local v, e = s:eval('return { 1 }'); s:close(); "
      "return v, e"},
     {"stats", "container", "return M.container({ id = ID }, 0, {}, M.figures { 'cpu_total_ns' })"},
+    {"stats", "epochs", "return M.follow({ id = ID }, M.epochs(M.follow { id = ID }))"},
     {"stats", "figures", "return M.figures { 'cpu_total_ns', 'memory_usage_bytes' }"},
     {"stats", "follow", "return M.follow({ id = ID, runtime = 'docker' }, M.follow { id = ID })"},
     {"stats", "id_of_inode", "return M.id_of_inode 'ffffffffffff' or 'none'"},

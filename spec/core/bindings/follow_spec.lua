@@ -62,6 +62,22 @@ describe("moonwatch.stats", function()
       assert.not_equal(epoch, (stats.values(stats.follow({ id = ID }, stats.follow { id = "x" }), 0, figures)))
     end)
 
+    it("goes on in an epoch that was kept as bytes", function()
+      local figures, followed = stats.figures { "pids_current" }, stats.follow { id = ID }
+      local epoch = stats.values(followed, 0, figures)
+      local kept = stats.epochs(followed)
+      for _ = 1, 2 do -- also when nothing was read in between
+        local again = stats.follow({ id = ID }, kept)
+        kept = stats.epochs(again)
+        assert.equal(epoch, (stats.values(stats.follow({ id = ID }, kept), 0, figures)))
+      end
+      local changed = kept:sub(1, -2) .. string.char((kept:byte(-1) + 1) % 256)
+      for _, other in ipairs { "", "x", kept .. "x", string.char((kept:byte(1) + 1) % 256) .. kept:sub(2) } do
+        assert.not_equal(epoch, (stats.values(stats.follow({ id = ID }, other), 0, figures)))
+      end
+      assert.is_number((stats.values(stats.follow({ id = ID }, changed), 0, figures)))
+    end)
+
     it("begins another epoch with another cgroup of the same id", function()
       local figures, followed = stats.figures { "pids_current" }, stats.follow { id = ID }
       local epoch = stats.values(followed, 0, figures)

@@ -1,3 +1,5 @@
+local cjson = require "cjson"
+
 local harness = require "spec.support.harness"
 local made_up = require "spec.support.made_up"
 
@@ -263,6 +265,118 @@ describe("moonwatch.containers", function()
       world.containers = all
       assert.is_nil(collect(60).c6)
       assert.truthy(collect(120).c6)
+    end)
+  end)
+
+  describe("over a reload", function()
+    -- As the agent, which packs it: a list that went through must not share a table with the old one.
+    local function copy(value)
+      return type(value) == "table" and cjson.decode(cjson.encode(value)) or value
+    end
+
+    local function after_reload(world, options)
+      local collect, _, list = list_over(world, options)
+      collect(0)
+      local next_collect, _, next_list = list_over(world, options)
+      next_list:restore(copy(list:save()))
+      return next_collect, next_list
+    end
+
+    local function move_on(world, id)
+      world.rows[id] = sample { read_s = T + 10, cpu_total_ns = 2e9, cpu_user_ns = 6e9, cpu_system_ns = 4e9 }
+      world.networks[id] = network { network_read_s = T + 10, network_rcvd_bytes = 10043 }
+    end
+
+    it("goes on with the rates, those of the network too", function()
+      local world = world_of(container "a")
+      local collect = after_reload(world)
+      move_on(world, "a")
+      local stat = collect(1).a
+      assert.near(20, stat.totalPct, 1e-4)
+      assert.equal(1000, stat.netRcvdBps)
+      assert.equal(network().network_namespace, stat.networkNamespace)
+    end)
+
+    it("has the rates that it had while nothing is read anew", function()
+      local world = world_of(container "a")
+      local collect, list
+      local first, _, first_list = list_over(world)
+      first(0)
+      move_on(world, "a")
+      first(1)
+      collect, _, list = list_over(world)
+      list:restore(copy(first_list:save()))
+      local stat = collect(2).a
+      assert.near(20, stat.totalPct, 1e-4)
+      assert.equal(1000, stat.netRcvdBps)
+    end)
+
+    it("has no rate where there was none", function()
+      local stat = after_reload(world_of(container "a"))(1).a
+      assert.same({}, { stat.totalPct, stat.rbps, stat.netRcvdBps })
+    end)
+
+    it("starts afresh with a container that was restarted meanwhile", function()
+      local world = world_of(container "a")
+      local collect = after_reload(world)
+      move_on(world, "a")
+      world.rows.a.identity = "00000000000000bb"
+      assert.is_nil(collect(1).a.totalPct)
+    end)
+
+    it("goes on listing what was listed", function()
+      local garden = container("g", { runtime = "garden", tags = { "a:b" } })
+      local world = world_of(garden)
+      local collect = after_reload(world)
+      world.containers = renewed(world.containers, { runtime = "garden", tags = {} })
+      assert.is_table(collect(1).g)
+    end)
+
+    it("keeps what it was given when nothing has run in between", function()
+      local world = world_of(container "a")
+      local _, list = after_reload(world)
+      local collect, _, third = list_over(world)
+      third:restore(copy(list:save()))
+      move_on(world, "a")
+      assert.near(20, collect(1).a.totalPct, 1e-4)
+    end)
+
+    it("keeps nothing of an empty list", function()
+      local collect, _, list = list_over(world_of())
+      collect(0)
+      assert.is_nil(list:save())
+    end)
+
+    -- As core/script/plain.c counts.
+    local function packed_bytes(value)
+      if type(value) ~= "table" then
+        return type(value) == "string" and 5 + #value or type(value) == "number" and 9 or 1
+      end
+      local bytes = 6
+      for key, element in pairs(value) do
+        bytes = bytes + packed_bytes(element) + (type(key) == "string" and packed_bytes(key) or 0)
+      end
+      return bytes
+    end
+
+    it("keeps 2000 of them, which is less than a mebibyte", function()
+      local all = {}
+      for i = 1, 2500 do
+        all[i] = container(("%064x"):format(i))
+      end
+      local world = world_of(unpack(all))
+      local collect, _, list = list_over(world)
+      collect(0)
+      for i = 1, 2500 do
+        move_on(world, all[i].id)
+      end
+      collect(1)
+      local kept, count = list:save(), 0
+      for _ in pairs(kept) do
+        count = count + 1
+      end
+      assert.equal(2000, count)
+      assert.is_true(packed_bytes(kept) < 2^20, packed_bytes(kept))
     end)
   end)
 
