@@ -60,7 +60,9 @@ int bench_containers_init(struct bench_containers *containers, struct mw_error *
 void bench_containers_deinit(struct bench_containers *containers)
 {
   free(containers->pids);
+  free(containers->names);
   containers->pids = NULL;
+  containers->names = NULL;
 }
 
 /* ---- Names ---- */
@@ -83,10 +85,10 @@ static void pod_name(size_t pod, char out[static 64])
            (unsigned long long)(low & 0xffffffffffff));
 }
 
-static void container_name(size_t index, char out[static 72])
+static void container_name(size_t number, char out[static 72])
 {
   for (size_t i = 0; i < 4; i++)
-    snprintf(out + 16 * i, 17, "%016llx", (unsigned long long)mix(1000000 + 4 * index + i));
+    snprintf(out + 16 * i, 17, "%016llx", (unsigned long long)mix(1000000 + 4 * number + i));
 }
 
 /* Below the root: "" itself, the class, a pod, a container; @p level is 0 to 3. */
@@ -94,10 +96,11 @@ static void path_of(const struct bench_containers *containers,
                     const struct bench_hierarchy *hierarchy, int level, size_t index,
                     char out[static PATH_BYTES])
 {
+  size_t number = containers->names ? containers->names[index] : index;
   char pod[64], container[72];
 
-  pod_name(index / 2, pod);
-  container_name(index, container);
+  pod_name(number / 2, pod);
+  container_name(number, container);
   snprintf(out, PATH_BYTES, "%s/%s%s%s%s%s%s", hierarchy->mount, containers->root,
            level > 0 ? "/burstable" : "", level > 1 ? "/" : "", level > 1 ? pod : "",
            level > 2 ? "/" : "", level > 2 ? container : "");
@@ -275,32 +278,62 @@ static int make_all(struct bench_containers *containers, size_t count, const int
   return rc == 0 ? left : rc;
 }
 
+/* So that nobody works before all are there: they wait for the end of a pipe, and say through
+ * another one that they have begun. */
+struct starting {
+  int begin[2], ready[2];
+};
+
+static int open_starting(struct starting *starting, struct mw_error *err)
+{
+  if (pipe2(starting->begin, O_CLOEXEC) < 0)
+    return mw_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
+  if (pipe2(starting->ready, O_CLOEXEC) == 0)
+    return 0;
+  int rc = mw_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
+  close(starting->begin[0]);
+  close(starting->begin[1]);
+  return rc;
+}
+
+/* Let those begin that were made, and wait until they have; @p rc is what came of making them. */
+static int end_starting(const struct starting *starting, size_t count, int rc,
+                        const volatile sig_atomic_t *stop, struct mw_error *err)
+{
+  char byte;
+
+  close(starting->begin[0]);
+  close(starting->begin[1]);
+  close(starting->ready[1]);
+  for (size_t i = 0; rc == 0 && i < count; i++)
+    if (read(starting->ready[0], &byte, 1) != 1)
+      rc = mw_error_set(err, stop && *stop ? EINTR : EIO, "a container's process did not start");
+  close(starting->ready[0]);
+  return rc;
+}
+
+static int allocate(struct bench_containers *containers, size_t count, struct mw_error *err)
+{
+  containers->count = 0;
+  containers->pids = calloc(count, sizeof *containers->pids);
+  containers->names = calloc(count, sizeof *containers->names);
+  if (!containers->pids || !containers->names)
+    return mw_error_set(err, ENOMEM, "out of memory for %zu containers", count);
+  for (size_t i = 0; i < count; i++)
+    containers->names[i] = i;
+  containers->next_name = count + count % 2;
+  return 0;
+}
+
 int bench_containers_make(struct bench_containers *containers, size_t count,
                           const volatile sig_atomic_t *stop, struct mw_error *err)
 {
-  int begin[2], ready[2];
-  char byte;
+  struct starting starting;
 
-  containers->count = 0;
-  containers->pids = calloc(count, sizeof *containers->pids);
-  if (!containers->pids)
-    return mw_error_set(err, ENOMEM, "out of memory for %zu containers", count);
-  if (pipe2(begin, O_CLOEXEC) < 0)
-    return mw_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
-  if (pipe2(ready, O_CLOEXEC) < 0) {
-    close(begin[0]);
-    close(begin[1]);
-    return mw_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
-  }
-  int rc = make_all(containers, count, begin, ready, stop, err);
-  close(begin[0]);
-  close(begin[1]); /* now they begin */
-  close(ready[1]);
-  for (size_t i = 0; rc == 0 && i < count; i++)
-    if (read(ready[0], &byte, 1) != 1)
-      rc = mw_error_set(err, *stop ? EINTR : EIO, "a container's process did not start");
-  close(ready[0]);
-  return rc;
+  if (allocate(containers, count, err) < 0 || open_starting(&starting, err) < 0)
+    return -err->code;
+  int rc = make_all(containers, count, starting.begin, starting.ready, stop, err);
+  return end_starting(&starting, count, rc, stop, err);
 }
 
 /* ---- Removing ---- */
@@ -338,18 +371,71 @@ static int remove_in(const struct bench_containers *containers,
   return rc == 0 ? remove_directory(path, err) : rc;
 }
 
+static void end_processes(struct bench_containers *containers, size_t from, size_t to)
+{
+  for (size_t i = from; i < to; i++)
+    if (containers->pids[i] > 0)
+      kill(containers->pids[i], SIGKILL);
+  for (size_t i = from; i < to; i++) {
+    if (containers->pids[i] > 0)
+      while (waitpid(containers->pids[i], NULL, 0) < 0 && errno == EINTR)
+        ;
+    containers->pids[i] = 0;
+  }
+}
+
+static int remove_pod(struct bench_containers *containers, size_t from, size_t to,
+                      struct mw_error *err)
+{
+  char path[PATH_BYTES];
+  int rc = 0;
+
+  end_processes(containers, from, to);
+  for (size_t k = 0; k < containers->hierarchies_count; k++) {
+    for (size_t i = from; rc == 0 && i < to; i++) {
+      path_of(containers, &containers->hierarchies[k], 3, i, path);
+      rc = remove_directory(path, err);
+    }
+    path_of(containers, &containers->hierarchies[k], 2, from, path);
+    if (rc == 0)
+      rc = remove_directory(path, err);
+  }
+  return rc;
+}
+
+static int make_replacement(struct bench_containers *containers, size_t from, size_t to,
+                            struct mw_error *err)
+{
+  struct starting starting;
+  int rc = open_starting(&starting, err);
+
+  if (rc < 0)
+    return rc;
+  for (size_t i = from; i < to; i++)
+    containers->names[i] = containers->next_name + i - from;
+  containers->next_name += 2;
+  for (size_t i = from; rc == 0 && i < to; i++)
+    rc = make_container(containers, i, starting.begin, starting.ready, err);
+  int left = bench_networks_leave(&containers->networks, rc == 0 ? err : NULL);
+  return end_starting(&starting, to - from, rc == 0 ? left : rc, NULL, err);
+}
+
+int bench_containers_replace_pod(struct bench_containers *containers, size_t pod,
+                                 struct mw_error *err)
+{
+  size_t from = 2 * pod, to = from + 2 < containers->count ? from + 2 : containers->count;
+  int rc = remove_pod(containers, from, to, err);
+
+  return rc == 0 ? make_replacement(containers, from, to, err) : rc;
+}
+
 int bench_containers_remove(struct bench_containers *containers, struct mw_error *err)
 {
   struct mw_error later;
   int rc = 0;
 
-  for (size_t i = 0; i < containers->count; i++)
-    if (containers->pids[i] > 0)
-      kill(containers->pids[i], SIGKILL);
-  for (size_t i = 0; i < containers->count; i++)
-    if (containers->pids[i] > 0)
-      while (waitpid(containers->pids[i], NULL, 0) < 0 && errno == EINTR)
-        ;
+  if (containers->pids)
+    end_processes(containers, 0, containers->count);
   for (size_t i = 0; i < containers->hierarchies_count; i++) {
     int one = remove_in(containers, &containers->hierarchies[i], rc == 0 ? err : &later);
     rc = rc == 0 ? one : rc;
@@ -358,8 +444,7 @@ int bench_containers_remove(struct bench_containers *containers, struct mw_error
   rc = rc == 0 ? gone : rc;
   bench_networks_deinit(&containers->networks);
   containers->count = 0;
-  free(containers->pids);
-  containers->pids = NULL;
+  bench_containers_deinit(containers);
   return rc;
 }
 
@@ -400,22 +485,46 @@ int bench_containers_enter_agent(const struct bench_containers *containers, stru
   return write_text(path, "0", err);
 }
 
-int bench_containers_agent_memory(const struct bench_containers *containers, uint64_t *bytes,
-                                  struct mw_error *err)
+static int read_agent_file(const struct bench_containers *containers, const char *name_v1,
+                           const char *name_v2, struct mw_buf *text, struct mw_error *err)
 {
   const struct bench_hierarchy *hierarchy = memory_hierarchy(containers);
   char path[PATH_BYTES];
+
+  if (!hierarchy)
+    return mw_error_set(err, ENOENT, "no cgroup hierarchy has the memory controller");
+  snprintf(path, sizeof path, "%s/agent/%s", hierarchy->mount,
+           hierarchy->version == 1 ? name_v1 : name_v2);
+  return mw_file_read(AT_FDCWD, path, text, err);
+}
+
+int bench_containers_agent_memory(const struct bench_containers *containers, uint64_t *bytes,
+                                  struct mw_error *err)
+{
   struct mw_slice line, rest;
   MW_AUTO_BUF text;
 
   mw_buf_init(&text, 64);
-  if (!hierarchy)
-    return mw_error_set(err, ENOENT, "no cgroup hierarchy has the memory controller");
-  snprintf(path, sizeof path, "%s/agent/%s", hierarchy->mount,
-           hierarchy->version == 1 ? "memory.usage_in_bytes" : "memory.current");
-  int rc = mw_file_read(AT_FDCWD, path, &text, err);
+  int rc = read_agent_file(containers, "memory.usage_in_bytes", "memory.current", &text, err);
   rest = (struct mw_slice){text.data, text.len_bytes};
   if (rc == 0 && (!mw_slice_next_line(&rest, &line) || !mw_parse_u64(line, bytes)))
-    rc = mw_error_set(err, EBADMSG, "%s is not a number", path);
+    rc = mw_error_set(err, EBADMSG, "the memory of the cgroup agent is not a number");
   return rc;
+}
+
+int bench_containers_agent_file_memory(const struct bench_containers *containers, uint64_t *bytes,
+                                       struct mw_error *err)
+{
+  struct mw_slice line, rest, word;
+  MW_AUTO_BUF text;
+
+  mw_buf_init(&text, 65536);
+  int rc = read_agent_file(containers, "memory.stat", "memory.stat", &text, err);
+  rest = (struct mw_slice){text.data, text.len_bytes};
+  while (rc == 0 && mw_slice_next_line(&rest, &line))
+    if (mw_slice_next_word(&line, &word) &&
+        (mw_slice_equal(word, "cache") || mw_slice_equal(word, "file")) &&
+        mw_slice_next_word(&line, &word) && mw_parse_u64(word, bytes))
+      return 0;
+  return rc < 0 ? rc : mw_error_set(err, EBADMSG, "memory.stat of the cgroup agent has no cache");
 }

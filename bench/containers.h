@@ -35,6 +35,8 @@ struct bench_containers {
   struct bench_hierarchy hierarchies[MW_CONTROLLER_COUNT];
   size_t count; /**< that were begun */
   pid_t *pids;
+  size_t *names;    /**< of each the number that its name is made of */
+  size_t next_name; /**< for pods that are made later */
   struct bench_networks networks;
   struct mw_error networks_error; /**< code 0: each pod has one */
 };
@@ -52,6 +54,13 @@ void bench_containers_deinit(struct bench_containers *containers);
 int bench_containers_make(struct bench_containers *containers, size_t count,
                           const volatile sig_atomic_t *stop, struct mw_error *err);
 
+/**
+ * Remove pod @p pod with its two containers, and make another one, of new names, in its place.
+ * @return 0, or -errno.
+ */
+int bench_containers_replace_pod(struct bench_containers *containers, size_t pod,
+                                 struct mw_error *err);
+
 /** End the processes, remove the cgroups and wait until the namespaces are gone.
  *  @return 0, or -errno of the first that stayed. */
 int bench_containers_remove(struct bench_containers *containers, struct mw_error *err);
@@ -68,5 +77,9 @@ int bench_containers_enter_agent(const struct bench_containers *containers, stru
 /** Memory charged to the cgroup "agent", kernel memory included. */
 int bench_containers_agent_memory(const struct bench_containers *containers, uint64_t *bytes,
                                   struct mw_error *err);
+
+/** What of it is the content of files, which the kernel gives up when somebody needs memory. */
+int bench_containers_agent_file_memory(const struct bench_containers *containers, uint64_t *bytes,
+                                       struct mw_error *err);
 
 #endif

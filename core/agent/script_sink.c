@@ -422,11 +422,11 @@ static struct script_sink *new_sink(const struct mw_script_order *order,
     return NULL;
   sink->front.driver = &driver;
   sink->ops = ops_of_sinks();
-  sink->job = (struct mw_script_job){
-      .context = shared->context,
-      .queue = shared->queue,
-      .folders = shared->folders,
-      .slot = mw_running_slot(shared->running, "sink", settings->name)};
+  sink->job =
+      (struct mw_script_job){.context = shared->context,
+                             .queue = shared->queue,
+                             .folders = shared->folders,
+                             .slot = mw_running_slot(shared->running, "sink", settings->name)};
   mw_script_job_init(&sink->job);
   mw_script_job_order(&sink->job, order);
   atomic_init(&sink->stop_by_ns, INT64_MAX);

@@ -103,13 +103,17 @@ static void write_errors_and_times(struct mw_json_writer *w, const struct mw_wor
   mw_member_text(w, "kind", status->kind);
   write_error(w, "last_error", status->last_error);
   write_wall(w, "last_error_at_s", status->last_error_wall_ns);
-  mw_member_ms(w, "last_ms", status->last_ns);
+  mw_member_ms(w, "last_ms", status->took.last_ns);
   write_wall(w, "last_run_at_s", status->last_run_wall_ns);
   write_traceback(w, "last_traceback", status->last_error);
+  mw_member_ms(w, "late_last_ms", status->late.last_ns);
+  mw_member_ms(w, "late_max_ms", status->late.max_ns);
+  mw_member_ms(w, "late_p50_ms", status->late.p50_ns);
+  mw_member_ms(w, "late_p99_ms", status->late.p99_ns);
   write_error(w, "load_error", status->load_error);
   write_traceback(w, "load_traceback", status->load_error);
   write_wall(w, "loaded_at_s", status->loaded_wall_ns);
-  mw_member_ms(w, "max_ms", status->max_ns);
+  mw_member_ms(w, "max_ms", status->took.max_ns);
 }
 
 static void write_counts_and_state(struct mw_json_writer *w, const struct mw_worker_status *status)
@@ -120,8 +124,8 @@ static void write_counts_and_state(struct mw_json_writer *w, const struct mw_wor
     mw_member_s(w, "next_run_in_s", status->next_run_in_ns);
   mw_member_count(w, "over_budget_in_a_row", status->offences);
   mw_member_count(w, "over_budget_total", status->over_budget_total);
-  mw_member_ms(w, "p50_ms", status->p50_ns);
-  mw_member_ms(w, "p99_ms", status->p99_ns);
+  mw_member_ms(w, "p50_ms", status->took.p50_ns);
+  mw_member_ms(w, "p99_ms", status->took.p99_ns);
   write_pause(w, status);
   mw_member_count(w, "reloads_total", status->reloads_total);
   write_error(w, "restore_error", status->restore_error);

@@ -61,6 +61,7 @@ static void begin_run(struct mw_worker *worker)
   /* Points of the grid that pass during a pause are nobody's. */
   if (worker->held_until_ns > worker->schedule.due_ns || worker->run_wanted)
     worker->schedule.due_ns = mw_worker_now_ns();
+  worker->due_ns = worker->schedule.due_ns;
   worker->held_until_ns = 0;
   worker->run_wanted = worker->due_at_once = false;
   worker->running = true;
@@ -329,26 +330,6 @@ enum mw_watch_answer mw_worker_look(struct mw_worker *worker, bool force)
 
 /* ---- Status ---- */
 
-static int by_size(const void *a, const void *b)
-{
-  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-  return (left > right) - (left < right);
-}
-
-static void take_percentiles(const struct mw_worker *worker, struct mw_worker_status *out)
-{
-  int64_t sorted[MW_WORKER_DURATIONS];
-  size_t count =
-      out->runs_total < MW_WORKER_DURATIONS ? (size_t)out->runs_total : MW_WORKER_DURATIONS;
-
-  if (count == 0)
-    return;
-  memcpy(sorted, worker->durations_ns, sizeof sorted);
-  qsort(sorted, count, sizeof sorted[0], by_size);
-  out->p50_ns = sorted[(count * 50 + 99) / 100 - 1];
-  out->p99_ns = sorted[(count * 99 + 99) / 100 - 1];
-}
-
 void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
 {
   pthread_mutex_lock(&worker->mutex);
@@ -363,7 +344,8 @@ void mw_worker_status(struct mw_worker *worker, struct mw_worker_status *out)
   int64_t at_ns = next_run_ns(worker);
   int64_t in_ns = at_ns - mw_worker_now_ns();
   out->next_run_in_ns = at_ns == INT64_MAX ? -1 : in_ns > 0 ? in_ns : 0;
-  take_percentiles(worker, out);
+  mw_durations_summarise(&worker->took, &out->took);
+  mw_durations_summarise(&worker->late, &out->late);
   pthread_mutex_unlock(&worker->mutex);
 }
 

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/durations.h"
 #include "agent/running.h"
 #include "agent/watch.h"
 #include "base/gate.h"
@@ -94,9 +95,10 @@ struct mw_worker_status {
   const char *kind, *name; /**< valid as long as the worker */
   enum mw_worker_state state;
   double interval_s;
-  int64_t last_run_wall_ns;                /**< its start; 0: none yet */
-  int64_t next_run_in_ns;                  /**< negative: none is planned */
-  int64_t last_ns, p50_ns, p99_ns, max_ns; /**< how long runs took: the last 128, all for max */
+  int64_t last_run_wall_ns;         /**< its start; 0: none yet */
+  int64_t next_run_in_ns;           /**< negative: none is planned */
+  struct mw_durations_summary took; /**< runs */
+  struct mw_durations_summary late; /**< runs began behind their time: waits for the gate count */
   int64_t last_cpu_ns, max_cpu_ns;
   size_t memory_bytes;
   struct mw_job_usage last, most; /**< of the last run; the most of each since it was loaded */

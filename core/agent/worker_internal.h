@@ -10,8 +10,6 @@
 #include "agent/worker.h"
 #include "base/log.h"
 
-#define MW_WORKER_DURATIONS 128
-
 struct mw_worker {
   char *kind, *name;
   const struct mw_job_ops *ops;
@@ -35,7 +33,8 @@ struct mw_worker {
   int64_t not_before_ns; /* that the job wants */
   int64_t held_until_ns; /* 0: not held */
   struct mw_penalty penalty;
-  int64_t durations_ns[MW_WORKER_DURATIONS];
+  int64_t due_ns; /* of the run that goes on */
+  struct mw_durations took, late;
   struct mw_worker_status status; /* what of it can be kept; state, next run and so on are made */
 };
 

@@ -191,7 +191,7 @@ void mw_worker_open_job(struct mw_worker *worker, enum mw_opening opening)
 struct outcome {
   int rc;
   enum mw_limit limit;
-  int64_t took_ns, cpu_ns;
+  int64_t late_ns, took_ns, cpu_ns;
   struct mw_error err;
 };
 
@@ -225,13 +225,12 @@ static void count_run(struct mw_worker *worker, const struct outcome *outcome)
   struct mw_worker_status *status = &worker->status;
   bool failed = outcome->rc < 0;
 
-  worker->durations_ns[status->runs_total++ % MW_WORKER_DURATIONS] = outcome->took_ns;
+  mw_durations_add(&worker->took, outcome->took_ns);
+  mw_durations_add(&worker->late, outcome->late_ns);
+  status->runs_total++;
   status->failures_total += failed;
   status->over_budget_total += outcome->limit != MW_LIMIT_NONE;
-  status->last_ns = outcome->took_ns;
   status->last_cpu_ns = outcome->cpu_ns;
-  if (outcome->took_ns > status->max_ns)
-    status->max_ns = outcome->took_ns;
   if (outcome->cpu_ns > status->max_cpu_ns)
     status->max_cpu_ns = outcome->cpu_ns;
   status->memory_bytes = worker->ops->memory_bytes(worker->instance);
@@ -270,6 +269,7 @@ static void do_run(struct mw_worker *worker, struct outcome *outcome)
 
   pthread_mutex_lock(&worker->mutex);
   worker->status.last_run_wall_ns = wall_ns();
+  outcome->late_ns = began_ns - worker->due_ns;
   pthread_mutex_unlock(&worker->mutex);
   outcome->limit = MW_LIMIT_NONE;
   mw_running_note(worker->slot, MW_RUNNING_RUNNING);

@@ -519,6 +519,14 @@ static void parse_file(struct reading *reading, size_t index)
     entry->reported_files &= ~(UINT32_C(1) << index);
 }
 
+/* Is the container gone because this file is? */
+static bool tells_the_end(const struct mw_cgroups *cgroups, const struct mw_cgroup_entry *entry,
+                          size_t index)
+{
+  const struct mw_plan_file *planned = &cgroups->plan[index];
+  return planned->hierarchy == entry->hierarchy && !(planned->file->flags & MW_FILE_OPTIONAL);
+}
+
 /* @return 0, or -ENODEV when the container is gone. */
 static int read_files(struct reading *reading)
 {
@@ -533,8 +541,7 @@ static int read_files(struct reading *reading)
       continue;
     int rc = read_planned(cgroups, entry, i);
     /* a kept file ends with its cgroup, or when its kind is switched off there */
-    if (rc == -ENODEV && cgroups->plan[i].hierarchy == entry->hierarchy &&
-        (!(cgroups->plan[i].file->flags & MW_FILE_OPTIONAL) || mw_reader_is_gone(cgroups, entry)))
+    if (rc == -ENODEV && (tells_the_end(cgroups, entry, i) || mw_reader_is_gone(cgroups, entry)))
       return -ENODEV;
     if (rc < 0)
       note_unread(cgroups, entry, i, rc, reading->out);

@@ -22,6 +22,10 @@
  * few scripts compute at once as there are places, and each computes more than it allocates. */
 #define ARENAS_MAX 2
 
+/* By itself glibc learns from each large block that is freed to keep the next ones, up to tens of
+ * megabytes in each arena for good. */
+#define GIVEN_BACK_FROM_BYTES (1 << 20)
+
 struct arguments {
   const char *file; /* NULL: the default one, which may lack */
   struct mw_option flags[FLAGS_MAX];
@@ -245,6 +249,8 @@ static int run_agent(const struct mw_config_request *request, struct mw_config *
   signal(SIGPIPE, SIG_IGN); /* who reads our output may go; write(2) says so */
   signal(SIGXFSZ, SIG_IGN); /* a file may have its limit; write(2) says so, too */
   mallopt(M_ARENA_MAX, ARENAS_MAX);
+  mallopt(M_MMAP_THRESHOLD, GIVEN_BACK_FROM_BYTES);
+  mallopt(M_TRIM_THRESHOLD, GIVEN_BACK_FROM_BYTES);
   mw_log_configure(&settings->log);
   say_settings(settings);
   int rc = mw_daemon_run(request, config, &hangs, &err);

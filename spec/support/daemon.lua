@@ -1,5 +1,6 @@
 --- The agent at work, in a folder of its own, on a recorded host: what it says, and waits for it.
 local cjson = require "cjson"
+local lfs = require "lfs"
 
 local files = require "spec.support.files"
 local program = require "spec.support.program"
@@ -38,13 +39,32 @@ function M.check(body, interval_s)
     interval_s or 0.05, body)
 end
 
---- Messages that were written to standard output so far; whole lines only.
-function Daemon:messages(path)
-  local messages = {}
-  for line in (files.read_if_there(path or self.running.out_path) or ""):gmatch "([^\n]*)\n" do
-    table.insert(messages, cjson.decode(line))
+--- Add the messages behind what was read of a file before; whole lines only.
+local function read_on(seen, path)
+  local file = io.open(path, "rb")
+  if not file then
+    return
   end
-  return messages
+  file:seek("set", seen.bytes)
+  for line in file:read("*a"):gmatch "([^\n]*)\n" do
+    table.insert(seen.messages, cjson.decode(line))
+    seen.bytes = seen.bytes + #line + 1
+  end
+  file:close()
+end
+
+--- Messages that were written to standard output so far, or to the file @p path.
+function Daemon:messages(path)
+  path = path or self.running.out_path
+  self.seen = self.seen or {}
+  local attributes = lfs.attributes(path) or { size = 0 }
+  local seen = self.seen[path]
+  if not seen or seen.inode ~= attributes.ino or seen.bytes > attributes.size then
+    seen = { inode = attributes.ino, bytes = 0, messages = {} }
+    self.seen[path] = seen
+  end
+  read_on(seen, path)
+  return seen.messages
 end
 
 function Daemon:log()
@@ -143,7 +163,24 @@ function Daemon:wait_for_status(name, what, wanted)
   end)
 end
 
----@param options table  scripts, files (below DIR): name to text; arguments; env; wait: false does not wait for it
+--- What the kernel says of the process: "RssAnon" in KiB, "Threads".
+function Daemon:number_of(key)
+  local text = files.read(("/proc/%s/status"):format(self.running.pid))
+  return tonumber(text:match(key .. ":%s*(%d+)")) or error("the process has no " .. key, 2)
+end
+
+--- How many descriptors it has.
+function Daemon:descriptors()
+  local count = 0
+  for entry in lfs.dir(("/proc/%s/fd"):format(self.running.pid)) do
+    count = count + (entry:find "^%d" and 1 or 0)
+  end
+  return count
+end
+
+---@param options table  scripts, files (below DIR): name to text; arguments; env; redirect: of its output;
+---before(dir): is called before it starts;
+---wait: false does not wait until it is ready
 ---@return Daemon
 function M.start(options)
   local self = setmetatable({ dir = tmpdir.new() }, Daemon)
@@ -151,12 +188,17 @@ function M.start(options)
     self.dir:write { ["scripts/" .. name] = text }
   end
   self.dir:write(options.files or {})
+  if options.before then
+    options.before(self.dir)
+  end
   local call = {
     "run", "--host-root", M.HOST,
     "--set", "script_dirs=" .. self.dir.path .. "/scripts",
     "--set", "socket=" .. self.dir.path .. "/control.sock",
     "--set", "state_dir=" .. self.dir.path,
     env = options.env,
+    prefix = options.prefix,
+    redirect = options.redirect,
   }
   for _, argument in ipairs(options.arguments or {}) do
     table.insert(call, (argument:gsub("DIR", self.dir.path)))

@@ -89,8 +89,8 @@ end
 function M.start(call)
   local self = setmetatable({ out_path = os.tmpname(), err_path = os.tmpname() }, Running)
   call.prefix = call.prefix or "" -- nothing between the shell and the program: the pid is the program's
-  self.pipe = assert(io.popen(("%s > %s 2> %s & echo $!; wait $!; echo $?"):format(
-    command_of(call), self.out_path, self.err_path)))
+  self.pipe = assert(io.popen(("%s > %s 2> %s %s & echo $!; wait $!; echo $?"):format(
+    command_of(call), self.out_path, self.err_path, call.redirect or "")))
   self.pid = self.pipe:read "*l"
   return self
 end

@@ -255,7 +255,8 @@ static void a_job_runs_again_and_again(void **state)
   assert_string_equal(status.error, "");
   assert_int_equal(status.failures_total, 0);
   assert_int_equal(status.memory_bytes, 4711);
-  assert_true(status.p50_ns <= status.p99_ns && status.p99_ns <= status.max_ns);
+  assert_true(status.took.p50_ns <= status.took.p99_ns && status.took.p99_ns <= status.took.max_ns);
+  assert_true(status.late.last_ns > 0 && status.late.last_ns <= status.late.max_ns);
   assert_true(status.last_run_wall_ns > 0);
   end(f);
   assert_int_equal(f->job.opens, 1);
@@ -302,6 +303,24 @@ static void a_run_that_is_due_while_one_goes_on_is_skipped(void **state)
   f->job.blocks = false;
   sem_post(&f->job.may_end);
   assert_true(wait_for_runs(f, 1).skips_total >= 3);
+}
+
+static void a_run_that_waits_for_the_gate_is_late(void **state)
+{
+  struct fixture *f = *state;
+  int64_t held_ns = 50 * MW_NS_PER_MS;
+
+  mw_gate_deinit(&f->gate);
+  mw_gate_init(&f->gate, 1);
+  start(f, false);
+  wait_for_state(f, MW_WORKER_WAITING);
+  assert_true(mw_gate_enter(&f->gate));
+  mw_worker_release(f->worker);
+  wait_for_state(f, MW_WORKER_RUNNING);
+  for (int64_t until_ns = now_ns() + held_ns; now_ns() < until_ns;)
+    sched_yield();
+  mw_gate_leave(&f->gate);
+  assert_true(wait_for_runs(f, 1).late.max_ns >= held_ns);
 }
 
 static void an_error_is_counted_and_the_next_run_comes(void **state)
@@ -796,6 +815,7 @@ int main(void)
       CASE(the_first_run_may_have_to_wait_for_others),
       CASE(a_source_runs_once_before_its_schedule_begins),
       CASE(a_run_that_is_due_while_one_goes_on_is_skipped),
+      CASE(a_run_that_waits_for_the_gate_is_late),
       CASE(an_error_is_counted_and_the_next_run_comes),
       CASE(what_runs_have_used_is_known_of_the_last_and_the_most),
       CASE(the_last_error_stays_when_runs_are_fine_again),

@@ -448,13 +448,15 @@ static void does_not_believe_a_path_without_the_id_or_beside_another(void **stat
 
 /* ---- The cgroups of this machine ---- */
 
-static char real_path[256];
+static char real_path[256], other_real_path[256];
 
 static int remove_real(void **state)
 {
   if (*real_path)
     rmdir(real_path);
-  *real_path = '\0';
+  if (*other_real_path)
+    rmdir(other_real_path);
+  *real_path = *other_real_path = '\0';
   mw_cgroups_close(cgroups);
   cgroups = NULL;
   mw_cgroup_sample_deinit(&sample);
@@ -490,6 +492,54 @@ static void a_kept_file_of_a_removed_cgroup_tells_that_it_is_gone(void **state)
   assert_int_equal(kept_files(), 0);
 }
 
+static void count_problem(void *data, const char *id, const struct mw_error *problem)
+{
+  (void)id;
+  (void)problem;
+  ++*(size_t *)data;
+}
+
+/* @return false: there is no such controller, or no right to make a cgroup. */
+static bool make_real(enum mw_controller controller, const char *id, char path[static 256])
+{
+  struct mw_controller_info info;
+
+  mw_cgroups_controller(cgroups, controller, &info);
+  snprintf(path, 256, "%s/%s", info.mount_path, id);
+  if (info.version != 0 && (mkdir(path, 0755) == 0 || errno == EEXIST))
+    return true;
+  *path = '\0';
+  return false;
+}
+
+/* With version 1 it is gone from several hierarchies, and files of each are kept. */
+static void a_removed_container_is_gone_and_nothing_is_wrong(void **state)
+{
+  size_t problems_count = 0;
+  struct mw_error err = {0};
+  char id[65];
+
+  (void)state;
+  cgroups = mw_cgroups_open(&(struct mw_cgroups_config){.kept_files_max = 100,
+                                                        .no_inotify = true,
+                                                        .on_problem = count_problem,
+                                                        .callback_data = &problems_count},
+                            NULL);
+  if (!cgroups)
+    skip(); /* no cgroups here */
+  snprintf(id, sizeof id, "%064x", (unsigned)getpid() + 1);
+  if (!make_real(MW_CONTROLLER_CPU, id, real_path) ||
+      !make_real(MW_CONTROLLER_PIDS, id, other_real_path))
+    skip();
+  assert_int_equal(mw_cgroups_read(cgroups, id, 1, MW_FIGURE_SET_ALL, &sample, &err), 0);
+  rmdir(real_path);
+  rmdir(other_real_path);
+  problems_count = 0;
+  assert_int_equal(mw_cgroups_read(cgroups, id, 1, MW_FIGURE_SET_ALL, &sample, &err), -ENOENT);
+  assert_non_null(strstr(err.text, " is gone"));
+  assert_int_equal(problems_count, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -510,6 +560,7 @@ int main(void)
       TEST(finds_the_container_where_its_process_is_deeper),
       TEST(does_not_believe_a_path_without_the_id_or_beside_another),
       cmocka_unit_test_teardown(a_kept_file_of_a_removed_cgroup_tells_that_it_is_gone, remove_real),
+      cmocka_unit_test_teardown(a_removed_container_is_gone_and_nothing_is_wrong, remove_real),
   };
 
   return cmocka_run_group_tests_name("core/cgroup/reader", tests, NULL, NULL);
