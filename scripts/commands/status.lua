@@ -103,9 +103,10 @@ end
 
 local function sink_row(sink)
   return {
-    sink.name, count(sink.delivered_total), count(sink.waiting), seconds(sink.oldest_age_s),
+    sink.name, count(sink.delivered_total), count(sink.waiting),
+    sink.oldest_age_s and duration.text(sink.oldest_age_s),
     count(sink.dropped_total), count(sink.stale_total), count(sink.set_aside_total), count(sink.failures_total),
-    seconds(sink.next_try_in_s),
+    sink.next_try_in_s and duration.text(sink.next_try_in_s),
   }
 end
 
