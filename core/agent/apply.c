@@ -16,45 +16,6 @@ static const struct mw_script_settings *find(const struct mw_settings *settings,
   return NULL;
 }
 
-static bool same_options(const struct mw_script_settings *a, const struct mw_script_settings *b)
-{
-  if (a->options_count != b->options_count)
-    return false;
-  for (size_t i = 0; i < a->options_count; i++)
-    if (strcmp(a->options[i].key, b->options[i].key) != 0 ||
-        strcmp(a->options[i].text, b->options[i].text) != 0)
-      return false;
-  return true;
-}
-
-static bool same_budget(const struct mw_budget *a, const struct mw_budget *b)
-{
-  return a->cpu_ms == b->cpu_ms && a->wall_ms == b->wall_ms && a->memory_bytes == b->memory_bytes &&
-         a->messages_count == b->messages_count && a->messages_bytes == b->messages_bytes &&
-         a->http_requests_count == b->http_requests_count;
-}
-
-static bool same_sink(const struct mw_sink_settings *a, const struct mw_sink_settings *b)
-{
-  return a->batch_messages == b->batch_messages && a->batch_bytes == b->batch_bytes &&
-         a->max_age_s == b->max_age_s && a->tries_max == b->tries_max;
-}
-
-static bool same_script(const struct mw_script_settings *a, const struct mw_script_settings *b)
-{
-  return a->interval_s == b->interval_s && same_budget(&a->budget, &b->budget) &&
-         same_options(a, b) && a->priority == b->priority && a->stale_s == b->stale_s &&
-         same_sink(&a->sink, &b->sink);
-}
-
-static bool same_dirs(const char *const *a, const char *const *b)
-{
-  for (; *a && *b; a++, b++)
-    if (strcmp(*a, *b) != 0)
-      return false;
-  return !*a && !*b;
-}
-
 /* ---- Scripts ---- */
 
 static void remove_scripts(struct mw_crew *crew, const struct mw_settings *settings,
@@ -85,8 +46,8 @@ static size_t place_of(const struct mw_crew *crew, const struct mw_script_settin
 static void change_script(struct mw_crew *crew, size_t index, const struct mw_script_order *order,
                           bool anew, struct mw_applied *out)
 {
-  bool differs = !same_script(mw_crew_settings(crew, index), order->settings) ||
-                 !same_dirs(mw_crew_script_dirs(crew, index), order->script_dirs);
+  bool differs = !mw_script_settings_same(mw_crew_settings(crew, index), order->settings) ||
+                 !mw_script_dirs_same(mw_crew_script_dirs(crew, index), order->script_dirs);
 
   if (differs)
     mw_log(MW_LOG_INFO, order->settings->name, "is configured otherwise");
@@ -147,8 +108,8 @@ static void remove_sinks(struct mw_runner *runner, const struct mw_settings *set
   for (size_t i = mw_runner_sinks_count(runner); i-- > 0;) {
     const struct mw_script_order *now = mw_runner_sink_order(runner, i);
     const struct mw_script_settings *next = find(settings, now->settings);
-    if (next && same_script(now->settings, next) &&
-        same_dirs(now->script_dirs, settings->script_dirs))
+    if (next && mw_script_settings_same(now->settings, next) &&
+        mw_script_dirs_same(now->script_dirs, settings->script_dirs))
       continue;
     mw_log(MW_LOG_INFO, now->settings->name, "ends, as the configuration says");
     mw_runner_remove_sink(runner, i);

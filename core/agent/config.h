@@ -47,6 +47,9 @@ struct mw_config_request {
   /** Scripts that mw_config_check_scripts does not load; ends with NULL; NULL: it loads all. They
    *  outlive the configuration. */
   const char *const *unloaded_scripts;
+  /** That the agent works by, borrowed until the scripts are checked: what is wrong with a script
+   * of which it says the same is a warning, since it keeps nobody from working. NULL: none. */
+  const struct mw_config *in_use;
   int64_t cpu_ms; /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 

@@ -178,6 +178,33 @@ static void load(struct visit *visit)
   mw_script_free(looking.script);
 }
 
+/* ---- Whose mistakes keep others from working ---- */
+
+static const struct mw_script_settings *settings_of(const struct mw_settings *settings,
+                                                    const char *name)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (strcmp(settings->scripts[i].name, name) == 0)
+      return &settings->scripts[i];
+  return NULL;
+}
+
+/* A script that the agent has already, or does not run at all: what is wrong with its file has
+ * nothing to do with what the configuration changes. */
+static bool is_as_before(const struct mw_config *config, const char *name)
+{
+  if (!config->in_use)
+    return false;
+  const struct mw_settings *last = &config->in_use->settings;
+  const struct mw_script_settings *before = settings_of(last, name);
+  const struct mw_script_settings *now = settings_of(&config->settings, name);
+
+  if (!now)
+    return true;
+  return before && before->kind == now->kind && mw_script_settings_same(before, now) &&
+         mw_script_dirs_same(last->script_dirs, config->settings.script_dirs);
+}
+
 /* ---- Which are looked at ---- */
 
 /* What no declaration can say of a sink that ships: the sink file needs a path. */
@@ -247,7 +274,9 @@ static void visit_all_listed(struct mw_config *config, struct mw_context *contex
                           .place = mw_config_place_of(&list),
                           .fd = -1};
     visit.place.name = visit.place.name ? visit.place.name : "default";
+    config->is_lenient = is_as_before(config, visit.name);
     visit_listed(&visit, &list);
+    config->is_lenient = false;
     close_file(&visit);
   }
 }
@@ -276,9 +305,23 @@ static void visit_all_others(struct mw_config *config, struct mw_context *contex
                           .fd = -1};
     if (mw_config_kind_of(config, names.items[i]) != MW_SCRIPT_KIND_COUNT)
       continue;
+    config->is_lenient = is_as_before(config, visit.name);
     visit_other(&visit);
+    config->is_lenient = false;
     close_file(&visit);
   }
+}
+
+/* A start without one ends; an agent that works is not to lose all it does by a slip. */
+static void require_a_check(struct mw_config *config)
+{
+  const struct mw_config_value *list = mw_config_get(config, mw_config_kind_keys[MW_SCRIPT_CHECK]);
+
+  if (!config->in_use || !list || list->texts_count > 0)
+    return;
+  const struct mw_config_place place = mw_config_place_of(list);
+  mw_config_mistake(config, &place, list->path, NULL,
+                    "names no check, so the agent would have nothing to do: name one at least");
 }
 
 /* ---- Folders ---- */
@@ -335,6 +378,7 @@ int mw_config_check_scripts(struct mw_config *config, struct mw_error *err)
   visit_all_others(config, context);
   visit_all_listed(config, context);
   mw_context_free(context);
+  require_a_check(config);
   check_script_dirs(config);
   check_output_folder(config);
   mw_config_sort_values(config);

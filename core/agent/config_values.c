@@ -220,7 +220,7 @@ add(struct mw_config *config, const struct mw_config_place *place, struct mw_con
 void mw_config_mistake(struct mw_config *config, const struct mw_config_place *place,
                        const char *key, const char *meant, const char *fmt, ...)
 {
-  struct mw_config_fault fault = {.key = key, .meant = meant};
+  struct mw_config_fault fault = {.is_warning = config->is_lenient, .key = key, .meant = meant};
   va_list args;
 
   va_start(args, fmt);

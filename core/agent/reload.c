@@ -358,6 +358,7 @@ static void leave_out_quarantined(struct mw_reload *reload)
 static int begin(struct mw_reload *reload, bool anew, struct mw_error *err)
 {
   leave_out_quarantined(reload);
+  reload->loader.request.in_use = reload->current;
   int rc = mw_loader_begin(&reload->loader, err);
 
   reload->anew = anew;

@@ -61,6 +61,12 @@ struct mw_script_settings {
   enum mw_queue_start start_at; /**< of a sink */
 };
 
+/** Do @p a and @p b, of one script, ask for the same? */
+bool mw_script_settings_same(const struct mw_script_settings *a,
+                             const struct mw_script_settings *b);
+/** Lists of paths, which end with NULL. */
+bool mw_script_dirs_same(const char *const *a, const char *const *b);
+
 /** Who the agent is to a far end, and whom it believes: paths of files, NULL where there is none.
  */
 struct mw_credentials_settings {

@@ -298,6 +298,48 @@ static void a_script_that_is_missing_may_come_later(void **state)
     look(f);
 }
 
+/* What goes wrong with one script touches no other. */
+static void a_script_that_broke_keeps_no_other_from_changing(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, "sources = {}, checks = { 'a', 'b' }");
+  wait_for_runs(f, "b");
+  write_file(f, "scripts/checks/b.lua", "return {{");
+  write_file(f, "conf.d/other.lua", "return { interval_s = 3 }");
+  write_file(f, "scripts/checks/other.lua", "return {{");
+  write_file(f, "conf.d/a.lua", "return { options = { x = 2 } }");
+  reload_with(f, "sources = {}, checks = { 'a', 'b', 'c' }");
+  assert_true(has(f, "c"));
+  assert_int_equal(0, f->reload.mistakes.len_bytes);
+  remove_file(f, "scripts/checks/b.lua");
+  reload_with(f, "sources = {}, checks = { 'a', 'b' }");
+  assert_false(has(f, "c"));
+}
+
+static void a_broken_script_that_is_configured_otherwise_is_a_mistake(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, "sources = {}, checks = { 'a', 'b' }");
+  wait_for_runs(f, "b");
+  write_file(f, "scripts/checks/b.lua", "return {{");
+  write_file(f, "conf.d/b.lua", "return { interval_s = 3 }");
+  assert_int_equal(-EINVAL, try_to_reload(f));
+  assert_non_null(strstr(f->reload.mistakes.data, "checks/b.lua:1: "));
+}
+
+static void one_without_a_check_is_refused(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, "sources = {}, checks = { 'a' }");
+  write_file(f, "moonwatch.lua", main_file(f, "sources = {}, checks = {}"));
+  assert_int_equal(-EINVAL, try_to_reload(f));
+  assert_non_null(strstr(f->reload.mistakes.data, "checks: names no check"));
+  wait_for_runs(f, "a");
+}
+
 /* Nor does its end wait for it. */
 static void a_script_that_never_loads_keeps_nobody(void **state)
 {
@@ -581,6 +623,9 @@ int main(void)
       CASE(what_says_the_same_changes_nothing),
       CASE(with_a_mistake_the_old_one_goes_on_as_a_whole),
       CASE(a_script_that_is_missing_may_come_later),
+      CASE(a_script_that_broke_keeps_no_other_from_changing),
+      CASE(a_broken_script_that_is_configured_otherwise_is_a_mistake),
+      CASE(one_without_a_check_is_refused),
       CASE(a_script_that_never_loads_keeps_nobody),
       CASE(flags_say_the_last_word_again),
       CASE(a_script_of_other_options_is_loaded_anew),
