@@ -84,16 +84,33 @@ int mw_lines_write_late(struct mw_lines *lines, int fd, struct mw_queue_batch *b
   return rc;
 }
 
+/* Older messages may have been found in the file: they come before the one that was begun. */
+static int write_other(struct mw_lines *lines, int fd, uint64_t number, int64_t deadline_ns,
+                       size_t *written_bytes, struct mw_error *err)
+{
+  if (lines->written_bytes == 0 || lines->number == number)
+    return 0;
+  return write_rest(lines, fd, deadline_ns, written_bytes, err);
+}
+
 int mw_lines_write(struct mw_lines *lines, int fd, const struct mw_queue_batch *batch, size_t index,
                    int64_t deadline_ns, size_t *written_bytes, struct mw_error *err)
 {
-  *written_bytes = 0;
+  const struct mw_message *message = batch->messages[index];
+  size_t other_bytes = 0;
+  int rc = write_other(lines, fd, message->number, deadline_ns, &other_bytes, err);
+
+  *written_bytes = other_bytes;
+  if (rc < 0)
+    return rc;
   if (lines->written_bytes == 0) { /* nothing of it was written: the message may be another one */
     mw_lines_forget(lines);
-    lines->number = batch->first + index;
-    int rc = mw_line_append(&lines->pending, batch->messages[index], err);
-    if (rc < 0)
-      return rc;
+    lines->number = message->number;
+    rc = mw_line_append(&lines->pending, message, err);
   }
-  return write_rest(lines, fd, deadline_ns, written_bytes, err);
+  if (rc < 0)
+    return rc;
+  rc = write_rest(lines, fd, deadline_ns, written_bytes, err);
+  *written_bytes += other_bytes;
+  return rc;
 }

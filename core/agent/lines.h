@@ -27,7 +27,7 @@ int mw_line_append(struct mw_buf *out, const struct mw_message *message, struct 
 struct mw_lines {
   struct mw_buf pending;
   size_t written_bytes; /**< of it */
-  uint64_t number;      /**< of the message that it is; see struct mw_queue_batch */
+  uint64_t number;      /**< of the message that it is */
 };
 
 void mw_lines_init(struct mw_lines *lines);

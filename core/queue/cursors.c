@@ -69,7 +69,7 @@ void mw_queue_skip(const struct mw_queue *queue, struct mw_cursor *cursor)
   struct mw_queue_place *place = &cursor->place;
   uint64_t first = first_there(queue);
 
-  if (place->next < first) {
+  if (place->next < first && !queue->is_unreadable) { /* then its file is being opened anew */
     place->dropped_total += first - place->next - had_among(cursor, place->next, first);
     place->next = first;
   }

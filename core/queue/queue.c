@@ -331,6 +331,15 @@ static void pass(const struct mw_queue *queue, struct mw_cursor *own, uint64_t l
     own->place.next = last + 1 + shift;
 }
 
+/* What has another number since the file was found only looks dropped: it comes again. */
+static void count_late(struct mw_cursor *own, size_t late)
+{
+  if (late > own->place.dropped_total)
+    late = (size_t)own->place.dropped_total;
+  own->place.delivered_total += late;
+  own->place.dropped_total -= late;
+}
+
 /* A message may have been dropped while it was being delivered: it has arrived all the same. */
 void mw_queue_end(struct mw_queue *queue, int cursor, struct mw_queue_batch *batch,
                   size_t delivered)
@@ -343,8 +352,8 @@ void mw_queue_end(struct mw_queue *queue, int cursor, struct mw_queue_batch *bat
     own->place.dropped_total += last + 1 - batch->first - delivered; /* damaged ones between */
     pass(queue, own, last);
   }
-  own->place.delivered_total += delivered + batch->late;
-  own->place.dropped_total -= batch->late;
+  count_late(own, batch->late);
+  own->place.delivered_total += delivered;
   for (size_t i = 0; i < batch->count; i++)
     mw_node_release(mw_node_of(batch->messages[i]));
   batch->count = 0;
@@ -352,13 +361,21 @@ void mw_queue_end(struct mw_queue *queue, int cursor, struct mw_queue_batch *bat
   pthread_mutex_unlock(&queue->mutex);
 }
 
+/* With the mutex held. Has the cursor come to @p number, but for damaged ones between? A number
+ * that was read before the file was found says nothing. */
+static bool has_reached(const struct mw_queue *queue, const struct mw_cursor *own, uint64_t number)
+{
+  return !own->went_back && queue->shift == own->taken_shift && own->place.next <= number;
+}
+
 void mw_queue_set_aside(struct mw_queue *queue, int cursor, uint64_t number)
 {
   struct mw_cursor *own = &queue->cursors[cursor];
 
   pthread_mutex_lock(&queue->mutex);
-  if (own->place.next == number) {
-    own->place.next++;
+  if (has_reached(queue, own, number)) {
+    own->place.dropped_total += number - own->place.next;
+    own->place.next = number + 1;
     own->place.set_aside_total++;
     mw_queue_trim(queue);
   }

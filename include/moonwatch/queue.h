@@ -163,8 +163,9 @@ MW_API void mw_queue_end(struct mw_queue *queue, int cursor, struct mw_queue_bat
                          size_t delivered);
 
 /**
- * The next message of @p cursor, with @p number, will never be delivered: it is counted as set
- * aside, and the cursor passes it. No batch is taken.
+ * The message with @p number, that of the last batch that was not delivered, never will be: it is
+ * counted as set aside, and the cursor passes it; damaged ones before it are dropped. No batch is
+ * taken.
  */
 MW_API void mw_queue_set_aside(struct mw_queue *queue, int cursor, uint64_t number);
 

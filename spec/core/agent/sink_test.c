@@ -382,6 +382,46 @@ static void what_was_dropped_half_way_and_arrives_counts_as_delivered(void **sta
   free(body);
 }
 
+static void take_begin(struct mw_lines *lines, int fd, const struct mw_queue_batch *batch)
+{
+  size_t written_bytes;
+
+  assert_int_equal(-ETIMEDOUT, mw_lines_write(lines, fd, batch, 0, now_ns(), &written_bytes, &err));
+  assert_true(written_bytes > 0);
+}
+
+/* As when the queue's file is found late: what is in it comes before what was begun. */
+static void a_line_that_was_begun_is_not_taken_for_that_of_an_older_message(void **state)
+{
+  enum { BODY_BYTES = 300000 };
+  char *body = calloc(1, BODY_BYTES + 1);
+  struct mw_message large = {
+      .number = 9, .script = "demo", .kind = "test", .body = {body, BODY_BYTES}};
+  struct mw_message older = {.number = 7, .script = "demo", .kind = "test", .body = {"{}", 2}};
+  struct mw_queue_batch batch = {.count = 1, .first = 9, .messages = {&large}};
+  struct mw_lines lines;
+  size_t written_bytes, seen = 0;
+  int ends[2], rc;
+
+  (void)state;
+  memset(body, ' ', BODY_BYTES);
+  memcpy(body, "{}", 2);
+  assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  mw_lines_init(&lines);
+  take_begin(&lines, ends[1], &batch);
+  batch = (struct mw_queue_batch){.count = 1, .first = 7, .messages = {&older}};
+  do {
+    seen += newlines_that_are_there(ends[0]);
+    rc = mw_lines_write(&lines, ends[1], &batch, 0, now_ns(), &written_bytes, &err);
+  } while (rc == -ETIMEDOUT);
+  assert_int_equal(0, rc);
+  assert_int_equal(2, seen + newlines_that_are_there(ends[0]));
+  mw_lines_deinit(&lines);
+  close(ends[0]);
+  close(ends[1]);
+  free(body);
+}
+
 /* ---- Files ---- */
 
 static size_t lines_in(const char *path)
@@ -619,6 +659,7 @@ int main(void)
       CASE(a_terminal_that_nobody_reads_blocks_nobody),
       CASE(a_reader_that_went_is_given_up_and_keeps_nothing),
       CASE(what_was_dropped_half_way_and_arrives_counts_as_delivered),
+      CASE(a_line_that_was_begun_is_not_taken_for_that_of_an_older_message),
       CASE(a_file_grows_where_it_was),
       CASE(a_file_is_rotated_before_it_is_too_large),
       CASE(old_files_behind_a_gap_stay),

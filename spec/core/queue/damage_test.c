@@ -15,6 +15,7 @@
 
 #include <lmdb.h>
 
+#include "queue/internal.h"
 #include "queue_fixture.h"
 
 #define PAGE 4096
@@ -81,6 +82,38 @@ static size_t deliver_all(struct fixture *fixture, uint64_t *first)
   }
   mw_queue_leave_cursor(fixture->queue, a);
   return count;
+}
+
+static void set_reopening(struct mw_queue *queue, bool is_reopening)
+{
+  pthread_mutex_lock(&queue->mutex);
+  queue->is_unreadable = is_reopening;
+  queue->is_attached = !is_reopening;
+  pthread_mutex_unlock(&queue->mutex);
+}
+
+/* Not every sink asks whether there is something before it takes it. */
+static void nothing_is_lost_while_the_file_is_opened_anew(void **state)
+{
+  struct fixture *fixture = *state;
+  struct mw_queue_batch batch;
+
+  add_cursor(fixture, "a");
+  put_bodies(fixture, 1, BODIES, 100);
+  close_queue(fixture);
+  fixture->config.flush_interval_ns = 3600 * MW_NS_PER_S;
+  open_queue(fixture);
+  int a = add_cursor(fixture, "a");
+  assert_int_equal(cursor_usage(fixture, a).waiting, BODIES);
+  set_reopening(fixture->queue, true);
+  mw_queue_take(fixture->queue, a, 0, ANY_BYTES, &batch);
+  assert_int_equal(batch.count, 0);
+  mw_queue_end(fixture->queue, a, &batch, 0);
+  assert_int_equal(cursor_usage(fixture, a).waiting, BODIES);
+  set_reopening(fixture->queue, false);
+  assert_int_equal(cursor_usage(fixture, a).dropped_total, 0);
+  mw_queue_leave_cursor(fixture->queue, a);
+  assert_int_equal(deliver_all(fixture, NULL), BODIES);
 }
 
 /* Open what is there now, deliver it, and go on with it. */
@@ -362,6 +395,7 @@ int main(void)
       TEST(a_file_that_is_cut_off_after_a_crash),
       TEST(a_bit_that_flipped),
       TEST(a_bit_that_flipped_after_a_crash),
+      TEST(nothing_is_lost_while_the_file_is_opened_anew),
       TEST(garbage_is_moved_aside),
       TEST(a_file_of_a_newer_version_is_left_alone),
       TEST(a_directory_that_others_can_write_is_refused),

@@ -296,6 +296,39 @@ static void a_message_that_nobody_takes_is_set_aside(void **state)
   mw_queue_close(queue, 0);
 }
 
+/* Messages between its next one and that were damaged: they are lost to it. */
+static void a_message_behind_a_gap_is_set_aside(void **state)
+{
+  struct mw_queue *queue = open_queue(ANY_BYTES);
+  int a = add_cursor(queue, "a");
+
+  (void)state;
+  put_numbers(queue, 1, 4);
+  assert_string_equal(take(queue, a, 0), "1 2 3 4");
+  mw_queue_set_aside(queue, a, 3);
+  assert_int_equal(usage_of(queue, a).set_aside_total, 1);
+  assert_int_equal(usage_of(queue, a).dropped_total, 2);
+  assert_string_equal(take(queue, a, -1), "4");
+  mw_queue_close(queue, 0);
+}
+
+/* Its number may have changed since its line was begun, so that it only looks dropped. */
+static void what_was_not_dropped_is_not_delivered_late(void **state)
+{
+  struct mw_queue *queue = open_queue(ANY_BYTES);
+  int a = add_cursor(queue, "a");
+  struct mw_queue_batch batch;
+
+  (void)state;
+  put_numbers(queue, 1, 1);
+  mw_queue_take(queue, a, 1, ANY_BYTES, &batch);
+  batch.late = 1;
+  mw_queue_end(queue, a, &batch, 1);
+  assert_int_equal(usage_of(queue, a).dropped_total, 0);
+  assert_int_equal(usage_of(queue, a).delivered_total, 1);
+  mw_queue_close(queue, 0);
+}
+
 /* ---- Many threads ---- */
 
 #define WRITERS 4
@@ -370,6 +403,8 @@ int main(void)
       cmocka_unit_test(a_sink_that_leaves_finds_its_place_again),
       cmocka_unit_test(a_new_sink_may_begin_with_what_is_there),
       cmocka_unit_test(a_message_that_nobody_takes_is_set_aside),
+      cmocka_unit_test(a_message_behind_a_gap_is_set_aside),
+      cmocka_unit_test(what_was_not_dropped_is_not_delivered_late),
       cmocka_unit_test(nothing_is_lost_between_threads),
   };
   return cmocka_run_group_tests_name("agent/queue", tests, NULL, NULL);
