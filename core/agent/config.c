@@ -173,6 +173,7 @@ struct mw_config *mw_config_load(const struct mw_config_request *request, struct
     config->settings.config = config;
     config->unloaded_scripts = request->unloaded_scripts;
     config->in_use = request->in_use;
+    config->running = request->running;
     config->cpu_ms = request->cpu_ms > 0 ? request->cpu_ms : MW_CONFIG_CPU_DEFAULT_MS;
     if (set_paths(config, request->file ? request->file : MW_CONFIG_FILE_DEFAULT))
       read_all(config, request);

@@ -36,6 +36,7 @@
 #define MW_CONFIG_KEPT_MAX_BYTES ((size_t)64 << 20) /**< of all that is kept of it */
 
 struct mw_config;
+struct mw_running;
 
 struct mw_config_request {
   const char *file;                /**< the main file; NULL: MW_CONFIG_FILE_DEFAULT */
@@ -50,7 +51,8 @@ struct mw_config_request {
   /** That the agent works by, borrowed until the scripts are checked: what is wrong with a script
    * of which it says the same is a warning, since it keeps nobody from working. NULL: none. */
   const struct mw_config *in_use;
-  int64_t cpu_ms; /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
+  struct mw_running *running; /**< told which script is loaded to be looked at; NULL: nobody is */
+  int64_t cpu_ms;             /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 
 enum mw_config_origin {

@@ -46,6 +46,7 @@ struct mw_config {
   int64_t cpu_ms;
   const char *const *unloaded_scripts; /**< NULL: none */
   const struct mw_config *in_use;      /**< NULL: none */
+  struct mw_running *running;          /**< NULL: none */
   bool is_lenient;                     /**< what is a mistake elsewhere is a warning now */
   int64_t loaded_from_ns;
   struct mw_settings settings;

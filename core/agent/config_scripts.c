@@ -9,6 +9,7 @@
 
 #include "agent/config_declared.h"
 #include "agent/config_internal.h"
+#include "agent/running.h"
 #include "agent/sinks.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -150,6 +151,15 @@ static bool is_unloaded(const struct visit *visit)
   return name && *name;
 }
 
+/* What has brought an agent down is not loaded again. @return 0 or -EPERM. */
+static int begin_look(const struct visit *visit, const struct mw_buf *source, struct mw_error *err)
+{
+  uint64_t text_hash = mw_running_hash((struct mw_slice){source->data, source->len_bytes});
+
+  return mw_running_look_at(visit->config->running, nouns[visit->kind], visit->name, text_hash,
+                            LOAD_TIMEOUT_MS, err);
+}
+
 static void load(struct visit *visit)
 {
   struct mw_script_config script_config = {.name = visit->name,
@@ -165,7 +175,12 @@ static void load(struct visit *visit)
   MW_AUTO_BUF source;
 
   mw_buf_init(&source, MW_SCRIPT_SOURCE_MAX_BYTES);
-  if (read_source(visit, &source, &err) == 0)
+  int rc = read_source(visit, &source, &err);
+  if (rc == 0 && begin_look(visit, &source, &err) < 0) {
+    mw_config_warn(visit->config, &visit->place, NULL, NULL, "%s", err.text);
+    return;
+  }
+  if (rc == 0)
     looking.script = mw_script_new(&script_config, &err);
   if (looking.script)
     mw_script_limit_cpu(looking.script, visit->config->cpu_ms);
@@ -176,6 +191,7 @@ static void load(struct visit *visit)
   if (!fine && place.name)
     mw_config_tell_lua(visit->config, &place, chunk_name(visit), &err);
   mw_script_free(looking.script);
+  mw_running_looked(visit->config->running);
 }
 
 /* ---- Whose mistakes keep others from working ---- */

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/running.h"
 #include "base/thread.h"
 #include "moonwatch/clock.h"
 #include "script/script.h"
@@ -39,9 +40,11 @@ static void *work(void *data)
   struct mw_loader *loader = data;
 
   pthread_setname_np(pthread_self(), "configuration");
+  mw_running_enter_thread(mw_running_looker(loader->request.running));
   loader->config = mw_config_load(&loader->request, &loader->err);
   loader->rc =
       loader->config ? mw_config_check_scripts(loader->config, &loader->err) : -loader->err.code;
+  mw_running_leave_thread();
   eventfd_write(loader->fd, 1);
   return NULL;
 }

@@ -359,6 +359,7 @@ static int begin(struct mw_reload *reload, bool anew, struct mw_error *err)
 {
   leave_out_quarantined(reload);
   reload->loader.request.in_use = reload->current;
+  reload->loader.request.running = mw_runner_running(reload->runner);
   int rc = mw_loader_begin(&reload->loader, err);
 
   reload->anew = anew;

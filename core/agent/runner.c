@@ -430,6 +430,11 @@ struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
   return runner->queue;
 }
 
+struct mw_running *mw_runner_running(const struct mw_runner *runner)
+{
+  return runner->running;
+}
+
 struct mw_context *mw_runner_context(const struct mw_runner *runner)
 {
   return runner->context;

@@ -90,6 +90,7 @@ struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index)
 size_t mw_runner_sinks_count(const struct mw_runner *runner);
 struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index);
 struct mw_queue *mw_runner_queue(const struct mw_runner *runner);
+struct mw_running *mw_runner_running(const struct mw_runner *runner); /**< NULL: there is none */
 struct mw_context *mw_runner_context(const struct mw_runner *runner);
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker);
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner);

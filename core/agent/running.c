@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +13,14 @@
 
 #include "agent/running_internal.h"
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 #include "base/rfc3339.h"
 #include "moonwatch/clock.h"
 
 struct mw_running {
   struct mw_running_file *file; /* mapped */
   char *path;
+  pthread_mutex_t mutex; /* guards the names in slots */
 };
 
 static int64_t now_ns(void)
@@ -67,11 +70,33 @@ static void carry_slot(struct mw_running_slot *to, const struct mw_running_slot 
   memcpy(&to->strikes, &from->strikes, sizeof to->strikes);
 }
 
+static bool is_of(const struct mw_running_slot *slot, const char *kind, const char *name)
+{
+  return strcmp(slot->kind, kind) == 0 && strcmp(slot->name, name) == 0;
+}
+
+/* Who looked at a script is guilty of nothing: the script is. */
+static void carry_looker(struct mw_running_file *to, size_t count,
+                         const struct mw_running_file *last)
+{
+  struct mw_running_slot slot;
+  size_t i = 0;
+
+  memcpy(&slot, &last->slots[MW_RUNNING_LOOKER], sizeof slot);
+  if (!is_text(slot.kind, sizeof slot.kind) || !is_text(slot.name, sizeof slot.name))
+    return;
+  mw_running_judge(&slot, last);
+  while (i < count && !is_of(&to->slots[i], slot.kind, slot.name))
+    i++;
+  if (slot.verdict.why != MW_RUNNING_INNOCENT && i < MW_RUNNING_LOOKER)
+    carry_slot(&to->slots[i], &slot);
+}
+
 static void carry_all(struct mw_running_file *to, const struct mw_running_file *last)
 {
   size_t count = 0;
 
-  for (size_t i = 0; i < MW_RUNNING_SLOTS; i++) {
+  for (size_t i = 0; i < MW_RUNNING_LOOKER; i++) {
     struct mw_running_slot slot;
     memcpy(&slot, &last->slots[i], sizeof slot);
     if (!is_text(slot.kind, sizeof slot.kind) || !is_text(slot.name, sizeof slot.name))
@@ -80,6 +105,7 @@ static void carry_all(struct mw_running_file *to, const struct mw_running_file *
     if (slot.verdict.why != MW_RUNNING_INNOCENT || slot.strikes.count > 0)
       carry_slot(&to->slots[count++], &slot);
   }
+  carry_looker(to, count, last);
 }
 
 /* ---- Making the file ---- */
@@ -154,6 +180,7 @@ struct mw_running *mw_running_open(const char *state_dir, struct mw_error *err)
     mw_error_set(err, ENOMEM, "out of memory");
     return NULL;
   }
+  pthread_mutex_init(&running->mutex, NULL);
   if (open_file(running, state_dir, err) < 0) {
     mw_running_close(running, false);
     return NULL;
@@ -168,9 +195,14 @@ void mw_running_close(struct mw_running *running, bool is_clean)
     return;
   mw_running_leave_faults();
   if (running->file) {
+    bool is_looked_at =
+        atomic_load(&running->file->slots[MW_RUNNING_LOOKER].state) != MW_RUNNING_IDLE;
     atomic_store(&running->file->is_clean, is_clean);
+    if (is_looked_at) /* by a thread that hangs, and has the rest of the process to go on */
+      return;
     munmap(running->file, sizeof *running->file);
   }
+  pthread_mutex_destroy(&running->mutex);
   free(running->path);
   free(running);
 }
@@ -183,25 +215,39 @@ void mw_running_beat(struct mw_running *running)
 
 /* ---- Slots ---- */
 
-static bool is_of(const struct mw_running_slot *slot, const char *kind, const char *name)
+static bool has_room(const char *kind, const char *name)
 {
-  return strcmp(slot->kind, kind) == 0 && strcmp(slot->name, name) == 0;
+  const struct mw_running_slot *slot;
+
+  return strlen(kind) < sizeof slot->kind && strlen(name) < sizeof slot->name;
+}
+
+/* With the mutex held. @return its slot, or the first that is free, or NULL. */
+static struct mw_running_slot *find(struct mw_running *running, const char *kind, const char *name)
+{
+  struct mw_running_slot *slot = running->file->slots, *end = slot + MW_RUNNING_LOOKER;
+
+  while (slot < end && slot->name[0] && !is_of(slot, kind, name))
+    slot++;
+  return slot < end ? slot : NULL;
+}
+
+static void set_name(struct mw_running_slot *slot, const char *kind, const char *name)
+{
+  strcpy(slot->kind, kind);
+  strcpy(slot->name, name);
 }
 
 struct mw_running_slot *mw_running_slot(struct mw_running *running, const char *kind,
                                         const char *name)
 {
-  struct mw_running_slot *slot = running ? running->file->slots : NULL;
-
-  if (!slot || strlen(kind) >= sizeof slot->kind || strlen(name) >= sizeof slot->name)
+  if (!running || !has_room(kind, name))
     return NULL;
-  const struct mw_running_slot *end = slot + MW_RUNNING_SLOTS;
-  while (slot < end && slot->name[0] && !is_of(slot, kind, name))
-    slot++;
-  if (slot == end)
-    return NULL;
-  strcpy(slot->kind, kind);
-  strcpy(slot->name, name);
+  pthread_mutex_lock(&running->mutex);
+  struct mw_running_slot *slot = find(running, kind, name);
+  if (slot && !slot->name[0])
+    set_name(slot, kind, name);
+  pthread_mutex_unlock(&running->mutex);
   return slot;
 }
 
@@ -283,4 +329,39 @@ void mw_running_forgive(struct mw_running_slot *slot)
     return;
   atomic_store(&slot->verdict.why, MW_RUNNING_INNOCENT);
   slot->strikes.count = 0;
+}
+
+/* ---- Looking at scripts ---- */
+
+uint64_t mw_running_hash(struct mw_slice text)
+{
+  return (uint64_t)mw_crc32c(0, text.data, text.len_bytes) << 32 | text.len_bytes;
+}
+
+struct mw_running_slot *mw_running_looker(struct mw_running *running)
+{
+  return running ? &running->file->slots[MW_RUNNING_LOOKER] : NULL;
+}
+
+int mw_running_look_at(struct mw_running *running, const char *kind, const char *name,
+                       uint64_t text_hash, int64_t wall_ms, struct mw_error *err)
+{
+  struct mw_running_slot *looker = mw_running_looker(running);
+
+  if (!looker || !has_room(kind, name))
+    return 0;
+  pthread_mutex_lock(&running->mutex);
+  const struct mw_running_slot *slot = find(running, kind, name);
+  pthread_mutex_unlock(&running->mutex);
+  if (mw_running_is_quarantined(slot) && slot->verdict.text_hash == text_hash)
+    return refuse(slot, err);
+  set_name(looker, kind, name);
+  mw_running_note_text(looker, text_hash, wall_ms);
+  mw_running_note(looker, MW_RUNNING_OPENING);
+  return 0;
+}
+
+void mw_running_looked(struct mw_running *running)
+{
+  mw_running_note(mw_running_looker(running), MW_RUNNING_IDLE);
 }

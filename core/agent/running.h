@@ -11,8 +11,9 @@
  * Signals that end a process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) get a handler that notes
  * which script the thread was running, and then lets the signal do what it did before.
  *
- * Thread-safety: open, slot, beat and close belong to one thread. A slot is noted in by its own
- * thread, and may be asked and forgiven by any. There is at most one in a process.
+ * Thread-safety: open, beat and close belong to one thread; slot and look_at may be called by any.
+ * A slot is noted in by its own thread, and may be asked and forgiven by any. There is at most one
+ * in a process.
  */
 #ifndef MW_RUNNING_H
 #define MW_RUNNING_H
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "moonwatch/error.h"
+#include "moonwatch/slice.h"
 
 struct mw_running;
 struct mw_running_slot; /**< of one script; NULL is one in which nothing is noted */
@@ -67,6 +69,23 @@ void mw_running_note(struct mw_running_slot *slot, enum mw_running_state state);
  * what runs once it was opened. */
 void mw_running_note_text(struct mw_running_slot *slot, uint64_t text_hash, int64_t wall_ms);
 void mw_running_note_opened(struct mw_running_slot *slot);
+
+/** What a text is known by. */
+uint64_t mw_running_hash(struct mw_slice text);
+
+/* ---- For a thread that loads one script after the other to see what they declare ---- */
+
+/** Its slot, for mw_running_enter_thread. Accepts NULL. */
+struct mw_running_slot *mw_running_looker(struct mw_running *running);
+
+/**
+ * The script with this text is loaded next, for @p wall_ms at most, until mw_running_looked: when
+ * it brings the agent down, it is in quarantine. Both accept NULL.
+ * @return 0, or -EPERM as mw_running_admit: it is in quarantine with this text.
+ */
+int mw_running_look_at(struct mw_running *running, const char *kind, const char *name,
+                       uint64_t text_hash, int64_t wall_ms, struct mw_error *err);
+void mw_running_looked(struct mw_running *running);
 
 /* ---- Quarantine; each accepts NULL ---- */
 

@@ -16,6 +16,8 @@
   ((size_t)2 * MW_SETTINGS_SCRIPTS_MAX) /* those of scripts that went, too                         \
                                          */
 
+#define MW_RUNNING_LOOKER (MW_RUNNING_SLOTS - 1) /* the slot of who looks at scripts */
+
 enum mw_running_why {
   MW_RUNNING_INNOCENT,
   MW_RUNNING_CRASHED, /**< its thread got a signal that ends the process */

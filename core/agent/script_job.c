@@ -7,7 +7,6 @@
 #include "agent/config.h"
 #include "agent/meter.h"
 #include "agent/task.h"
-#include "base/crc32c.h"
 #include "base/file.h"
 #include "script/script.h"
 
@@ -88,7 +87,7 @@ static uint64_t hash_file(const char *path)
   mw_buf_init(&text, MW_SCRIPT_SOURCE_MAX_BYTES);
   if (mw_file_read(AT_FDCWD, path, &text, NULL) < 0)
     return 0;
-  return (uint64_t)mw_crc32c(0, text.data, text.len_bytes) << 32 | text.len_bytes;
+  return mw_running_hash((struct mw_slice){text.data, text.len_bytes});
 }
 
 static int admit(void *data, const char *path, struct mw_error *err)

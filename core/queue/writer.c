@@ -260,7 +260,7 @@ static bool commit_some(struct mw_queue *queue, struct chunk *chunk)
     queue->all_committed = chunk->is_all;
     return !chunk->is_all;
   }
-  if (rc == -EFBIG && write_less(queue, chunk))
+  if (rc == -EFBIG && chunk->nodes_count > 1 && write_less(queue, chunk))
     return true;
   queue->all_committed = false;
   note_failure(queue, &queue->writer_error);

@@ -107,6 +107,21 @@ static void crash_opening_another(struct mw_running *running)
   raise(SIGSEGV);
 }
 
+static void crash_looking_at_it(struct mw_running *running)
+{
+  mw_running_enter_thread(mw_running_looker(running));
+  mw_running_look_at(running, "check", "demo", OLD_TEXT, WALL_MS, NULL);
+  raise(SIGSEGV);
+}
+
+static void crash_after_it_was_looked_at(struct mw_running *running)
+{
+  mw_running_enter_thread(mw_running_looker(running));
+  mw_running_look_at(running, "check", "demo", OLD_TEXT, WALL_MS, NULL);
+  mw_running_looked(running);
+  raise(SIGSEGV);
+}
+
 static void crash_after_another_was_refused(struct mw_running *running)
 {
   struct mw_running_slot *slot = begin(running, OLD_TEXT);
@@ -297,6 +312,37 @@ static void the_text_that_runs_is_refused_and_not_one_that_waits(void **state)
   assert_refused(f, "it ran when");
 }
 
+static void one_that_was_looked_at_is_refused(void **state)
+{
+  struct fixture *f = *state;
+
+  let_end(f, crash_looking_at_it);
+  assert_refused(f, "it was being loaded when the agent crashed in its thread");
+  assert_int_equal(0, admitted(f, NEW_TEXT));
+}
+
+/* Also by who looks, though another thread has it. */
+static void what_is_in_quarantine_is_not_looked_at(void **state)
+{
+  struct fixture *f = *state;
+
+  let_end(f, crash);
+  struct mw_running *running = open_in(f->dir);
+  assert_int_equal(-EPERM,
+                   mw_running_look_at(running, "check", "demo", OLD_TEXT, WALL_MS, &f->err));
+  assert_int_equal(0, mw_running_look_at(running, "check", "demo", NEW_TEXT, WALL_MS, &f->err));
+  mw_running_looked(running);
+  mw_running_close(running, true);
+}
+
+static void a_crash_after_it_was_looked_at_is_nobodys(void **state)
+{
+  struct fixture *f = *state;
+
+  let_end(f, crash_after_it_was_looked_at);
+  assert_int_equal(0, admitted(f, OLD_TEXT));
+}
+
 static void one_that_was_forgiven_is_admitted(void **state)
 {
   struct fixture *f = *state;
@@ -430,7 +476,7 @@ static void who_finds_no_room_in_it_is_not_noted(void **state)
   memset(name, 'x', sizeof name);
   name[255] = '\0';
   assert_null(mw_running_slot(running, "check", name));
-  for (size_t i = 0; i < MW_RUNNING_SLOTS; i++) {
+  for (size_t i = 0; i < MW_RUNNING_LOOKER; i++) {
     snprintf(name, sizeof name, "n%zu", i);
     assert_non_null(mw_running_slot(running, "check", name));
   }
@@ -452,6 +498,9 @@ int main(void)
       CASE(another_text_is_admitted_and_forgotten_is_the_old_one),
       CASE(the_text_that_was_being_opened_is_refused_and_not_the_one_before),
       CASE(the_text_that_runs_is_refused_and_not_one_that_waits),
+      CASE(one_that_was_looked_at_is_refused),
+      CASE(what_is_in_quarantine_is_not_looked_at),
+      CASE(a_crash_after_it_was_looked_at_is_nobodys),
       CASE(one_that_was_forgiven_is_admitted),
       CASE(a_crash_between_runs_is_nobodys),
       CASE(the_third_unexplained_end_in_a_row_counts),
