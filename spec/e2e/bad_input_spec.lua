@@ -198,7 +198,7 @@ describe("moonwatch run", function()
     assert.is_true(has_checker or agent:number_of "RssAnon" - before_kib < 2048)
   end)
 
-  it("leaves a state folder to the agent that has it, and goes on without", function()
+  it("leaves the store of a state folder to the agent that has it, and goes on without", function()
     local keeps = {
       ["checks/keeps.lua"] = daemon.check [[
         local store = require 'moonwatch.store'
@@ -211,7 +211,9 @@ describe("moonwatch run", function()
     agent:wait_for_gauge("keeps", 0)
     second = daemon.start {
       scripts = keeps,
-      arguments = { "--check", "keeps", "--check", "n", "--set", "state_dir=" .. agent.dir.path },
+      arguments = {
+        "--check", "keeps", "--check", "n", "--set", "queue.on_disk=false", "--set", "state_dir=" .. agent.dir.path,
+      },
     }
     second:wait_for_gauge("keeps", 16) -- EBUSY
     second:wait_for_log("keeps: .*process " .. agent.running.pid .. " writes the store")
@@ -253,7 +255,8 @@ print("fine")]]
     --- Limits of the shell that becomes the agent.
     local function run_with(limit, seconds)
       return program.run {
-        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", "--set",
+        "run", "--host-root", daemon.HOST, "--set", "state_dir=/dev/null/none", "--set", "socket=/dev/null/none",
+        "--set",
         "scripts.container_rt.interval_s=0.1",
         prefix = ("sh -c 'ulimit %s; exec timeout -k 5 %d \"$@\"' limited"):format(limit, seconds),
       }
@@ -298,7 +301,7 @@ print("fine")]]
         return pending "cannot become another user here, or that one cannot read the program"
       end
       local outcome = program.run {
-        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none",
+        "run", "--host-root", daemon.HOST, "--set", "state_dir=/dev/null/none", "--set", "socket=/dev/null/none",
         prefix = "timeout -k 5 20 " .. user .. " prlimit --nproc=3",
       }
       assert.equal(1, outcome.code, outcome.err)
