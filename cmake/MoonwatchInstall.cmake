@@ -53,3 +53,17 @@ foreach(pair "scripts:${scripts_dir}" "include:${CMAKE_INSTALL_INCLUDEDIR}")
   file(CREATE_LINK "${docs_to_target}" "${PROJECT_BINARY_DIR}/installed/${name}" SYMBOLIC)
   install(FILES "${PROJECT_BINARY_DIR}/installed/${name}" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 endforeach()
+
+# The service, with the paths of what it starts. A manager of services looks below /usr/local and
+# /usr; elsewhere "systemctl link" takes it.
+install(CODE "set(service_source \"${PROJECT_SOURCE_DIR}/deploy/moonwatch.service\")
+  set(service_built \"${PROJECT_BINARY_DIR}/installed/moonwatch.service\")
+  set(service_program \"${CMAKE_INSTALL_BINDIR}/moonwatch\")
+  set(service_documents \"${CMAKE_INSTALL_DOCDIR}\")")
+install(CODE [[
+  file(READ "${service_source}" service)
+  string(REPLACE "/usr/local/bin/moonwatch" "${CMAKE_INSTALL_PREFIX}/${service_program}" service "${service}")
+  string(REPLACE "/usr/local/share/doc/moonwatch" "${CMAKE_INSTALL_PREFIX}/${service_documents}" service
+         "${service}")
+  file(WRITE "${service_built}" "${service}")
+  file(INSTALL "${service_built}" DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")]])

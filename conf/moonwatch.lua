@@ -20,6 +20,14 @@ return {
   -- Control socket, through which the other commands reach the agent. At most 107 bytes.
   -- socket = "/run/moonwatch/control.sock",
 
+  -- Who may use it, as chmod has it, in octal digits: who may write to it may give orders. "0660" is
+  -- for a group, too.
+  -- socket_mode = "0600",
+
+  -- Group of its file, of which the agent's user has to be a member. Default: none, which is the
+  -- agent's own.
+  -- socket_group = "",
+
   -- Your folders with sources/, checks/, sinks/ and moonwatch/. The first that has a script wins;
   -- the folder that ships with moonwatch is always the last. Default: scripts/ beside this file.
   -- script_dirs = { "/etc/moonwatch/scripts" },
@@ -35,6 +43,10 @@ return {
   -- How many scripts compute at once; one that waits does not count. 1 to 64.
   -- Default: as many as there are CPUs, at most 4.
   -- parallel_runs = 4,
+
+  -- Seconds between looks at the files of scripts and of the configuration where the kernel does not
+  -- tell of changes; where it does, the agent looks at once. 0.05 to 60.
+  -- poll_interval_s = 0.4,
 
   -- Messages on their way from checks to sinks: a buffer in memory, and a file in state_dir/queue.
   queue = {

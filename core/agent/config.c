@@ -11,6 +11,7 @@
 #include "agent/config_internal.h"
 #include "base/cleanup.h"
 #include "base/trusted.h"
+#include "moonwatch/clock.h"
 
 #define FOLDER_FILES_MAX 512
 
@@ -167,6 +168,10 @@ struct mw_config *mw_config_load(const struct mw_config_request *request, struct
   struct mw_config *config = calloc(1, sizeof *config);
 
   if (config) {
+    atomic_init(&config->references, 1);
+    config->loaded_from_ns = mw_clock_wall_ns(mw_clock_system());
+    config->settings.config = config;
+    config->unloaded_scripts = request->unloaded_scripts;
     config->cpu_ms = request->cpu_ms > 0 ? request->cpu_ms : MW_CONFIG_CPU_DEFAULT_MS;
     if (set_paths(config, request->file ? request->file : MW_CONFIG_FILE_DEFAULT))
       read_all(config, request);

@@ -12,7 +12,8 @@
  * environment MOONWATCH_LOG_LEVEL; on the command line --set log.level=debug. What conf.d/NAME.lua
  * says is "scripts.NAME.interval_s" and so on.
  *
- * Thread-safety: none while it is made; then it does not change.
+ * Thread-safety: none while it is made; then it does not change, and threads may share it, each
+ * with a reference of its own.
  */
 #ifndef MW_CONFIG_H
 #define MW_CONFIG_H
@@ -24,6 +25,7 @@
 #include "agent/config_keys.h"
 #include "agent/options.h"
 #include "agent/settings.h"
+#include "base/buf.h"
 #include "moonwatch/error.h"
 
 #define MW_CONFIG_FILE_DEFAULT "/etc/moonwatch/moonwatch.lua"
@@ -42,7 +44,10 @@ struct mw_config_request {
   const struct mw_option *flags;   /**< of --set; a list is repeated */
   size_t flags_count;
   const char *const *environment; /**< "NAME=VALUE", ends with NULL; NULL: nothing is set */
-  int64_t cpu_ms;                 /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
+  /** Scripts that mw_config_check_scripts does not load; ends with NULL; NULL: it loads all. They
+   *  outlive the configuration. */
+  const char *const *unloaded_scripts;
+  int64_t cpu_ms; /**< CPU time of each file; 0: MW_CONFIG_CPU_DEFAULT_MS */
 };
 
 enum mw_config_origin {
@@ -83,7 +88,12 @@ struct mw_config_value {
  * larger than MW_CONFIG_KEPT_MAX_BYTES.
  */
 struct mw_config *mw_config_load(const struct mw_config_request *request, struct mw_error *err);
-void mw_config_free(struct mw_config *config); /**< accepts NULL; settings and values go with it */
+
+/** Another reference to it, and so to its settings. Accepts NULL. @return @p config. */
+struct mw_config *mw_config_hold(struct mw_config *config);
+
+/** Give up a reference; settings and values go with the last one. Accepts NULL. */
+void mw_config_free(struct mw_config *config);
 
 /** What the agent is to do. @return NULL while there are mistakes. Borrowed. */
 const struct mw_settings *mw_config_settings(const struct mw_config *config);
@@ -99,6 +109,11 @@ int mw_config_check_scripts(struct mw_config *config, struct mw_error *err);
 size_t mw_config_faults_count(const struct mw_config *config);
 const struct mw_config_fault *mw_config_fault(const struct mw_config *config, size_t index);
 
+/** "FILE:LINE: warning: KEY: TEXT; did you mean KEY?", without an end of line. @return as mw_buf.
+ */
+int mw_config_fault_append(const struct mw_config_fault *fault, struct mw_buf *out,
+                           struct mw_error *err);
+
 /** Faults that are no warnings, those included that found no room. */
 size_t mw_config_mistakes_count(const struct mw_config *config);
 
@@ -108,6 +123,9 @@ const struct mw_config_value *mw_config_value(const struct mw_config *config, si
 
 /** Is the value one that no one should read over a shoulder? Told by its name. */
 bool mw_config_is_secret(const struct mw_config_value *value);
+
+/** When reading its files began, by the wall clock: see mw_watch_add. */
+int64_t mw_config_loaded_from_ns(const struct mw_config *config);
 
 /** Files that were read. */
 size_t mw_config_files_count(const struct mw_config *config);

@@ -15,6 +15,7 @@
 #define MW_CONFIG_INTERNAL_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "agent/config.h"
 #include "base/buf.h"
@@ -30,6 +31,7 @@ struct mw_config_place {
 struct mw_config_kept; /* texts and arrays, as a list */
 
 struct mw_config {
+  atomic_uint references;
   struct mw_config_kept *kept;
   size_t kept_bytes;
   struct mw_config_value *values;
@@ -42,6 +44,8 @@ struct mw_config {
   const char *folder; /**< that the main file lies in */
   size_t files_count;
   int64_t cpu_ms;
+  const char *const *unloaded_scripts; /**< NULL: none */
+  int64_t loaded_from_ns;
   struct mw_settings settings;
 };
 

@@ -16,7 +16,8 @@
 
 #define TLS_FILE(PATH, DOC)                                                                        \
   {                                                                                                \
-    .path = (PATH), .type = MW_CONFIG_PATH, .fallback = "", .max = FILE_BYTES_MAX, .doc = (DOC)    \
+    .path = (PATH), .type = MW_CONFIG_PATH, .fallback = "", .max = FILE_BYTES_MAX,                 \
+    .needs_restart = true, .doc = (DOC)                                                            \
   }
 
 #define BUDGET(NAME, FALLBACK, MIN, MAX, UNIT, DOC)                                                \
@@ -38,17 +39,30 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_PATH,
      .fallback = "/",
      .max = FILE_BYTES_MAX,
+     .needs_restart = true,
      .doc = "folder with the /proc and /sys of the host: /host in a container"},
     {.path = "state_dir",
      .type = MW_CONFIG_PATH,
      .fallback = "/var/lib/moonwatch",
      .max = FILE_BYTES_MAX,
+     .needs_restart = true,
      .doc = "folder of what outlives a restart"},
     {.path = "socket",
      .type = MW_CONFIG_PATH,
      .fallback = "/run/moonwatch/control.sock",
      .max = SOCKET_BYTES_MAX,
+     .needs_restart = true,
      .doc = "control socket, through which the other commands reach the agent"},
+    {.path = "socket_mode",
+     .type = MW_CONFIG_TEXT,
+     .fallback = "0600",
+     .max = 4,
+     .doc = "who may use it, as chmod has it, octal; who may write to it may give orders"},
+    {.path = "socket_group",
+     .type = MW_CONFIG_TEXT,
+     .fallback = "",
+     .max = NAME_BYTES_MAX,
+     .doc = "group of its file, which the agent has to be a member of; none: the agent's own"},
     {.path = "script_dirs",
      .type = MW_CONFIG_PATHS,
      .fallback_doc = "scripts/ beside this file",
@@ -72,10 +86,19 @@ static const struct mw_config_key keys[] = {
      .max = 64,
      .unit = "runs",
      .doc = "how many scripts compute at once; one that waits does not count"},
+    {.path = "poll_interval_s",
+     .type = MW_CONFIG_NUMBER,
+     .fallback = "0.4",
+     .min = 0.05,
+     .max = 60,
+     .unit = "s",
+     .doc = "between looks at the files of scripts and of the configuration where the kernel does "
+            "not tell of changes; where it does, the agent looks at once"},
     {.path = "queue.on_disk",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "true",
-     .doc = "false: what sinks have not had is in memory alone, and ends with the agent"},
+     .doc = "false: what sinks have not had is in memory alone, and ends with the agent",
+     .needs_restart = true},
     {.path = "queue.buffer_bytes",
      .type = MW_CONFIG_INTEGER,
      .fallback = "67108864",
@@ -123,6 +146,7 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_CHOICE,
      .fallback = "sync",
      .choices = "sync lazy none",
+     .needs_restart = true,
      .doc =
          "sync: each commit reaches the disk; lazy: a power cut may cost the commit before, too; "
          "none: a power cut may cost the whole file"},
@@ -152,16 +176,19 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_URL,
      .fallback = "",
      .max = 2048,
+     .needs_restart = true,
      .doc = "where the kubelet answers, such as https://127.0.0.1:10250; a path behind it is kept"},
     {.path = "kubelet.node_ip",
      .type = MW_CONFIG_TEXT,
      .fallback_doc = "NODE_IP of the environment",
      .max = NAME_BYTES_MAX,
+     .needs_restart = true,
      .doc = "where there is no url: port 10250 of this address"},
     {.path = "kubelet.node_name",
      .type = MW_CONFIG_TEXT,
      .fallback_doc = "NODE_NAME of the environment",
      .max = NAME_BYTES_MAX,
+     .needs_restart = true,
      .doc = "where there is no url, and the address does not answer: port 10250 of this host"},
     TLS_FILE("kubelet.ca_file",
              "PEM; who may have signed the kubelet's certificate; none: ca.crt of "
@@ -176,14 +203,17 @@ static const struct mw_config_key keys[] = {
      .min = 0.1,
      .max = 300,
      .unit = "s",
+     .needs_restart = true,
      .doc = "for one answer, complete"},
     {.path = "kubelet.allow_http",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "false",
+     .needs_restart = true,
      .doc = "a url of http, unencrypted; without a url, port 10255 when https is not there"},
     {.path = "kubelet.insecure_skip_verify",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "false",
+     .needs_restart = true,
      .doc = "believe any certificate: whoever answers is sent the token"},
     TLS_FILE("credentials.*.ca_file", "PEM; believed instead of the system's authorities"),
     TLS_FILE("credentials.*.cert_file", "PEM; our certificate, together with key_file"),
@@ -192,11 +222,13 @@ static const struct mw_config_key keys[] = {
     {.path = "credentials.*.insecure_skip_verify",
      .type = MW_CONFIG_BOOLEAN,
      .fallback = "false",
+     .needs_restart = true,
      .doc = "believe any certificate"},
     {.path = "unix_sockets.*",
      .type = MW_CONFIG_PATH,
      .fallback_doc = "none",
      .max = SOCKET_BYTES_MAX,
+     .needs_restart = true,
      .doc = "path of a socket that scripts may talk to by this name"},
     {.path = "scripts.*.enabled",
      .type = MW_CONFIG_BOOLEAN,
@@ -354,10 +386,24 @@ static const char *suggest_elsewhere(const char *path, char out[static MW_CONFIG
   return NULL;
 }
 
+/* The table is what is misspelt: kublet.url. */
+static const char *suggest_whole(const char *path)
+{
+  struct mw_suggestion suggestion = {.wanted = path};
+
+  for (size_t i = 0; i < KEYS; i++)
+    if (!strchr(keys[i].path, '*'))
+      mw_suggestion_consider(&suggestion, keys[i].path);
+  return suggestion.closest;
+}
+
 const char *mw_config_key_suggest(const char *path, char out[static MW_CONFIG_PATH_BYTES])
 {
   const char *beside = suggest_sibling(path, out);
+  const char *whole = beside ? NULL : suggest_whole(path);
 
+  if (whole)
+    return whole;
   return beside ? beside : suggest_elsewhere(path, out);
 }
 

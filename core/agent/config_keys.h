@@ -33,6 +33,7 @@ struct mw_config_key {
   const char *fallback_doc; /**< in words, where it depends; NULL: as written */
   double min, max;          /**< of a number, of the bytes of a path, of the entries of a list */
   const char *unit;         /**< "ms"; NULL: none */
+  bool needs_restart;       /**< an agent that runs cannot change it */
   const char *choices;      /**< of MW_CONFIG_CHOICE: "text json" */
   const char *doc;          /**< one line */
 };

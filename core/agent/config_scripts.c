@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/config_declared.h"
 #include "agent/config_internal.h"
@@ -140,6 +141,15 @@ static int read_source(const struct visit *visit, struct mw_buf *out, struct mw_
                          : mw_file_read_fd(visit->fd, visit->path, out, err);
 }
 
+static bool is_unloaded(const struct visit *visit)
+{
+  const char *const *name = visit->config->unloaded_scripts;
+
+  while (name && *name && strcmp(*name, visit->name) != 0)
+    name++;
+  return name && *name;
+}
+
 static void load(struct visit *visit)
 {
   struct mw_script_config script_config = {.name = visit->name,
@@ -157,6 +167,8 @@ static void load(struct visit *visit)
   mw_buf_init(&source, MW_SCRIPT_SOURCE_MAX_BYTES);
   if (read_source(visit, &source, &err) == 0)
     looking.script = mw_script_new(&script_config, &err);
+  if (looking.script)
+    mw_script_limit_cpu(looking.script, visit->config->cpu_ms);
   bool fine = looking.script &&
               mw_script_load_text(looking.script, chunk_name(visit), source.data, source.len_bytes,
                                   LOAD_TIMEOUT_MS, &err) == 0 &&
@@ -193,7 +205,7 @@ static void visit_listed(struct visit *visit, const struct mw_config_value *list
                       "there is no %s \"%s\"", nouns[kind], visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, list->path, NULL, "%s", err.text);
-  else
+  else if (!is_unloaded(visit))
     load(visit);
   if (visit->built_in && mw_config_mistakes_count(visit->config) == mistakes)
     ask_sink(visit, list->path);
@@ -212,7 +224,7 @@ static void visit_other(struct visit *visit)
                    "is about no script: there is no \"%s\"", visit->name);
   else if (rc < 0)
     mw_config_mistake(visit->config, &visit->place, NULL, NULL, "%s", err.text);
-  else
+  else if (!is_unloaded(visit))
     load(visit);
 }
 
@@ -269,6 +281,50 @@ static void visit_all_others(struct mw_config *config, struct mw_context *contex
   }
 }
 
+/* ---- Folders ---- */
+
+static bool is_folder(const char *path)
+{
+  struct stat status;
+
+  return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void warn_of_folder(struct mw_config *config, const struct mw_config_value *value,
+                           const char *folder, const char *what_for)
+{
+  const struct mw_config_place place = mw_config_place_of(value);
+
+  mw_config_warn(config, &place, value->path, NULL, "there is no folder %s%s", folder, what_for);
+}
+
+/* Folders that somebody has named, and that may still be made. */
+static void check_script_dirs(struct mw_config *config)
+{
+  const struct mw_config_value *found = mw_config_get(config, "script_dirs");
+
+  if (!found || found->origin == MW_CONFIG_DEFAULT)
+    return;
+  const struct mw_config_value dirs = *found;
+  for (size_t i = 0; i < dirs.texts_count; i++)
+    if (!is_folder(dirs.texts[i]))
+      warn_of_folder(config, &dirs, dirs.texts[i], "");
+}
+
+static void check_output_folder(struct mw_config *config)
+{
+  const struct mw_config_value *found = mw_config_get(config, "scripts.file.options.path");
+  char folder[PATH_BYTES];
+
+  if (!found || mw_config_kind_of(config, "file") != MW_SCRIPT_SINK || found->texts_count != 1)
+    return;
+  const struct mw_config_value path = *found;
+  const char *slash = strrchr(path.texts[0], '/');
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path.texts[0]) : 0, path.texts[0]);
+  if (*folder && !is_folder(folder))
+    warn_of_folder(config, &path, folder, ", and the sink makes none");
+}
+
 int mw_config_check_scripts(struct mw_config *config, struct mw_error *err)
 {
   const struct mw_context_config context_config = {.host_root = NULL};
@@ -279,6 +335,8 @@ int mw_config_check_scripts(struct mw_config *config, struct mw_error *err)
   visit_all_others(config, context);
   visit_all_listed(config, context);
   mw_context_free(context);
+  check_script_dirs(config);
+  check_output_folder(config);
   mw_config_sort_values(config);
   mw_config_sort_faults(config);
   return config->out_of_memory ? mw_config_no_memory(config, err) : 0;

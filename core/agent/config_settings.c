@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/config_internal.h"
+#include "agent/sinks.h"
 #include "bindings/http_access.h"
 #include "json/number.h"
 
@@ -65,6 +66,33 @@ static void check_kubelet(struct mw_config *config)
                     "set kubelet.allow_http = true");
 }
 
+/* "0660": three or four digits of chmod(1), without the bits that mean nothing for a socket. */
+static bool read_mode(const char *text, unsigned *mode)
+{
+  size_t digits = strspn(text, "01234567");
+
+  *mode = 0;
+  for (size_t i = 0; i < digits; i++)
+    *mode = *mode << 3 | (unsigned)(text[i] - '0');
+  return digits >= 3 && digits <= 4 && text[digits] == '\0' && *mode <= 0777;
+}
+
+static void fill_socket(struct mw_config *config)
+{
+  struct mw_settings *settings = &config->settings;
+  const struct mw_config_value *value = mw_config_get(config, "socket_mode");
+  const char *mode = text_of(config, "", "socket_mode");
+
+  settings->socket_path = text_of(config, "", "socket");
+  settings->socket_group = text_of(config, "", "socket_group");
+  if (!value || (mode && read_mode(mode, &settings->socket_mode)))
+    return; /* without memory there is no value */
+  const struct mw_config_place place = mw_config_place_of(value);
+  mw_config_mistake(config, &place, "socket_mode", NULL,
+                    "expected a mode in octal digits such as \"0660\", found \"%s\"",
+                    mode ? mode : "");
+}
+
 /* One conf.d/NAME.lua cannot be about two scripts. */
 static void check_lists(struct mw_config *config)
 {
@@ -100,6 +128,67 @@ static void check_script(struct mw_config *config, const char *name)
     mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
                       own_keys[i].kinds, name);
   }
+}
+
+/* A script has budgets of moonwatch.lua, too, and those were not said of it. */
+static bool is_inherited(const struct mw_config *config, const struct mw_config_value *value,
+                         const char *budget_key)
+{
+  const struct mw_config_value *common = mw_config_get(config, budget_key);
+
+  return common && common->place == value->place && common->line == value->line;
+}
+
+static void warn_of_no_effect(struct mw_config *config, const char *name,
+                              const struct mw_config_value *value)
+{
+  const struct mw_config_place place = mw_config_place_of(value);
+
+  mw_config_warn(
+      config, &place, value->path, NULL,
+      "has no effect: %s is a part of the program, which has neither interval nor budget", name);
+}
+
+/* What was said of how a sink runs that is no script. */
+static void check_built_in(struct mw_config *config, const char *name)
+{
+  char path[MW_CONFIG_PATH_BYTES];
+  const struct mw_config_key *key;
+  size_t prefix_bytes = strlen("scripts.*.");
+
+  if (mw_config_kind_of(config, name) != MW_SCRIPT_SINK || !mw_sinks_declaration(name))
+    return;
+  for (size_t i = 0; (key = mw_config_key(i)); i++) {
+    bool is_budget = strncmp(key->path, "scripts.*.budget.", prefix_bytes + 7) == 0;
+    if (!is_budget && strcmp(key->path, "scripts.*.interval_s") != 0)
+      continue;
+    const struct mw_config_value *value =
+        mw_config_get(config, mw_config_path(key->path, name, path));
+    if (value && value->origin != MW_CONFIG_DEFAULT &&
+        !(is_budget && is_inherited(config, value, key->path + prefix_bytes)))
+      warn_of_no_effect(config, name, value);
+  }
+}
+
+static bool has_sink(const struct mw_settings *settings)
+{
+  for (size_t i = 0; i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK)
+      return true;
+  return false;
+}
+
+/* It may be meant so: scripts may speak over HTTP by themselves. */
+static void check_sinks(struct mw_config *config)
+{
+  const struct mw_config_value *list = mw_config_get(config, "sinks");
+
+  if (!list || has_sink(&config->settings))
+    return;
+  const struct mw_config_place place = mw_config_place_of(list);
+  mw_config_warn(config, &place, "sinks", NULL,
+                 list->texts_count == 0 ? "names none, so no message is delivered"
+                                        : "names none that is enabled, so no message is delivered");
 }
 
 /* ---- Settings ---- */
@@ -170,7 +259,6 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
 
   settings->host_root = text_of(config, "", "host_root");
   settings->state_dir = text_of(config, "", "state_dir");
-  settings->socket_path = text_of(config, "", "socket");
   for (; dirs && count < dirs->texts_count && count < MW_SETTINGS_DIRS_MAX - 1; count++)
     settings->script_dirs[count] = dirs->texts[count];
   if (shipped_scripts_dir)
@@ -180,6 +268,7 @@ static void fill_common(struct mw_config *config, const char *shipped_scripts_di
   if (level)
     mw_log_level_parse(level, &settings->log.level, NULL);
   settings->parallel_runs = (unsigned)number_of(config, "", "parallel_runs", 1);
+  settings->poll_interval_s = number_of(config, "", "poll_interval_s", 0);
 }
 
 static int64_t ns_of(const struct mw_config *config, const char *table, const char *name)
@@ -301,6 +390,7 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   snprintf(table, sizeof table, "scripts.%s.", name);
   snprintf(budget, sizeof budget, "scripts.%s.budget.", name);
   check_script(config, name);
+  check_built_in(config, name);
   if (number_of(config, table, "enabled", 1) == 0)
     return;
   script.interval_s = number_of(config, table, "interval_s", 0);
@@ -327,7 +417,9 @@ void mw_config_settle(struct mw_config *config, const char *shipped_scripts_dir)
   check_lists(config);
   check_kubelet(config);
   fill_common(config, shipped_scripts_dir);
+  fill_socket(config);
   fill_queue(config);
   fill_far_ends(config);
   fill_scripts(config);
+  check_sinks(config);
 }

@@ -49,9 +49,16 @@ const char *mw_config_keep_text(struct mw_config *config, const char *text)
   return mw_config_keep_slice(config, (struct mw_slice){text, strlen(text)});
 }
 
+struct mw_config *mw_config_hold(struct mw_config *config)
+{
+  if (config)
+    atomic_fetch_add(&config->references, 1);
+  return config;
+}
+
 void mw_config_free(struct mw_config *config)
 {
-  if (!config)
+  if (!config || atomic_fetch_sub(&config->references, 1) > 1)
     return;
   for (struct mw_config_kept *kept = config->kept, *next; kept; kept = next) {
     next = kept->next;
@@ -148,6 +155,19 @@ bool mw_config_is_secret(const struct mw_config_value *value)
 }
 
 /* ---- Faults ---- */
+
+int mw_config_fault_append(const struct mw_config_fault *fault, struct mw_buf *out,
+                           struct mw_error *err)
+{
+  char line[32] = "";
+
+  if (fault->line > 0)
+    snprintf(line, sizeof line, ":%u", fault->line);
+  return mw_buf_printf(out, err, "%s%s: %s%s%s%s%s%s%s", fault->place, line,
+                       fault->is_warning ? "warning: " : "", fault->key ? fault->key : "",
+                       fault->key ? ": " : "", fault->text, fault->meant ? "; did you mean " : "",
+                       fault->meant ? fault->meant : "", fault->meant ? "?" : "");
+}
 
 static bool same_text(const char *a, const char *b)
 {
@@ -287,4 +307,9 @@ void mw_config_sort_faults(struct mw_config *config)
 size_t mw_config_files_count(const struct mw_config *config)
 {
   return config->files_count;
+}
+
+int64_t mw_config_loaded_from_ns(const struct mw_config *config)
+{
+  return config->loaded_from_ns;
 }

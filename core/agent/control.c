@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#include "agent/control_socket.h"
 #include "base/log.h"
 #include "moonwatch/clock.h"
 
@@ -25,6 +25,7 @@ struct stream {
   struct mw_buf question, answer;
   size_t sent_bytes;
   bool answers;
+  bool waits; /* for an answer that is not known yet */
 };
 
 struct mw_control {
@@ -59,9 +60,10 @@ static int start_listening(const struct mw_control *control, struct mw_error *er
              : mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
 }
 
-struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, void *data,
-                                   struct mw_error *err)
+struct mw_control *mw_control_open(const struct mw_control_place *place, mw_control_answer *answer,
+                                   void *data, struct mw_error *err)
 {
+  struct mw_control_place kept = *place;
   struct mw_control *control = calloc(1, sizeof *control);
 
   if (!control) {
@@ -72,12 +74,12 @@ struct mw_control *mw_control_open(const char *path, mw_control_answer *answer, 
   control->data = data;
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
     control->streams[i].fd = -1;
-  control->path = strdup(path);
+  kept.path = control->path = strdup(place->path);
   control->epoll = epoll_create1(EPOLL_CLOEXEC);
   control->listener.fd = -1;
   if (!control->path || control->epoll < 0)
     mw_error_set(err, errno, "cannot wait for questions: %s", strerror(errno));
-  else if (mw_control_socket_listen(&control->listener, control->path, err) == 0 &&
+  else if (mw_control_socket_listen(&control->listener, &kept, err) == 0 &&
            start_listening(control, err) == 0)
     return control;
   mw_control_close(control);
@@ -114,18 +116,15 @@ int mw_control_fd(const struct mw_control *control)
 
 /* ---- Answering ---- */
 
-static void answer_question(struct mw_control *control, struct stream *stream)
+static void fill_answer(struct stream *stream, int rc, const struct mw_buf *body,
+                        const struct mw_error *err)
 {
-  struct mw_error err = {0};
-  MW_AUTO_BUF body;
-  int rc;
-
-  mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
-  rc = control->answer(control->data, stream->question.data, &body, &err);
   if (rc < 0)
-    mw_buf_printf(&stream->answer, NULL, "error %s\n", err.text);
-  else if (mw_buf_append_text(&stream->answer, "ok\n", NULL) == 0 && body.len_bytes > 0)
-    mw_buf_append(&stream->answer, body.data, body.len_bytes, NULL);
+    rc = mw_buf_printf(&stream->answer, NULL, "error %s\n", err->text);
+  else
+    rc = mw_buf_append_text(&stream->answer, "ok\n", NULL);
+  if (rc == 0 && body && body->len_bytes > 0)
+    mw_buf_append(&stream->answer, body->data, body->len_bytes, NULL);
   stream->answers = true;
 }
 
@@ -163,6 +162,37 @@ static bool refuse_question(struct mw_control *control, struct stream *stream, c
 }
 
 /* @return false: the stream is to be ended. */
+static bool answer_question(struct mw_control *control, struct stream *stream)
+{
+  struct mw_error err = {0};
+  MW_AUTO_BUF body;
+
+  mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
+  int rc = control->answer(control->data, stream->question.data, &body, &err);
+  if (rc == MW_CONTROL_LATER) { /* what it says meanwhile would wake the agent over and over */
+    stream->waits = true;
+    stream->ends_ns = now_ns() + MW_CONTROL_LATER_NS;
+    return watch(control, stream->fd, 0, stream, EPOLL_CTL_MOD) == 0;
+  }
+  fill_answer(stream, rc, &body, &err);
+  return send_answer(control, stream);
+}
+
+void mw_control_answer_waiting(struct mw_control *control, int rc, const struct mw_buf *body,
+                               const struct mw_error *err)
+{
+  for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++) {
+    struct stream *stream = &control->streams[i];
+    if (stream->fd < 0 || !stream->waits)
+      continue;
+    stream->waits = false;
+    fill_answer(stream, rc, body, err);
+    if (!send_answer(control, stream))
+      end_stream(stream);
+  }
+}
+
+/* @return false: the stream is to be ended. */
 static bool read_question(struct mw_control *control, struct stream *stream)
 {
   char part[MW_CONTROL_LINE_MAX_BYTES];
@@ -180,8 +210,7 @@ static bool read_question(struct mw_control *control, struct stream *stream)
   *end = '\0';
   if (strlen(question->data) < (size_t)(end - question->data))
     return refuse_question(control, stream, "line has a NUL byte");
-  answer_question(control, stream);
-  return send_answer(control, stream);
+  return answer_question(control, stream);
 }
 
 /* ---- Accepting ---- */
@@ -234,6 +263,14 @@ static void accept_stream(struct mw_control *control)
     end_stream(stream);
 }
 
+/* @return false: the stream is to be ended. One that waits is woken by its end alone. */
+static bool serve_stream(struct mw_control *control, struct stream *stream)
+{
+  if (stream->waits)
+    return false;
+  return stream->answers ? send_answer(control, stream) : read_question(control, stream);
+}
+
 void mw_control_serve(struct mw_control *control)
 {
   struct epoll_event events[MW_CONTROL_STREAMS_MAX + 1];
@@ -244,7 +281,7 @@ void mw_control_serve(struct mw_control *control)
     struct stream *stream = events[i].data.ptr;
     if (!stream)
       accept_stream(control);
-    else if (!(stream->answers ? send_answer(control, stream) : read_question(control, stream)))
+    else if (!serve_stream(control, stream))
       end_stream(stream);
   }
   for (size_t i = 0; i < MW_CONTROL_STREAMS_MAX; i++)
@@ -293,12 +330,19 @@ static int take_answer(struct mw_buf *answer, struct mw_buf *body, struct mw_err
   if (!end)
     return mw_error_set(err, EPROTO, "the agent has ended without an answer");
   *end = '\0';
-  if (strncmp(answer->data, "error ", 6) == 0)
-    return mw_error_set(err, EPROTO, "%s", answer->data + 6);
-  return mw_buf_append(body, end + 1, answer->len_bytes - (size_t)(end + 1 - answer->data), err);
+  int rc = mw_buf_append(body, end + 1, answer->len_bytes - (size_t)(end + 1 - answer->data), err);
+  if (rc == 0 && strncmp(answer->data, "error ", 6) == 0)
+    rc = mw_error_set(err, EPROTO, "%s", answer->data + 6);
+  return rc;
 }
 
 int mw_control_ask(const char *path, const char *line, struct mw_buf *body, struct mw_error *err)
+{
+  return mw_control_ask_patiently(path, line, MW_CONTROL_PATIENCE_NS, body, err);
+}
+
+int mw_control_ask_patiently(const char *path, const char *line, int64_t patience_ns,
+                             struct mw_buf *body, struct mw_error *err)
 {
   MW_AUTO_BUF answer;
 
@@ -306,6 +350,9 @@ int mw_control_ask(const char *path, const char *line, struct mw_buf *body, stru
   int fd = mw_control_socket_connect(path, err);
   if (fd < 0)
     return fd;
+  const struct timeval patience = {.tv_sec = patience_ns / MW_NS_PER_S,
+                                   .tv_usec = patience_ns % MW_NS_PER_S / 1000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience); /* else that of connecting */
   int rc = send_question(fd, line, err);
   if (rc == 0)
     rc = receive_answer(fd, &answer, err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -152,9 +153,44 @@ static int remove_dead(const char *path, struct mw_error *err)
              : mw_error_set(err, errno, "cannot remove %s: %s", path, strerror(errno));
 }
 
+static int find_group(const char *name, gid_t *out, struct mw_error *err)
+{
+  char names[16384]; /* of its members */
+  struct group group, *found;
+  int code = getgrnam_r(name, &group, names, sizeof names, &found);
+
+  if (code == ERANGE) /* more members than there is room for: the number alone counts */
+    found = getgrnam(name);
+  else if (code != 0 && code != ENOENT)
+    return mw_error_set(err, code, "cannot look for the group %s: %s", name, strerror(code));
+  if (!found)
+    return mw_error_set(err, EINVAL, "there is no group %s (socket_group)", name);
+  *out = found->gr_gid;
+  return 0;
+}
+
+/* It was made for its user alone: nobody comes in between. */
+static int let_in(const struct mw_control_socket *socket, const struct mw_control_place *place,
+                  struct mw_error *err)
+{
+  gid_t gid = 0;
+  int rc = place->group ? find_group(place->group, &gid, err) : 0;
+
+  if (rc == 0 && place->group && lchown(socket->path, (uid_t)-1, gid) < 0)
+    rc = mw_error_set(err, EINVAL,
+                      "cannot give the control socket %s to the group %s (socket_group): %s; the "
+                      "agent's user has to be a member of it",
+                      socket->path, place->group, strerror(errno));
+  if (rc == 0 && chmod(socket->path, place->mode) < 0)
+    rc = mw_error_set(err, errno, "cannot set the mode of %s: %s", socket->path, strerror(errno));
+  if (rc < 0)
+    unlink(socket->path);
+  return rc;
+}
+
 /* Under the lock until it listens: before, others take it for dead. */
 static int claim(struct mw_control_socket *out, const struct sockaddr_un *address,
-                 struct mw_error *err)
+                 const struct mw_control_place *place, struct mw_error *err)
 {
   int rc = bind_to(out->fd, address);
 
@@ -166,11 +202,15 @@ static int claim(struct mw_control_socket *out, const struct sockaddr_un *addres
   }
   if (rc == 0 && (lstat(out->path, &out->file) < 0 || listen(out->fd, BACKLOG) < 0))
     rc = -errno;
-  return rc == 0 ? 0 : mw_error_set(err, -rc, "cannot listen at %s: %s", out->path, strerror(-rc));
+  if (rc == 0)
+    return let_in(out, place, err);
+  return mw_error_set(err, -rc, "cannot listen at %s: %s", out->path, strerror(-rc));
 }
 
-int mw_control_socket_listen(struct mw_control_socket *out, const char *path, struct mw_error *err)
+int mw_control_socket_listen(struct mw_control_socket *out, const struct mw_control_place *place,
+                             struct mw_error *err)
 {
+  const char *path = place->path;
   struct sockaddr_un address;
   int rc = set_address(path, &address, err);
 
@@ -183,7 +223,7 @@ int mw_control_socket_listen(struct mw_control_socket *out, const char *path, st
   out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (out->fd < 0)
     return mw_error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-  rc = claim(out, &address, err);
+  rc = claim(out, &address, place, err);
   if (rc < 0) {
     close(out->fd);
     out->fd = -1;

@@ -14,6 +14,13 @@
 
 #include "moonwatch/error.h"
 
+/** Where it is, and who may use it. */
+struct mw_control_place {
+  const char *path;
+  unsigned mode;     /**< of the file: 0600 is its user and root */
+  const char *group; /**< of the file, by its name; NULL: as it comes */
+};
+
 struct mw_control_socket {
   int fd; /**< listens; -1: it does not */
   const char *path;
@@ -21,11 +28,13 @@ struct mw_control_socket {
 };
 
 /**
- * Listen at @p path, which must outlive @p out; what a dead agent has left there goes. The folder
- * is made when it lacks. To be called while there is one thread, for the mode of the file.
- * @return 0; -EADDRINUSE: an agent has it, and @p err names its process; or -errno.
+ * Listen at @p place, whose path must outlive @p out; what a dead agent has left there goes. The
+ * folder is made when it lacks. To be called while there is one thread, for the mode of the file.
+ * @return 0; -EADDRINUSE: an agent has it, and @p err names its process; -EINVAL: there is no such
+ * group, or this process may not give it the file; or -errno.
  */
-int mw_control_socket_listen(struct mw_control_socket *out, const char *path, struct mw_error *err);
+int mw_control_socket_listen(struct mw_control_socket *out, const struct mw_control_place *place,
+                             struct mw_error *err);
 
 /** Close it, and remove the file, unless another agent has put its own there. */
 void mw_control_socket_close(struct mw_control_socket *socket);

@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#define EVENTS (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR)
+#define EVENTS (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR)
 #define LINKS_MAX 8 /* on the way to one file; the kernel allows 40 */
 
 void mw_folders_open(struct mw_folders *folders)
@@ -24,6 +26,22 @@ void mw_folders_close(struct mw_folders *folders)
   folders->fd = -1;
 }
 
+/* Others may write to it without our kernel: another host, or a process outside of a guest. */
+static bool is_shared(const char *folder)
+{
+  static const unsigned long kinds[] = {NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC,
+                                        SMB2_SUPER_MAGIC, FUSE_SUPER_MAGIC, V9FS_MAGIC,
+                                        CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC,  OCFS2_SUPER_MAGIC};
+  struct statfs system;
+
+  if (statfs(folder, &system) < 0)
+    return false;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (((unsigned long)system.f_type & 0xFFFFFFFF) == kinds[i])
+      return true;
+  return false;
+}
+
 /* The folder of @p path, or the closest one above it that is there: it may be made. */
 static void watch_folder_of(struct mw_folders *folders, const char *path)
 {
@@ -32,8 +50,11 @@ static void watch_folder_of(struct mw_folders *folders, const char *path)
   snprintf(folder, sizeof folder, "%s", path);
   for (char *slash; (slash = strrchr(folder, '/'));) {
     *slash = '\0';
-    if (inotify_add_watch(folders->fd, *folder ? folder : "/", EVENTS) >= 0)
+    if (inotify_add_watch(folders->fd, *folder ? folder : "/", EVENTS) >= 0) {
+      if (is_shared(*folder ? folder : "/"))
+        break;
       return;
+    }
     if ((errno != ENOENT && errno != ENOTDIR) || !*folder)
       break;
   }

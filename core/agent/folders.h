@@ -13,7 +13,8 @@
 
 struct mw_folders {
   int fd;                 /**< readable: there is a hint; -1: there will never be one */
-  atomic_bool incomplete; /**< some folder could not be watched: look as if there were no hints */
+  atomic_bool incomplete; /**< some folder cannot be watched, or not for all who write to it: look
+                             as if there were no hints */
 };
 
 void mw_folders_open(struct mw_folders *folders);

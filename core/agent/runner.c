@@ -2,46 +2,48 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/config.h"
 #include "agent/connections.h"
 #include "agent/running.h"
-#include "agent/script_job.h"
 #include "agent/sinks.h"
-#include "base/gate.h"
 #include "base/log.h"
 
-#define LOOK_EVERY_NS (400 * MW_NS_PER_MS)
-#define LOOK_WITH_HINTS_NS (5 * MW_NS_PER_S) /* for what gives none: other hosts' file systems */
+#define POLL_INTERVAL_DEFAULT_NS (400 * MW_NS_PER_MS)
+#define LOOK_WITH_HINTS_NS (5 * MW_NS_PER_S) /* for what gives none */
 #define LOOK_AGAIN_NS (100 * MW_NS_PER_MS)   /* at what changes right now */
 
-/* What a run may take to come to its end by itself, once the agent is to end. */
-#define MOMENT_NS (MW_NS_PER_S / 2)
+#define SINK_GOES_NS (MW_NS_PER_S / 2) /* for what waits for a sink that is not wanted any more */
 #define DELIVERY_SHARE 4 /* of the time for the end, one part in so many is for the sinks */
 
+/* A sink at work. */
+struct outlet {
+  struct mw_runner *runner;
+  struct mw_sink *sink;
+  const struct mw_script_settings *settings;
+  struct mw_config *config; /* whose memory the settings are */
+  atomic_bool given_up;
+};
+
 struct mw_runner {
-  const struct mw_settings *settings;
+  struct mw_config *config;   /* that it was started with: the memory of what follows */
   struct mw_http_access http; /* of the context */
   struct mw_context *context;
   struct mw_queue *queue;
   struct mw_running *running; /* NULL: who crashes the agent is not found out */
   struct mw_folders folders;
-  struct mw_gate gate;
-  struct mw_group_ids group_ids;
-  struct mw_script_job *jobs; /* as many as there are workers */
-  struct mw_worker **workers;
-  size_t workers_count;
-  struct mw_sink *sinks[MW_QUEUE_CURSORS_MAX];
-  size_t sinks_count;
-  atomic_size_t sinks_left; /* that were not given up */
-  int sinkless_fd;          /* an eventfd, written when the last one was */
-  int64_t started_ns;
-  bool waited_enough;           /* for sources: the checks have been let go */
-  atomic_size_t sources_silent; /* those that have not spoken, and one for the start */
-  atomic_size_t unready;        /* workers, and one for the start */
+  struct mw_crew crew;
+  struct outlet *outlets[MW_QUEUE_CURSORS_MAX];
+  size_t outlets_count;
+  bool outlet_hangs;
+  atomic_size_t outlets_left; /* that were not given up */
+  int sinkless_fd;            /* an eventfd, written when the last one was */
+  int64_t started_ns, poll_interval_ns;
 };
 
 static int64_t now_ns(void)
@@ -49,124 +51,159 @@ static int64_t now_ns(void)
   return mw_clock_monotonic_ns(mw_clock_system());
 }
 
-/* ---- The start ---- */
+/* ---- Sinks ---- */
 
-static void release_all(struct mw_runner *runner)
+static void free_outlet(struct outlet *outlet)
 {
-  for (size_t i = 0; i < runner->workers_count; i++)
-    mw_worker_release(runner->workers[i]);
+  mw_config_free(outlet->config);
+  free(outlet);
 }
 
-static void check_is_ready(void *data)
+/* By the sink's thread, or for one that goes: once. */
+static void give_up(struct outlet *outlet)
 {
-  struct mw_runner *runner = data;
-
-  atomic_fetch_sub(&runner->unready, 1);
-}
-
-/* The last one to speak lets the others begin. */
-static void source_has_spoken(void *data)
-{
-  struct mw_runner *runner = data;
-
-  if (atomic_fetch_sub(&runner->sources_silent, 1) == 1)
-    release_all(runner);
-  atomic_fetch_sub(&runner->unready, 1);
-}
-
-static int start_worker(struct mw_runner *runner, const struct mw_script_settings *settings,
-                        struct mw_error *err)
-{
-  bool is_source = settings->kind == MW_SCRIPT_SOURCE;
-  struct mw_script_job *job = &runner->jobs[runner->workers_count];
-  const char *kind = is_source ? "source" : "check";
-  struct mw_running_slot *slot =
-      mw_running_slot(runner->running, kind, settings->name, settings->budget.wall_ms);
-  struct mw_worker_config config = {.kind = kind,
-                                    .name = settings->name,
-                                    .ops = &mw_script_job_ops,
-                                    .data = job,
-                                    .gate = &runner->gate,
-                                    .slot = slot,
-                                    .runs_at_once = is_source};
-
-  *job = (struct mw_script_job){.settings = settings,
-                                .script_dirs = runner->settings->script_dirs,
-                                .context = runner->context,
-                                .group_ids = &runner->group_ids,
-                                .queue = runner->queue,
-                                .folders = &runner->folders,
-                                .slot = slot,
-                                .on_ready = is_source ? source_has_spoken : check_is_ready,
-                                .on_ready_data = runner};
-  atomic_fetch_add(&runner->unready, 1);
-  if (is_source)
-    atomic_fetch_add(&runner->sources_silent, 1);
-  struct mw_worker *worker = mw_worker_start(&config, err);
-  if (!worker)
-    return -err->code;
-  runner->workers[runner->workers_count++] = worker;
-  return 0;
-}
-
-static int start_workers(struct mw_runner *runner, struct mw_error *err)
-{
-  const struct mw_settings *settings = runner->settings;
-  int rc = 0;
-
-  runner->jobs = calloc(settings->scripts_count + 1, sizeof *runner->jobs);
-  runner->workers = calloc(settings->scripts_count + 1, sizeof(struct mw_worker *));
-  if (!runner->jobs || !runner->workers)
-    return mw_error_set(err, ENOMEM, "out of memory for %zu scripts", settings->scripts_count);
-  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++)
-    if (settings->scripts[i].kind != MW_SCRIPT_SINK)
-      rc = start_worker(runner, &settings->scripts[i], err);
-  return rc;
+  if (!atomic_exchange(&outlet->given_up, true) &&
+      atomic_fetch_sub(&outlet->runner->outlets_left, 1) == 1)
+    eventfd_write(outlet->runner->sinkless_fd, 1);
 }
 
 static void sink_is_given_up(void *data)
 {
-  struct mw_runner *runner = data;
+  give_up(data);
+}
 
-  if (atomic_fetch_sub(&runner->sinks_left, 1) == 1)
+static int start_outlet(struct outlet *outlet, struct mw_error *err)
+{
+  struct mw_runner *runner = outlet->runner;
+  struct mw_sink_config common = {
+      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = outlet};
+
+  atomic_fetch_add(&runner->outlets_left, 1);
+  outlet->sink = mw_sinks_start(outlet->settings, &common, err);
+  if (outlet->sink)
+    return 0;
+  atomic_fetch_sub(&runner->outlets_left, 1);
+  return -err->code;
+}
+
+int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
+                       struct mw_config *config, struct mw_error *err)
+{
+  if (runner->outlets_count == MW_QUEUE_CURSORS_MAX)
+    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
+  struct outlet *outlet = calloc(1, sizeof *outlet);
+  if (!outlet)
+    return mw_error_set(err, ENOMEM, "out of memory for the sink %s", settings->name);
+  outlet->runner = runner;
+  outlet->settings = settings;
+  outlet->config = mw_config_hold(config);
+  int rc = start_outlet(outlet, err);
+  if (rc < 0)
+    free_outlet(outlet);
+  else
+    runner->outlets[runner->outlets_count++] = outlet;
+  return rc;
+}
+
+/* @return whether it has ended, and is freed. */
+static bool stop_outlet(struct outlet *outlet, int64_t deadline_ns)
+{
+  struct mw_sink_status status;
+  size_t left;
+
+  mw_sink_status(outlet->sink, &status);
+  bool ended = mw_sink_stop(outlet->sink, deadline_ns, &left);
+  if (left > 0)
+    mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
+           *status.error ? ": " : "", status.error);
+  if (ended)
+    free_outlet(outlet);
+  else
+    mw_log(MW_LOG_ERROR, outlet->settings->name,
+           "does not end: what it writes to does not take it");
+  return ended;
+}
+
+/* One that hangs is left alone: the process has to end without it. */
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good)
+{
+  struct outlet *outlet = runner->outlets[index];
+  char name[MW_QUEUE_NAME_MAX_BYTES];
+
+  runner->outlets_count--;
+  memmove(&runner->outlets[index], &runner->outlets[index + 1],
+          (runner->outlets_count - index) * sizeof runner->outlets[0]);
+  if (!atomic_exchange(&outlet->given_up, true))
+    atomic_fetch_sub(&runner->outlets_left, 1);
+  snprintf(name, sizeof name, "%s", outlet->settings->name);
+  if (!stop_outlet(outlet, now_ns() + SINK_GOES_NS))
+    runner->outlet_hangs = true;
+  else if (for_good)
+    mw_queue_drop_cursor(runner->queue, name, NULL); /* that of one given up is gone already */
+}
+
+void mw_runner_note_sinks(struct mw_runner *runner)
+{
+  if (runner->outlets_count > 0 && atomic_load(&runner->outlets_left) == 0)
     eventfd_write(runner->sinkless_fd, 1);
 }
 
-static int start_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
-                      struct mw_error *err)
+void mw_runner_reopen_sinks(struct mw_runner *runner)
 {
-  struct mw_sink_config common = {
-      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = runner};
-
-  if (runner->sinks_count == MW_QUEUE_CURSORS_MAX)
-    return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
-  struct mw_sink *sink = mw_sinks_start(settings, &common, err);
-  if (!sink)
-    return -err->code;
-  atomic_fetch_add(&runner->sinks_left, 1); /* there is no message yet that it could fail at */
-  runner->sinks[runner->sinks_count++] = sink;
-  return 0;
+  for (size_t i = 0; i < runner->outlets_count; i++)
+    mw_sink_reopen(runner->outlets[i]->sink);
 }
 
-static int start_sinks(struct mw_runner *runner, struct mw_error *err)
+static bool stop_outlets(struct mw_runner *runner, int64_t deadline_ns)
 {
-  static const struct mw_script_settings standard = {.kind = MW_SCRIPT_SINK, .name = "stdout"};
-  const struct mw_settings *settings = runner->settings;
+  bool all = !runner->outlet_hangs;
+
+  for (size_t i = 0; i < runner->outlets_count; i++)
+    all &= stop_outlet(runner->outlets[i], deadline_ns);
+  runner->outlets_count = 0;
+  return all;
+}
+
+/* ---- The start ---- */
+
+static int start_scripts(struct mw_runner *runner, const struct mw_settings *settings,
+                         struct mw_error *err)
+{
+  const struct mw_crew_shared shared = {.context = runner->context,
+                                        .queue = runner->queue,
+                                        .folders = &runner->folders,
+                                        .running = runner->running};
+  int rc = 0;
+
+  mw_crew_set_shared(&runner->crew, &shared);
+  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++) {
+    const struct mw_script_order order = {&settings->scripts[i], settings->script_dirs,
+                                          settings->config};
+    if (settings->scripts[i].kind != MW_SCRIPT_SINK)
+      rc = mw_crew_add(&runner->crew, &order, err);
+  }
+  mw_crew_begin(&runner->crew);
+  return rc;
+}
+
+static int start_sinks(struct mw_runner *runner, const struct mw_settings *settings,
+                       struct mw_error *err)
+{
   int rc = 0;
 
   for (size_t i = 0; i < settings->scripts_count && rc == 0; i++)
     if (settings->scripts[i].kind == MW_SCRIPT_SINK)
-      rc = start_sink(runner, &settings->scripts[i], err);
-  return rc == 0 && runner->sinks_count == 0 ? start_sink(runner, &standard, err) : rc;
+      rc = mw_runner_add_sink(runner, &settings->scripts[i], settings->config, err);
+  return rc;
 }
 
-static void open_running(struct mw_runner *runner)
+static void open_running(struct mw_runner *runner, const char *state_dir)
 {
   struct mw_error err;
 
-  if (!runner->settings->state_dir)
+  if (!state_dir)
     return;
-  runner->running = mw_running_open(runner->settings->state_dir, &err);
+  runner->running = mw_running_open(state_dir, &err);
   if (!runner->running)
     mw_log(MW_LOG_WARN, "agent", "a script that crashes it will not be found out: %s", err.text);
 }
@@ -186,31 +223,42 @@ static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw
 }
 
 /* The sinks come first, so that they have every message. */
-static int start_all(struct mw_runner *runner, struct mw_error *err)
+static int start_all(struct mw_runner *runner, const struct mw_settings *settings,
+                     struct mw_error *err)
 {
-  struct mw_kubelet_config kubelet = mw_connections_kubelet(runner->settings);
-  struct mw_context_config context_config = {.host_root = runner->settings->host_root,
-                                             .state_dir = runner->settings->state_dir,
+  struct mw_kubelet_config kubelet = mw_connections_kubelet(settings);
+  struct mw_context_config context_config = {.host_root = settings->host_root,
+                                             .state_dir = settings->state_dir,
                                              .http = &runner->http,
                                              .kubelet = &kubelet};
-  int rc = mw_connections_http(runner->settings, &runner->http, err);
+  int rc = mw_connections_http(settings, &runner->http, err);
 
   if (rc < 0)
     return rc;
   runner->context = mw_context_new(&context_config, err);
   if (!runner->context)
     return -err->code;
-  runner->queue = open_queue(runner->settings, err);
+  runner->queue = open_queue(settings, err);
   if (!runner->queue)
     return -err->code;
   runner->sinkless_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (runner->sinkless_fd < 0)
     return mw_error_set(err, errno, "cannot make an eventfd: %s", strerror(errno));
-  open_running(runner);
-  rc = start_sinks(runner, err);
+  open_running(runner, settings->state_dir);
+  rc = start_sinks(runner, settings, err);
   if (rc == 0)
-    rc = start_workers(runner, err);
+    rc = start_scripts(runner, settings, err);
   return rc;
+}
+
+void mw_runner_set_limits(struct mw_runner *runner, const struct mw_settings *settings)
+{
+  runner->poll_interval_ns = settings->poll_interval_s > 0
+                                 ? (int64_t)(settings->poll_interval_s * (double)MW_NS_PER_S)
+                                 : POLL_INTERVAL_DEFAULT_NS;
+  mw_crew_set_parallel_runs(&runner->crew, settings->parallel_runs);
+  if (runner->queue)
+    mw_queue_configure(runner->queue, &settings->queue);
 }
 
 struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hangs,
@@ -224,46 +272,43 @@ struct mw_runner *mw_runner_start(const struct mw_settings *settings, bool *hang
     mw_error_set(err, ENOMEM, "out of memory for the agent");
     return NULL;
   }
-  runner->settings = settings;
+  runner->config = mw_config_hold(settings->config);
   runner->sinkless_fd = -1;
   runner->started_ns = now_ns();
-  atomic_init(&runner->sources_silent, 1);
-  atomic_init(&runner->unready, 1);
-  atomic_init(&runner->sinks_left, 0);
+  atomic_init(&runner->outlets_left, 0);
   mw_folders_open(&runner->folders);
-  mw_gate_init(&runner->gate, settings->parallel_runs);
-  mw_group_ids_init(&runner->group_ids, 1);
-  if (start_all(runner, why) < 0) {
-    *hangs = !mw_runner_stop(runner, MW_RUNNER_PATIENCE_NS);
-    return NULL;
-  }
-  source_has_spoken(runner); /* the start's own parts of both counts */
-  return runner;
+  mw_crew_init(&runner->crew, settings->parallel_runs);
+  mw_runner_set_limits(runner, settings);
+  if (start_all(runner, settings, why) == 0)
+    return runner;
+  *hangs = !mw_runner_stop(runner, MW_RUNNER_PATIENCE_NS);
+  return NULL;
 }
 
 bool mw_runner_is_ready(struct mw_runner *runner)
 {
-  return atomic_load(&runner->unready) == 0 ||
-         now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS;
+  return mw_crew_is_ready(&runner->crew);
 }
 
 /* ---- While it works ---- */
 
-int64_t mw_runner_look(struct mw_runner *runner)
+int64_t mw_runner_look_interval_ns(const struct mw_runner *runner, enum mw_watch_answer answer)
 {
   bool has_hints = runner->folders.fd >= 0 && !atomic_load(&runner->folders.incomplete);
-  int64_t again_ns = has_hints ? LOOK_WITH_HINTS_NS : LOOK_EVERY_NS;
 
-  if (!runner->waited_enough && atomic_load(&runner->sources_silent) > 0 &&
-      now_ns() - runner->started_ns > MW_RUNNER_PATIENCE_NS) {
-    runner->waited_enough = true; /* once: it wakes every worker */
-    release_all(runner);
-  }
+  if (answer == MW_WATCH_UNSETTLED && LOOK_AGAIN_NS < runner->poll_interval_ns)
+    return LOOK_AGAIN_NS;
+  return has_hints && answer != MW_WATCH_UNSETTLED ? LOOK_WITH_HINTS_NS : runner->poll_interval_ns;
+}
+
+int64_t mw_runner_look(struct mw_runner *runner)
+{
+  enum mw_watch_answer answer = mw_crew_look(&runner->crew);
+
   mw_running_beat(runner->running);
-  for (size_t i = 0; i < runner->workers_count; i++)
-    if (mw_worker_look(runner->workers[i], false) == MW_WATCH_UNSETTLED)
-      again_ns = LOOK_AGAIN_NS;
-  return again_ns;
+  mw_crew_reap(&runner->crew);
+  return mw_runner_look_interval_ns(runner, mw_crew_has_leaving(&runner->crew) ? MW_WATCH_UNSETTLED
+                                                                               : answer);
 }
 
 int mw_runner_hints_fd(const struct mw_runner *runner)
@@ -283,98 +328,71 @@ int mw_runner_sinkless_fd(const struct mw_runner *runner)
 
 void mw_runner_reload(struct mw_runner *runner)
 {
-  for (size_t i = 0; i < runner->sinks_count; i++)
-    mw_sink_reopen(runner->sinks[i]);
-  for (size_t i = 0; i < runner->workers_count; i++)
-    mw_worker_look(runner->workers[i], true);
+  mw_runner_reopen_sinks(runner);
+  for (size_t i = 0; i < mw_crew_count(&runner->crew); i++)
+    mw_worker_look(mw_crew_worker(&runner->crew, i), true);
 }
 
 /* ---- The end ---- */
-
-/* Each may still tell the others something until all have ended. */
-static bool stop_workers(struct mw_runner *runner, int64_t deadline_ns)
-{
-  for (size_t i = 0; i < runner->workers_count; i++)
-    mw_worker_stop(runner->workers[i]);
-  mw_gate_close(&runner->gate);
-  if (mw_workers_wait(runner->workers, runner->workers_count, now_ns() + MOMENT_NS, deadline_ns))
-    return true;
-  for (size_t i = 0; i < runner->workers_count; i++)
-    if (!mw_worker_has_ended(runner->workers[i]))
-      mw_log(MW_LOG_ERROR, mw_worker_name(runner->workers[i]),
-             "does not end: something that it waits for does not answer");
-  return false;
-}
-
-static bool stop_sink(struct mw_sink *sink, int64_t deadline_ns)
-{
-  struct mw_sink_status status;
-  size_t left;
-
-  mw_sink_status(sink, &status);
-  bool ended = mw_sink_stop(sink, deadline_ns, &left);
-  if (left > 0)
-    mw_log(MW_LOG_WARN, "agent", "%zu messages were not delivered to a sink%s%s", left,
-           *status.error ? ": " : "", status.error);
-  if (!ended)
-    mw_log(MW_LOG_ERROR, status.name, "does not end: what it writes to does not take it");
-  return ended;
-}
-
-static bool stop_sinks(struct mw_runner *runner, int64_t deadline_ns)
-{
-  bool all = true;
-
-  for (size_t i = 0; i < runner->sinks_count; i++)
-    all &= stop_sink(runner->sinks[i], deadline_ns);
-  return all;
-}
 
 bool mw_runner_stop(struct mw_runner *runner, int64_t timeout_ns)
 {
   if (!runner)
     return true;
   int64_t deadline_ns = now_ns() + timeout_ns;
-  bool all = stop_workers(runner, deadline_ns - timeout_ns / DELIVERY_SHARE);
+  bool all = mw_crew_stop(&runner->crew, deadline_ns - timeout_ns / DELIVERY_SHARE);
 
-  all &= stop_sinks(runner, deadline_ns);
+  all &= stop_outlets(runner, deadline_ns);
   if (!all)
     return false;
-  for (size_t i = 0; i < runner->workers_count; i++)
-    mw_worker_free(runner->workers[i]);
+  mw_crew_deinit(&runner->crew);
   mw_running_close(runner->running, true);
   mw_queue_close(runner->queue, deadline_ns);
   mw_context_free(runner->context);
-  mw_gate_deinit(&runner->gate);
   mw_folders_close(&runner->folders);
   if (runner->sinkless_fd >= 0)
     close(runner->sinkless_fd);
-  free(runner->jobs);
-  free(runner->workers);
+  mw_config_free(runner->config);
   free(runner);
   return true;
 }
 
 /* ---- For others ---- */
 
+struct mw_crew *mw_runner_crew(struct mw_runner *runner)
+{
+  return &runner->crew;
+}
+
+struct mw_folders *mw_runner_folders(struct mw_runner *runner)
+{
+  return &runner->folders;
+}
+
 size_t mw_runner_workers_count(const struct mw_runner *runner)
 {
-  return runner->workers_count;
+  return mw_crew_count(&runner->crew);
 }
 
 struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index)
 {
-  return runner->workers[index];
+  return mw_crew_worker(&runner->crew, index);
 }
 
 size_t mw_runner_sinks_count(const struct mw_runner *runner)
 {
-  return runner->sinks_count;
+  return runner->outlets_count;
 }
 
 struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index)
 {
-  return runner->sinks[index];
+  return runner->outlets[index]->sink;
+}
+
+const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner *runner,
+                                                         size_t index)
+{
+  return runner->outlets[index]->settings;
 }
 
 struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
@@ -389,7 +407,7 @@ struct mw_context *mw_runner_context(const struct mw_runner *runner)
 
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker)
 {
-  return &runner->jobs[worker].settings->budget;
+  return &mw_crew_settings(&runner->crew, worker)->budget;
 }
 
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner)

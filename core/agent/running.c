@@ -189,7 +189,7 @@ static bool is_of(const struct mw_running_slot *slot, const char *kind, const ch
 }
 
 struct mw_running_slot *mw_running_slot(struct mw_running *running, const char *kind,
-                                        const char *name, int64_t wall_ms)
+                                        const char *name)
 {
   struct mw_running_slot *slot = running ? running->file->slots : NULL;
 
@@ -202,7 +202,6 @@ struct mw_running_slot *mw_running_slot(struct mw_running *running, const char *
     return NULL;
   strcpy(slot->kind, kind);
   strcpy(slot->name, name);
-  atomic_store(&slot->wall_ms, wall_ms);
   return slot;
 }
 
@@ -215,16 +214,20 @@ void mw_running_note(struct mw_running_slot *slot, enum mw_running_state state)
   atomic_store(&slot->state, (uint32_t)state);
 }
 
-void mw_running_note_text(struct mw_running_slot *slot, uint64_t text_hash)
+void mw_running_note_text(struct mw_running_slot *slot, uint64_t text_hash, int64_t wall_ms)
 {
-  if (slot)
-    atomic_store(&slot->opening_hash, text_hash);
+  if (!slot)
+    return;
+  atomic_store(&slot->opening_hash, text_hash);
+  atomic_store(&slot->opening_wall_ms, wall_ms);
 }
 
 void mw_running_note_opened(struct mw_running_slot *slot)
 {
-  if (slot)
-    atomic_store(&slot->text_hash, atomic_load(&slot->opening_hash));
+  if (!slot)
+    return;
+  atomic_store(&slot->text_hash, atomic_load(&slot->opening_hash));
+  atomic_store(&slot->wall_ms, atomic_load(&slot->opening_wall_ms));
 }
 
 /* ---- Quarantine ---- */

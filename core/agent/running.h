@@ -49,11 +49,11 @@ void mw_running_close(struct mw_running *running, bool is_clean);
 void mw_running_beat(struct mw_running *running); /**< accepts NULL */
 
 /**
- * The slot of a script, whose runs may take @p wall_ms each; valid until close.
+ * The slot of a script; valid until close.
  * @return NULL: @p running is NULL, there is no room, or the name is too long for it.
  */
 struct mw_running_slot *mw_running_slot(struct mw_running *running, const char *kind,
-                                        const char *name, int64_t wall_ms);
+                                        const char *name);
 
 /* ---- For the thread that runs the script; each accepts NULL ---- */
 
@@ -63,8 +63,9 @@ void mw_running_leave_thread(void);
 
 void mw_running_note(struct mw_running_slot *slot, enum mw_running_state state);
 
-/** What is being opened has the text with this hash; it is what runs once it was opened. */
-void mw_running_note_text(struct mw_running_slot *slot, uint64_t text_hash);
+/** What is being opened has the text with this hash, and may take @p wall_ms for each run; it is
+ * what runs once it was opened. */
+void mw_running_note_text(struct mw_running_slot *slot, uint64_t text_hash, int64_t wall_ms);
 void mw_running_note_opened(struct mw_running_slot *slot);
 
 /* ---- Quarantine; each accepts NULL ---- */

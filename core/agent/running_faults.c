@@ -15,7 +15,8 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 static _Atomic(struct mw_running_file *) marked;
 static struct sigaction before[FAULTS_COUNT];
 static _Thread_local struct mw_running_slot *own;
-static _Thread_local char *own_stack; /* a fault may be that the thread's own stack is full */
+static _Thread_local char *own_stack;      /* a fault may be that the thread's own stack is full */
+static _Thread_local stack_t stack_before; /* that of a checker */
 
 /* ---- The handler ---- */
 
@@ -94,7 +95,7 @@ void mw_running_enter_thread(struct mw_running_slot *slot)
   own_stack = malloc(STACK_BYTES);
   stack_t stack = {.ss_sp = own_stack, .ss_size = STACK_BYTES};
   if (own_stack)
-    sigaltstack(&stack, NULL);
+    sigaltstack(&stack, &stack_before);
   sigemptyset(&signals);
   for (size_t i = 0; i < FAULTS_COUNT; i++)
     sigaddset(&signals, faults[i]);
@@ -103,11 +104,10 @@ void mw_running_enter_thread(struct mw_running_slot *slot)
 
 void mw_running_leave_thread(void)
 {
-  stack_t none = {.ss_flags = SS_DISABLE};
-
   if (!own)
     return;
-  sigaltstack(&none, NULL);
+  if (own_stack)
+    sigaltstack(&stack_before, NULL);
   free(own_stack);
   own = NULL;
   own_stack = NULL;

@@ -32,7 +32,7 @@ struct mw_running_slot {
   /* Noted by the slot's thread. */
   _Atomic uint32_t state; /**< enum mw_running_state */
   _Atomic uint32_t mark;  /**< the signal of its fault, or MW_RUNNING_MARK_HUNG; 0: none */
-  _Atomic int64_t since_ns, wall_ms;
+  _Atomic int64_t since_ns, wall_ms, opening_wall_ms;
   _Atomic uint64_t text_hash, opening_hash;
 
   /* Judged by the next start. */
@@ -48,7 +48,7 @@ struct mw_running_slot {
     uint64_t text_hash;
     int64_t wall_ns;
   } verdict;
-  char unused[40];
+  char unused[32];
 };
 _Static_assert(sizeof(struct mw_running_slot) == 256, "a slot lies in one page");
 

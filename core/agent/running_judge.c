@@ -12,7 +12,9 @@ static bool is_busy(const struct mw_running_slot *slot)
 
 bool mw_running_hangs(const struct mw_running_slot *slot, int64_t now_ns)
 {
-  int64_t wall_ms = atomic_load(&slot->wall_ms), since_ns = atomic_load(&slot->since_ns);
+  bool is_opening = atomic_load(&slot->state) == MW_RUNNING_OPENING;
+  int64_t wall_ms = atomic_load(is_opening ? &slot->opening_wall_ms : &slot->wall_ms);
+  int64_t since_ns = atomic_load(&slot->since_ns);
 
   return is_busy(slot) && since_ns > 0 && wall_ms > 0 && wall_ms < INT64_MAX / 2 / MW_NS_PER_MS &&
          now_ns - since_ns > 2 * wall_ms * MW_NS_PER_MS + MW_RUNNING_HANG_NS;

@@ -2,9 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
+#include "agent/config.h"
+#include "agent/meter.h"
 #include "agent/task.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -13,48 +14,54 @@
 /* A script that is loaded. */
 struct instance {
   const struct mw_script_job *job;
+  struct mw_script_order order; /* that it was made of */
   struct mw_task *task;
   size_t files_seen;
-
-  /* Of the run that is going on. */
-  uint64_t messages_count, messages_bytes;
-  struct refusal {
-    const char *key; /* of the budget; NULL: nothing was refused */
-    const char *unit;
-    uint64_t limit;
-  } refusal;
+  struct mw_meter meter;
 };
 
+/* ---- Orders ---- */
+
+void mw_script_job_init(struct mw_script_job *job)
+{
+  pthread_mutex_init(&job->mutex, NULL);
+  job->order = (struct mw_script_order){0};
+}
+
+void mw_script_job_deinit(struct mw_script_job *job)
+{
+  mw_config_free(job->order.config);
+  pthread_mutex_destroy(&job->mutex);
+}
+
+void mw_script_job_order(struct mw_script_job *job, const struct mw_script_order *order)
+{
+  mw_config_hold(order->config);
+  pthread_mutex_lock(&job->mutex);
+  struct mw_config *last = job->order.config;
+  job->order = *order;
+  pthread_mutex_unlock(&job->mutex);
+  mw_config_free(last);
+}
+
+/* @return the order, whose configuration is held. */
+static struct mw_script_order take_order(struct mw_script_job *job)
+{
+  pthread_mutex_lock(&job->mutex);
+  struct mw_script_order order = job->order;
+  mw_config_hold(order.config);
+  pthread_mutex_unlock(&job->mutex);
+  return order;
+}
+
 /* ---- Messages ---- */
-
-static int say_refused(const struct instance *instance, struct mw_error *err)
-{
-  const struct refusal *refusal = &instance->refusal;
-
-  return mw_error_set(err, EDQUOT,
-                      "the run is over its budget of %" PRIu64 " %s (scripts.%s.budget.%s)",
-                      refusal->limit, refusal->unit, instance->job->settings->name, refusal->key);
-}
-
-static int refuse(struct instance *instance, const char *key, uint64_t limit, const char *unit,
-                  struct mw_error *err)
-{
-  instance->refusal = (struct refusal){.key = key, .unit = unit, .limit = limit};
-  return say_refused(instance, err);
-}
 
 static int emit(void *data, const struct mw_message *message, struct mw_error *err)
 {
   struct instance *instance = data;
-  const struct mw_budget *budget = &instance->job->settings->budget;
+  int rc = mw_meter_take(&instance->meter, message->body.len_bytes, err);
 
-  if (instance->messages_count + 1 > budget->messages_count)
-    return refuse(instance, "messages_count", budget->messages_count, "messages", err);
-  if (instance->messages_bytes + message->body.len_bytes > budget->messages_bytes)
-    return refuse(instance, "messages_bytes", budget->messages_bytes, "bytes of messages", err);
-  instance->messages_count++;
-  instance->messages_bytes += message->body.len_bytes;
-  return mw_queue_put(instance->job->queue, message, err);
+  return rc < 0 ? rc : mw_queue_put(instance->job->queue, message, err);
 }
 
 /* ---- Opening ---- */
@@ -86,13 +93,14 @@ static uint64_t hash_file(const char *path)
 
 static int admit(void *data, const char *path, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  const struct instance *instance = data;
+  struct mw_running_slot *slot = instance->job->slot;
 
-  if (!job->slot)
+  if (!slot)
     return 0;
   uint64_t text_hash = hash_file(path);
-  mw_running_note_text(job->slot, text_hash);
-  return mw_running_admit(job->slot, text_hash, err);
+  mw_running_note_text(slot, text_hash, instance->order.settings->budget.wall_ms);
+  return mw_running_admit(slot, text_hash, err);
 }
 
 static size_t count_files(const struct mw_task *task)
@@ -108,11 +116,11 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
                                  struct mw_error *err)
 {
   const struct mw_script_job *job = instance->job;
-  const struct mw_script_settings *settings = job->settings;
+  const struct mw_script_settings *settings = instance->order.settings;
   struct mw_task_config config = {
       .kind = settings->kind == MW_SCRIPT_SOURCE ? MW_TASK_SOURCE : MW_TASK_CHECK,
       .name = settings->name,
-      .script_dirs = job->script_dirs,
+      .script_dirs = instance->order.script_dirs,
       .trusted_only = true,
       .context = job->context,
       .options = settings->options,
@@ -125,7 +133,7 @@ static struct mw_task *open_task(struct instance *instance, struct watching *wat
       .priority = settings->priority >= 0 ? &settings->priority : NULL,
       .stale_s = settings->stale_s,
       .admit = admit,
-      .admit_data = (void *)(uintptr_t)job,
+      .admit_data = instance,
       .on_file = note_file,
       .on_file_data = watching,
       .emit = emit,
@@ -141,12 +149,13 @@ static void close_instance(void *data)
   struct instance *instance = data;
 
   mw_task_close(instance->task);
+  mw_config_free(instance->order.config);
   free(instance);
 }
 
 static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *err)
 {
-  const struct mw_script_job *job = data;
+  struct mw_script_job *job = data;
   struct watching watching = {
       .watch = watch, .folders = job->folders, .read_from_ns = mw_clock_wall_ns(mw_clock_system())};
   struct instance *instance = calloc(1, sizeof *instance);
@@ -156,9 +165,12 @@ static void *open_instance(void *data, struct mw_watch *watch, struct mw_error *
     return NULL;
   }
   instance->job = job;
+  instance->order = take_order(job);
+  instance->meter = (struct mw_meter){.name = instance->order.settings->name,
+                                      .budget = &instance->order.settings->budget};
   instance->task = open_task(instance, &watching, err);
   if (!instance->task) {
-    free(instance);
+    close_instance(instance);
     return NULL;
   }
   instance->files_seen = count_files(instance->task);
@@ -184,6 +196,16 @@ static size_t memory_bytes(void *data)
   return mw_task_memory_bytes(instance->task);
 }
 
+static void usage(void *data, struct mw_job_usage *out)
+{
+  const struct instance *instance = data;
+
+  *out = (struct mw_job_usage){.memory_peak_bytes = mw_task_memory_peak_bytes(instance->task),
+                               .messages_count = instance->meter.messages_count,
+                               .messages_bytes = instance->meter.messages_bytes,
+                               .http_requests_count = mw_task_http_requests_count(instance->task)};
+}
+
 /* A module that a run has required is a file of the script from then on. */
 static void watch_files(void *data, struct mw_watch *watch)
 {
@@ -200,56 +222,14 @@ static void watch_files(void *data, struct mw_watch *watch)
 
 /* ---- Runs ---- */
 
-static enum mw_limit limit_of(const struct instance *instance, int rc)
-{
-  if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_CPU)
-    return MW_LIMIT_CPU;
-  if (rc == -ETIME && mw_task_stopped_by(instance->task) == MW_STOP_WALL)
-    return MW_LIMIT_WALL;
-  if (rc == -ENOMEM && mw_task_is_over_memory(instance->task))
-    return MW_LIMIT_MEMORY;
-  return instance->refusal.key ? MW_LIMIT_MESSAGES : MW_LIMIT_NONE;
-}
-
-/* Which limit, and which key of the configuration moves it. Messages say so themselves. */
-static void name_limit(const struct instance *instance, enum mw_limit limit, struct mw_error *err)
-{
-  const struct mw_budget *budget = &instance->job->settings->budget;
-  const char *name = instance->job->settings->name;
-
-  if (limit == MW_LIMIT_CPU)
-    mw_error_prefix(err, "over its budget of %" PRId64 " ms of CPU time (scripts.%s.budget.cpu_ms)",
-                    budget->cpu_ms, name);
-  else if (limit == MW_LIMIT_WALL)
-    mw_error_prefix(err, "over its budget of %" PRId64 " ms (scripts.%s.budget.wall_ms)",
-                    budget->wall_ms, name);
-  else if (limit == MW_LIMIT_MEMORY)
-    mw_error_prefix(err, "over its budget of %zu bytes of memory (scripts.%s.budget.memory_bytes)",
-                    budget->memory_bytes, name);
-}
-
-/* A script may catch the error of its emit; its messages lack something all the same. */
-static int fail_for_refusal(const struct instance *instance, struct mw_error *err)
-{
-  int rc = say_refused(instance, err);
-
-  mw_error_prefix(err, "check %s", instance->job->settings->name);
-  return rc;
-}
-
 static int run(void *data, enum mw_limit *limit, struct mw_error *err)
 {
   struct instance *instance = data;
 
-  instance->messages_count = instance->messages_bytes = 0;
-  instance->refusal = (struct refusal){0};
-  int rc = mw_task_run(instance->task, err);
-  *limit = limit_of(instance, rc);
-  if (rc < 0)
-    name_limit(instance, *limit, err);
-  else if (*limit == MW_LIMIT_MESSAGES)
-    rc = fail_for_refusal(instance, err);
-  if (instance->job->settings->kind == MW_SCRIPT_SOURCE)
+  mw_meter_start(&instance->meter);
+  int rc = mw_meter_judge(&instance->meter, instance->task, mw_task_run(instance->task, err), limit,
+                          err);
+  if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
 }
@@ -268,6 +248,7 @@ const struct mw_job_ops mw_script_job_ops = {
     .run = run,
     .watch = watch_files,
     .memory_bytes = memory_bytes,
+    .usage = usage,
     .ready = ready,
     .interrupt = mw_script_interrupt,
 };

@@ -6,6 +6,8 @@
 #ifndef MW_SCRIPT_JOB_H
 #define MW_SCRIPT_JOB_H
 
+#include <pthread.h>
+
 #include "agent/folders.h"
 #include "agent/running.h"
 #include "agent/settings.h"
@@ -13,10 +15,18 @@
 #include "bindings/context.h"
 #include "moonwatch/queue.h"
 
-/** The data of a worker's config; all of it is borrowed. */
-struct mw_script_job {
+/** What a script is made of. */
+struct mw_script_order {
   const struct mw_script_settings *settings;
   const char *const *script_dirs;
+  struct mw_config *config; /**< whose memory these are; NULL: for good */
+};
+
+/** The data of a worker's config; all of it is borrowed, but for the order's configuration, to
+ * which the job and each instance have a reference. */
+struct mw_script_job {
+  struct mw_script_order order; /**< set by mw_script_job_order alone */
+  pthread_mutex_t mutex;        /**< guards the order */
   struct mw_context *context;
   struct mw_group_ids *group_ids;
   struct mw_queue *queue;
@@ -27,5 +37,11 @@ struct mw_script_job {
 };
 
 extern const struct mw_job_ops mw_script_job_ops;
+
+void mw_script_job_init(struct mw_script_job *job);   /**< its mutex and its order */
+void mw_script_job_deinit(struct mw_script_job *job); /**< its worker is gone */
+
+/** What is opened from now on is made of @p order; what is open stays as it is. Any thread. */
+void mw_script_job_order(struct mw_script_job *job, const struct mw_script_order *order);
 
 #endif

@@ -78,13 +78,20 @@ struct mw_unix_socket_settings {
   const char *path;
 };
 
+struct mw_config;
+
 struct mw_settings {
+  struct mw_config
+      *config; /**< whose memory this is; NULL: that of whoever has made it, for good */
   const char *host_root;
   const char *state_dir;                             /**< "/var/lib/moonwatch" */
   const char *socket_path;                           /**< of the control socket */
+  unsigned socket_mode;                              /**< its permissions: 0600 */
+  const char *socket_group;                          /**< NULL: the agent's own */
   const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< operators' first; ends with NULL */
   struct mw_log_config log;
   unsigned parallel_runs;       /**< 1 or more */
+  double poll_interval_s;       /**< between looks at files; 0: the default */
   struct mw_queue_config queue; /**< without whom to tell */
   struct mw_script_settings *scripts;
   size_t scripts_count;

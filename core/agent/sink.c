@@ -185,6 +185,8 @@ static void *work(void *data)
 
 static void free_sink(struct mw_sink *sink)
 {
+  if (sink->cursor >= 0)
+    mw_queue_leave_cursor(sink->queue, sink->cursor);
   sink->ops->free(sink->data);
   pthread_cond_destroy(&sink->changed);
   pthread_mutex_destroy(&sink->mutex);
@@ -216,6 +218,7 @@ struct mw_sink *mw_sink_start(const struct mw_sink_config *config, struct mw_err
   sink->queue = config->queue;
   sink->on_given_up = config->on_given_up;
   sink->on_given_up_data = config->on_given_up_data;
+  sink->cursor = -1;
   sink->pause_ns = PAUSE_MIN_NS;
   sink->seed = (unsigned)now_ns();
   pthread_mutex_init(&sink->mutex, NULL);
@@ -268,8 +271,6 @@ bool mw_sink_stop(struct mw_sink *sink, int64_t deadline_ns, size_t *left)
   if (!ended)
     return false;
   pthread_join(sink->thread, NULL);
-  if (sink->cursor >= 0)
-    mw_queue_leave_cursor(sink->queue, sink->cursor);
   free_sink(sink);
   return true;
 }

@@ -1,17 +1,12 @@
 #include "agent/status.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "json/writer.h"
-
-#define PROC_STATUS_MAX_BYTES 16384
+#include "agent/members.h"
+#include "agent/status_problems.h"
+#include "agent/status_process.h"
 
 static const char *const state_names[] = {
     [MW_WORKER_OPENING] = "loading",        [MW_WORKER_BROKEN] = "broken",
@@ -19,84 +14,9 @@ static const char *const state_names[] = {
     [MW_WORKER_PAUSED] = "paused",          [MW_WORKER_HELD] = "held",
     [MW_WORKER_QUARANTINED] = "quarantined"};
 
-/* ---- Members ---- */
-
-static void write_ms(struct mw_json_writer *w, const char *key, int64_t ns)
+const char *mw_status_state_name(enum mw_worker_state state)
 {
-  mw_json_write_key(w, key);
-  mw_json_write_double(w, (double)ns / 1e6);
-}
-
-static void write_s(struct mw_json_writer *w, const char *key, int64_t ns)
-{
-  mw_json_write_key(w, key);
-  mw_json_write_double(w, (double)ns / 1e9);
-}
-
-static void write_count(struct mw_json_writer *w, const char *key, uint64_t count)
-{
-  mw_json_write_key(w, key);
-  mw_json_write_u64(w, count);
-}
-
-static void write_text(struct mw_json_writer *w, const char *key, const char *text)
-{
-  mw_json_write_key(w, key);
-  mw_json_write_text(w, text);
-}
-
-/* Absent when there is none. */
-static void write_error(struct mw_json_writer *w, const char *key, const char *text)
-{
-  if (*text)
-    write_text(w, key, text);
-}
-
-/* ---- The process ---- */
-
-/* "RssAnon:\t    1234 kB" @return false: not there. */
-static bool number_of(const char *text, const char *name, uint64_t *out)
-{
-  const char *line = strstr(text, name);
-
-  if (!line)
-    return false;
-  *out = strtoull(line + strlen(name), NULL, 10);
-  return true;
-}
-
-static uint64_t count_descriptors(void)
-{
-  DIR *dir = opendir("/proc/self/fd");
-  uint64_t count = 0;
-
-  if (!dir)
-    return 0;
-  while (readdir(dir))
-    count++;
-  closedir(dir);
-  return count > 3 ? count - 3 : 0; /* ".", "..", and that of the folder */
-}
-
-static void write_process(struct mw_json_writer *w, struct mw_runner *runner)
-{
-  struct timespec cpu;
-  uint64_t number;
-  MW_AUTO_BUF text;
-
-  mw_buf_init(&text, PROC_STATUS_MAX_BYTES);
-  bool is_read = mw_file_read(AT_FDCWD, "/proc/self/status", &text, NULL) == 0;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-  mw_json_begin_object(w);
-  write_s(w, "cpu_s", cpu.tv_sec * MW_NS_PER_S + cpu.tv_nsec);
-  write_count(w, "descriptors", count_descriptors());
-  write_count(w, "pid", (uint64_t)getpid());
-  if (is_read && number_of(text.data, "\nRssAnon:", &number))
-    write_count(w, "rss_anon_bytes", number * 1024);
-  if (is_read && number_of(text.data, "\nThreads:", &number))
-    write_count(w, "threads", number);
-  write_s(w, "uptime_s", mw_runner_uptime_ns(runner));
-  mw_json_end_object(w);
+  return state_names[state];
 }
 
 /* ---- The parts ---- */
@@ -107,21 +27,112 @@ static void write_queue(struct mw_json_writer *w, struct mw_queue *queue)
 
   mw_queue_usage(queue, &usage);
   mw_json_begin_object(w);
-  write_count(w, "bytes", usage.buffer_bytes);
-  write_count(w, "messages", usage.messages);
-  write_count(w, "put_total", usage.put_total);
+  mw_member_count(w, "bytes", usage.buffer_bytes);
+  mw_member_count(w, "messages", usage.messages);
+  mw_member_count(w, "put_total", usage.put_total);
   mw_json_end_object(w);
 }
 
 static void write_budget(struct mw_json_writer *w, const struct mw_budget *budget)
 {
   mw_json_begin_object(w);
-  write_count(w, "cpu_ms", (uint64_t)budget->cpu_ms);
-  write_count(w, "memory_bytes", budget->memory_bytes);
-  write_count(w, "messages_bytes", budget->messages_bytes);
-  write_count(w, "messages_count", budget->messages_count);
-  write_count(w, "wall_ms", (uint64_t)budget->wall_ms);
+  mw_member_count(w, "cpu_ms", (uint64_t)budget->cpu_ms);
+  mw_member_count(w, "http_requests_count", budget->http_requests_count);
+  mw_member_count(w, "memory_bytes", budget->memory_bytes);
+  mw_member_count(w, "messages_bytes", budget->messages_bytes);
+  mw_member_count(w, "messages_count", budget->messages_count);
+  mw_member_count(w, "wall_ms", (uint64_t)budget->wall_ms);
   mw_json_end_object(w);
+}
+
+/* What follows an error in Lua. */
+#define TRACEBACK "\nstack traceback:"
+
+static void write_error(struct mw_json_writer *w, const char *key, const char *text)
+{
+  char first[MW_ERROR_TEXT_BYTES];
+  const char *traceback = strstr(text, TRACEBACK);
+
+  snprintf(first, sizeof first, "%.*s",
+           (int)(traceback ? (size_t)(traceback - text) : strlen(text)), text);
+  mw_member_some_text(w, key, first);
+}
+
+static void write_traceback(struct mw_json_writer *w, const char *key, const char *error)
+{
+  const char *traceback = strstr(error, TRACEBACK);
+
+  mw_member_some_text(w, key, traceback ? traceback + 1 : "");
+}
+
+static void write_usage(struct mw_json_writer *w, const struct mw_job_usage *usage)
+{
+  mw_json_begin_object(w);
+  mw_member_count(w, "http_requests_count", usage->http_requests_count);
+  mw_member_count(w, "memory_bytes", usage->memory_peak_bytes);
+  mw_member_count(w, "messages_bytes", usage->messages_bytes);
+  mw_member_count(w, "messages_count", usage->messages_count);
+  mw_json_end_object(w);
+}
+
+static void write_wall(struct mw_json_writer *w, const char *key, int64_t wall_ns)
+{
+  if (wall_ns > 0)
+    mw_member_s(w, key, wall_ns);
+}
+
+/* Why it does not run, and until when. */
+static void write_pause(struct mw_json_writer *w, const struct mw_worker_status *status)
+{
+  if (status->state == MW_WORKER_HELD) {
+    mw_member_s(w, "pause_ends_in_s", status->held_for_ns);
+    mw_member_text(w, "pause_reason", "it was over its budget again and again");
+  } else if (status->state == MW_WORKER_PAUSED) {
+    mw_member_text(w, "pause_reason", "somebody wants it so, until it is resumed");
+  }
+}
+
+/* Members sorted by their names, the first half of them. */
+static void write_errors_and_times(struct mw_json_writer *w, const struct mw_worker_status *status)
+{
+  mw_member_ms(w, "cpu_last_ms", status->last_cpu_ns);
+  mw_member_ms(w, "cpu_max_ms", status->max_cpu_ns);
+  write_error(w, "error", status->error);
+  mw_member_count(w, "failures_total", status->failures_total);
+  mw_member_number(w, "interval_s", status->interval_s);
+  mw_member_text(w, "kind", status->kind);
+  write_error(w, "last_error", status->last_error);
+  write_wall(w, "last_error_at_s", status->last_error_wall_ns);
+  mw_member_ms(w, "last_ms", status->took.last_ns);
+  write_wall(w, "last_run_at_s", status->last_run_wall_ns);
+  write_traceback(w, "last_traceback", status->last_error);
+  mw_member_ms(w, "late_last_ms", status->late.last_ns);
+  mw_member_ms(w, "late_max_ms", status->late.max_ns);
+  mw_member_ms(w, "late_p50_ms", status->late.p50_ns);
+  mw_member_ms(w, "late_p99_ms", status->late.p99_ns);
+  write_error(w, "load_error", status->load_error);
+  write_traceback(w, "load_traceback", status->load_error);
+  write_wall(w, "loaded_at_s", status->loaded_wall_ns);
+  mw_member_ms(w, "max_ms", status->took.max_ns);
+}
+
+static void write_counts_and_state(struct mw_json_writer *w, const struct mw_worker_status *status)
+{
+  mw_member_count(w, "memory_bytes", status->memory_bytes);
+  mw_member_text(w, "name", status->name);
+  if (status->next_run_in_ns >= 0)
+    mw_member_s(w, "next_run_in_s", status->next_run_in_ns);
+  mw_member_count(w, "over_budget_in_a_row", status->offences);
+  mw_member_count(w, "over_budget_total", status->over_budget_total);
+  mw_member_ms(w, "p50_ms", status->took.p50_ns);
+  mw_member_ms(w, "p99_ms", status->took.p99_ns);
+  write_pause(w, status);
+  mw_member_count(w, "reloads_total", status->reloads_total);
+  write_error(w, "restore_error", status->restore_error);
+  mw_member_count(w, "runs_total", status->runs_total);
+  mw_member_count(w, "skips_total", status->skips_total);
+  mw_member_text(w, "state", mw_status_state_name(status->state));
+  write_traceback(w, "traceback", status->error);
 }
 
 static void write_script(struct mw_json_writer *w, const struct mw_worker_status *status,
@@ -130,34 +141,12 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   mw_json_begin_object(w);
   mw_json_write_key(w, "budget");
   write_budget(w, budget);
-  write_ms(w, "cpu_last_ms", status->last_cpu_ns);
-  write_ms(w, "cpu_max_ms", status->max_cpu_ns);
-  write_error(w, "error", status->error);
-  write_count(w, "failures_total", status->failures_total);
-  mw_json_write_key(w, "interval_s");
-  mw_json_write_double(w, status->interval_s);
-  write_text(w, "kind", status->kind);
-  write_ms(w, "last_ms", status->took.last_ns);
-  if (status->last_run_wall_ns > 0)
-    write_s(w, "last_run_at_s", status->last_run_wall_ns);
-  write_ms(w, "late_last_ms", status->late.last_ns);
-  write_ms(w, "late_max_ms", status->late.max_ns);
-  write_ms(w, "late_p50_ms", status->late.p50_ns);
-  write_ms(w, "late_p99_ms", status->late.p99_ns);
-  write_error(w, "load_error", status->load_error);
-  write_ms(w, "max_ms", status->took.max_ns);
-  write_count(w, "memory_bytes", status->memory_bytes);
-  write_text(w, "name", status->name);
-  if (status->next_run_in_ns >= 0)
-    write_s(w, "next_run_in_s", status->next_run_in_ns);
-  write_count(w, "over_budget_total", status->over_budget_total);
-  write_ms(w, "p50_ms", status->took.p50_ns);
-  write_ms(w, "p99_ms", status->took.p99_ns);
-  write_count(w, "reloads_total", status->reloads_total);
-  write_error(w, "restore_error", status->restore_error);
-  write_count(w, "runs_total", status->runs_total);
-  write_count(w, "skips_total", status->skips_total);
-  write_text(w, "state", state_names[status->state]);
+  write_errors_and_times(w, status);
+  write_counts_and_state(w, status);
+  mw_json_write_key(w, "usage_last");
+  write_usage(w, &status->last);
+  mw_json_write_key(w, "usage_most");
+  write_usage(w, &status->most);
   mw_json_end_object(w);
 }
 
@@ -167,12 +156,12 @@ static void write_sink(struct mw_json_writer *w, struct mw_sink *sink)
 
   mw_sink_status(sink, &status);
   mw_json_begin_object(w);
-  write_count(w, "delivered_total", status.usage.delivered_total);
-  write_count(w, "dropped_total", status.usage.dropped_total);
-  write_error(w, "error", status.error);
-  write_count(w, "failures_total", status.failures_total);
-  write_text(w, "name", status.name);
-  write_count(w, "waiting", status.usage.waiting);
+  mw_member_count(w, "delivered_total", status.usage.delivered_total);
+  mw_member_count(w, "dropped_total", status.usage.dropped_total);
+  mw_member_some_text(w, "error", status.error);
+  mw_member_count(w, "failures_total", status.failures_total);
+  mw_member_text(w, "name", status.name);
+  mw_member_count(w, "waiting", status.usage.waiting);
   mw_json_end_object(w);
 }
 
@@ -180,11 +169,11 @@ static void write_source(struct mw_json_writer *w, const struct mw_inventory_sou
 {
   mw_json_begin_object(w);
   if (source->age_ns >= 0)
-    write_s(w, "age_s", source->age_ns);
-  write_count(w, "containers_count", source->containers_count);
-  write_error(w, "error", source->error);
-  write_text(w, "name", source->name);
-  write_count(w, "pods_count", source->pods_count);
+    mw_member_s(w, "age_s", source->age_ns);
+  mw_member_count(w, "containers_count", source->containers_count);
+  mw_member_some_text(w, "error", source->error);
+  mw_member_text(w, "name", source->name);
+  mw_member_count(w, "pods_count", source->pods_count);
   mw_json_write_key(w, "stale");
   mw_json_write_bool(w, source->stale);
   mw_json_end_object(w);
@@ -213,27 +202,90 @@ static void write_sources(struct mw_json_writer *w, struct mw_runner *runner)
   mw_json_end_array(w);
 }
 
-int mw_status_write(struct mw_runner *runner, struct mw_buf *out, struct mw_error *err)
+static void write_configuration(struct mw_json_writer *w, const struct mw_reload *reload)
 {
+  mw_json_begin_object(w);
+  if (reload->mistakes.len_bytes > 0)
+    mw_member_text(w, "error", reload->mistakes.data);
+  mw_member_s(w, "loaded_at_s", reload->loaded_wall_ns);
+  if (reload->restarts.len_bytes > 0)
+    mw_member_text(w, "needs_restart", reload->restarts.data);
+  mw_member_count(w, "reloads_total", reload->reloads_total);
+  mw_json_end_object(w);
+}
+
+/* Figures that some container was asked for. */
+static void write_figures(struct mw_json_writer *w, const struct mw_context_usage *usage)
+{
+  const struct mw_stats_presence *presence = &usage->presence;
+
+  mw_json_begin_array(w);
+  for (int i = 0; i < MW_FIGURE_COUNT; i++) {
+    uint32_t lacking = presence->looked[i] - presence->present[i],
+             failed = usage->figures_failed[i];
+    if (presence->looked[i] == 0 && failed == 0)
+      continue;
+    mw_json_begin_object(w);
+    mw_member_count(w, "absent", lacking > failed ? lacking - failed : 0);
+    mw_member_count(w, "failed", failed);
+    mw_member_text(w, "name", mw_figure_info(i)->name);
+    mw_member_count(w, "present", presence->present[i]);
+    mw_json_end_object(w);
+  }
+  mw_json_end_array(w);
+}
+
+static void write_readings(struct mw_json_writer *w, const struct mw_stats_presence *presence)
+{
+  mw_json_begin_object(w);
+  mw_member_count(w, "containers", presence->containers);
+  mw_member_count(w, "unread", presence->unread);
+  mw_json_end_object(w);
+}
+
+static void write_sinks(struct mw_json_writer *w, struct mw_runner *runner)
+{
+  mw_json_begin_array(w);
+  for (size_t i = 0; i < mw_runner_sinks_count(runner); i++)
+    write_sink(w, mw_runner_sink(runner, i));
+  mw_json_end_array(w);
+}
+
+static void write_all(struct mw_json_writer *w, const struct mw_agent *agent,
+                      const struct mw_context_usage *usage)
+{
+  struct mw_runner *runner = agent->runner;
+
+  mw_json_write_key(w, "configuration");
+  write_configuration(w, agent->reload);
+  mw_json_write_key(w, "figures");
+  write_figures(w, usage);
+  mw_status_write_problems(w, agent, usage);
+  mw_json_write_key(w, "process");
+  mw_status_write_process(w, usage, mw_runner_uptime_ns(runner));
+  mw_json_write_key(w, "queue");
+  write_queue(w, mw_runner_queue(runner));
+  mw_json_write_key(w, "readings");
+  write_readings(w, &usage->presence);
+  mw_member_bool(w, "ready", mw_runner_is_ready(runner));
+  mw_json_write_key(w, "scripts");
+  write_scripts(w, runner);
+  mw_json_write_key(w, "sinks");
+  write_sinks(w, runner);
+  mw_json_write_key(w, "sources");
+  write_sources(w, runner);
+}
+
+int mw_status_write(const struct mw_agent *agent, struct mw_buf *out, struct mw_error *err)
+{
+  struct mw_context_usage usage;
   struct mw_json_writer w;
 
+  mw_context_usage(mw_runner_context(agent->runner), &usage);
+  mw_shadows_keep(agent->shadows, mw_config_settings(agent->reload->current)->script_dirs);
   mw_json_writer_init(&w, out, err);
   mw_json_begin_object(&w);
-  mw_json_write_key(&w, "queue");
-  write_queue(&w, mw_runner_queue(runner));
-  mw_json_write_key(&w, "process");
-  write_process(&w, runner);
-  mw_json_write_key(&w, "ready");
-  mw_json_write_bool(&w, mw_runner_is_ready(runner));
-  mw_json_write_key(&w, "scripts");
-  write_scripts(&w, runner);
-  mw_json_write_key(&w, "sinks");
-  mw_json_begin_array(&w);
-  for (size_t i = 0; i < mw_runner_sinks_count(runner); i++)
-    write_sink(&w, mw_runner_sink(runner, i));
-  mw_json_end_array(&w);
-  mw_json_write_key(&w, "sources");
-  write_sources(&w, runner);
+  write_all(&w, agent, &usage);
   mw_json_end_object(&w);
   return mw_json_writer_finish(&w);
 }

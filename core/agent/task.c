@@ -240,6 +240,11 @@ size_t mw_task_memory_peak_bytes(const struct mw_task *task)
   return mw_script_memory_peak_bytes(task->script);
 }
 
+uint32_t mw_task_http_requests_count(const struct mw_task *task)
+{
+  return task->http_budget.used_count;
+}
+
 int mw_task_run(struct mw_task *task, struct mw_error *err)
 {
   struct mw_error own, *why = err ? err : &own;

@@ -62,6 +62,7 @@ struct mw_task_config {
   struct mw_group_ids *group_ids; /**< borrowed, shared by all checks */
 };
 
+#define MW_TASK_API 1 /**< what api a script says that it is written for */
 #define MW_TASK_TIMEOUT_DEFAULT_MS 10000
 #define MW_TASK_INTERVAL_MIN_S 0.01 /**< of interval_s, in a script and in the configuration */
 #define MW_TASK_INTERVAL_MAX_S 86400.0
@@ -98,6 +99,9 @@ const char *mw_task_file(const struct mw_task *task, size_t index);
 /** Memory of the script's state in bytes: now, and the most since it was made. */
 size_t mw_task_memory_bytes(const struct mw_task *task);
 size_t mw_task_memory_peak_bytes(const struct mw_task *task);
+
+/** Of the last run; 0 without http_requests_max, too. */
+uint32_t mw_task_http_requests_count(const struct mw_task *task);
 
 /**
  * Run it once: list(context) of a source, whose list goes into the inventory, which is told as well

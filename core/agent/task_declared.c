@@ -9,7 +9,6 @@
 #include "base/suggest.h"
 #include "bindings/bindings.h"
 
-#define API_VERSION 1
 #define INTERVAL_DEFAULT_S 10
 #define INTERVALS_UNTIL_STALE 3
 #define STATE_VERSION_DEFAULT 1
@@ -20,10 +19,10 @@ static int check_api(lua_State *L, struct mw_task *task)
   lua_getfield(L, -1, "api");
   double api = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   lua_pop(L, 1);
-  if (api == API_VERSION)
+  if (api == MW_TASK_API)
     return 1;
   return mw_task_fail(task, EBADMSG,
-                      api > API_VERSION ? "is written for a newer moonwatch (this one has api = 1)"
+                      api > MW_TASK_API ? "is written for a newer moonwatch (this one has api = 1)"
                                         : "its table lacks api = 1");
 }
 

@@ -35,6 +35,12 @@ enum mw_limit {
   MW_LIMIT_MESSAGES,
 };
 
+/** What a run has used. */
+struct mw_job_usage {
+  size_t memory_peak_bytes; /**< since the instance was opened */
+  uint64_t messages_count, messages_bytes, http_requests_count;
+};
+
 struct mw_job_ops {
   /** @return an instance, ready to run, or NULL with @p err. Tells @p watch what it was made of. */
   void *(*open)(void *data, struct mw_watch *watch, struct mw_error *err);
@@ -53,6 +59,7 @@ struct mw_job_ops {
   /** After a run: tell @p watch of files that were read since it was opened. */
   void (*watch)(void *instance, struct mw_watch *watch);
   size_t (*memory_bytes)(void *instance);
+  void (*usage)(void *instance, struct mw_job_usage *out); /**< after a run; NULL: nobody knows */
 
   /** The first run is over, or there will be none for now. Not told by one that is to end. */
   void (*ready)(void *data);
@@ -90,10 +97,16 @@ struct mw_worker_status {
   struct mw_durations_summary late; /**< runs began behind their time: waits for the gate count */
   int64_t last_cpu_ns, max_cpu_ns;
   size_t memory_bytes;
+  struct mw_job_usage last, most; /**< of the last run; the most of each since it was loaded */
+  int64_t loaded_wall_ns;         /**< since when this version of it is at work; 0: none is */
+  int64_t held_for_ns;            /**< of MW_WORKER_HELD: until it goes on */
+  unsigned offences;              /**< runs over the budget, one after the other */
   uint64_t runs_total, failures_total, skips_total, over_budget_total, reloads_total;
   char error[MW_ERROR_TEXT_BYTES];         /**< of the last run, or why it is broken; "": fine */
   char load_error[MW_ERROR_TEXT_BYTES];    /**< of a reload: the old one goes on; "": fine */
   char restore_error[MW_ERROR_TEXT_BYTES]; /**< of the last reload: it began with nothing */
+  char last_error[MW_ERROR_TEXT_BYTES];    /**< of the last run that failed, since it was loaded */
+  int64_t last_error_wall_ns;
 };
 
 /** @return NULL with @p err filled. */

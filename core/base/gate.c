@@ -28,6 +28,14 @@ void mw_gate_deinit(struct mw_gate *gate)
   pthread_mutex_destroy(&gate->mutex);
 }
 
+void mw_gate_set_places(struct mw_gate *gate, unsigned places)
+{
+  pthread_mutex_lock(&gate->mutex);
+  gate->places = places;
+  pthread_cond_broadcast(&gate->changed);
+  pthread_mutex_unlock(&gate->mutex);
+}
+
 static int64_t now_ns(void)
 {
   return mw_clock_monotonic_ns(mw_clock_system());

@@ -32,6 +32,9 @@ struct mw_gate {
 void mw_gate_init(struct mw_gate *gate, unsigned places);
 void mw_gate_deinit(struct mw_gate *gate); /**< nobody is inside or waits */
 
+/** From now on so many. Who is inside goes on, also when they are too many. */
+void mw_gate_set_places(struct mw_gate *gate, unsigned places);
+
 /** Wait for a place. @return false: the gate is closed, and this thread is not inside. */
 bool mw_gate_enter(struct mw_gate *gate);
 void mw_gate_leave(struct mw_gate *gate);

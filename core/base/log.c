@@ -52,6 +52,13 @@ void mw_log_set_level(enum mw_log_level level)
   pthread_mutex_unlock(&sink_mutex);
 }
 
+void mw_log_set_format(enum mw_log_format format)
+{
+  pthread_mutex_lock(&sink_mutex);
+  sink.format = format;
+  pthread_mutex_unlock(&sink_mutex);
+}
+
 bool mw_log_enabled(enum mw_log_level level)
 {
   pthread_mutex_lock(&sink_mutex);

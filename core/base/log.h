@@ -30,8 +30,9 @@ struct mw_log_config {
 /** Until this is called: text, warnings and errors, standard error. */
 void mw_log_configure(const struct mw_log_config *config);
 
-/** Of what mw_log_configure was told, change the level alone. */
+/** Of what mw_log_configure was told, change the level alone, or the format. */
 void mw_log_set_level(enum mw_log_level level);
+void mw_log_set_format(enum mw_log_format format);
 
 bool mw_log_enabled(enum mw_log_level level);
 

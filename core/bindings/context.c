@@ -374,6 +374,32 @@ struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *e
   return store;
 }
 
+void mw_context_usage(struct mw_context *context, struct mw_context_usage *out)
+{
+  struct mw_cgroups_usage cgroups_usage;
+  struct mw_proc_usage proc_usage;
+
+  *out = (struct mw_context_usage){0};
+  pthread_mutex_lock(&context->mutex);
+  struct mw_cgroups *cgroups = context->cgroups;
+  struct mw_proc *proc = context->proc;
+  struct mw_stats *stats = context->stats;
+  pthread_mutex_unlock(&context->mutex);
+  if (cgroups) {
+    mw_cgroups_usage(cgroups, &cgroups_usage);
+    mw_cgroups_count_failed(cgroups, out->figures_failed);
+    out->kept_files += cgroups_usage.kept_files;
+    out->kept_files_max += cgroups_usage.kept_files_max;
+  }
+  if (proc) {
+    mw_proc_usage(proc, &proc_usage);
+    out->kept_files += proc_usage.kept_files;
+    out->kept_files_max += proc_usage.kept_files_max;
+  }
+  if (stats)
+    mw_stats_presence(stats, &out->presence);
+}
+
 void mw_context_sweep(struct mw_context *context)
 {
   pthread_mutex_lock(&context->mutex);

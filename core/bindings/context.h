@@ -65,6 +65,15 @@ struct mw_stats *mw_context_stats(struct mw_context *context, struct mw_error *e
 /** Likewise; -ENOENT: there is no state directory. A store that is damaged is set aside. */
 struct mw_store *mw_context_store(struct mw_context *context, struct mw_error *err);
 
+/** What it holds, for status; what was not opened yet counts as nothing. */
+struct mw_context_usage {
+  size_t kept_files, kept_files_max;        /**< of cgroups and /proc together */
+  uint32_t figures_failed[MW_FIGURE_COUNT]; /**< see mw_cgroups_count_failed */
+  struct mw_stats_presence presence;
+};
+
+void mw_context_usage(struct mw_context *context, struct mw_context_usage *out);
+
 /** What scripts may name when they ask over HTTP; never NULL. */
 const struct mw_http_access *mw_context_http_access(struct mw_context *context);
 

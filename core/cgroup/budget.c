@@ -10,7 +10,6 @@
 #include "moonwatch/cgroup.h"
 
 #define KEPT_FILES_MOST 4096
-#define KEPT_FILE_BYTES 4710 /* 0.7 KB for the descriptor, 4 KB for the buffer behind its reads */
 
 static bool read_text(const char *path, struct mw_buf *text)
 {
@@ -60,35 +59,81 @@ static uint64_t smallest_limit(const char *mount, char *path, const char *file, 
   }
 }
 
+/* Where this process's memory is counted. */
+struct own_place {
+  struct mw_cgroup_mounts *mounts;
+  const char *mount; /* NULL: it was not found */
+  int version;
+  char path[PATH_MAX];
+};
+
+static void find_in(struct own_place *place, struct mw_slice own)
+{
+  const char *v1 = mw_cgroup_mounts_find(place->mounts, "memory");
+  const char *v2 = mw_cgroup_mounts_find(place->mounts, "cgroupv2");
+
+  place->version = v1 ? 1 : 2;
+  if (v1 ? own_path(own, "memory", place->path) : v2 && own_path(own, "", place->path))
+    place->mount = v1 ? v1 : v2;
+}
+
+static void find_own_place(struct own_place *place)
+{
+  MW_AUTO_BUF text, own;
+
+  mw_buf_init(&text, (size_t)1 << 20);
+  mw_buf_init(&own, (size_t)1 << 20);
+  place->mount = NULL;
+  place->mounts = malloc(sizeof *place->mounts);
+  if (!place->mounts || !read_text("/proc/self/mounts", &text) ||
+      !read_text("/proc/self/cgroup", &own))
+    return;
+  mw_cgroup_mounts_parse((struct mw_slice){text.data, text.len_bytes}, "", place->mounts);
+  find_in(place, (struct mw_slice){own.data, own.len_bytes});
+}
+
 static uint64_t own_memory_limit_bytes(void)
 {
-  struct mw_cgroup_mounts *mounts = malloc(sizeof *mounts);
-  char path[PATH_MAX];
+  struct own_place place;
   uint64_t limit = UINT64_MAX;
-  MW_AUTO_BUF mount_text, text;
+  MW_AUTO_BUF text;
 
-  mw_buf_init(&mount_text, (size_t)1 << 20);
   mw_buf_init(&text, (size_t)1 << 16);
-  if (mounts && read_text("/proc/self/mounts", &mount_text)) {
-    mw_cgroup_mounts_parse((struct mw_slice){mount_text.data, mount_text.len_bytes}, "", mounts);
-    const char *v1 = mw_cgroup_mounts_find(mounts, "memory");
-    const char *v2 = mw_cgroup_mounts_find(mounts, "cgroupv2");
-    struct mw_slice own = {0};
-    mw_buf_clear(&mount_text);
-    if (read_text("/proc/self/cgroup", &mount_text))
-      own = (struct mw_slice){mount_text.data, mount_text.len_bytes};
-    if (v1 && own_path(own, "memory", path))
-      limit = smallest_limit(v1, path, "memory.limit_in_bytes", &text);
-    else if (v2 && own_path(own, "", path))
-      limit = smallest_limit(v2, path, "memory.max", &text);
-  }
-  free(mounts);
+  find_own_place(&place);
+  if (place.mount)
+    limit = smallest_limit(place.mount, place.path,
+                           place.version == 1 ? "memory.limit_in_bytes" : "memory.max", &text);
+  free(place.mounts);
   return limit;
+}
+
+bool mw_cgroup_own_memory_bytes(uint64_t *bytes)
+{
+  struct own_place place;
+  char name[2 * PATH_MAX + 64];
+  bool found = false;
+  MW_AUTO_BUF text;
+
+  mw_buf_init(&text, (size_t)1 << 16);
+  find_own_place(&place);
+  if (place.mount) {
+    snprintf(name, sizeof name, "%s%s/%s", place.mount,
+             strcmp(place.path, "/") == 0 ? "" : place.path,
+             place.version == 1 ? "memory.usage_in_bytes" : "memory.current");
+    struct mw_slice rest, line;
+    if (read_text(name, &text)) {
+      rest = (struct mw_slice){text.data, text.len_bytes};
+      found = mw_slice_next_line(&rest, &line) && mw_parse_u64(line, bytes);
+    }
+  }
+  free(place.mounts);
+  return found;
 }
 
 uint32_t mw_cgroup_kept_files_default(void)
 {
-  uint64_t most = KEPT_FILES_MOST, by_memory = own_memory_limit_bytes() / 8 / KEPT_FILE_BYTES;
+  uint64_t most = KEPT_FILES_MOST,
+           by_memory = own_memory_limit_bytes() / 8 / MW_CGROUP_KEPT_FILE_BYTES;
   struct rlimit files;
 
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < most)

@@ -483,6 +483,18 @@ int mw_cgroups_processes(struct mw_cgroups *cgroups, const char *id, struct mw_p
   return rc;
 }
 
+void mw_cgroups_count_failed(struct mw_cgroups *cgroups, uint32_t counts[static MW_FIGURE_COUNT])
+{
+  memset(counts, 0, MW_FIGURE_COUNT * sizeof counts[0]);
+  pthread_mutex_lock(&cgroups->mutex);
+  for (struct mw_cgroup_entry *entry = cgroups->entries; entry; entry = entry->hh.next) {
+    mw_figure_set failed = mw_reader_failed_figures(cgroups, entry);
+    for (int figure = 0; figure < MW_FIGURE_COUNT; figure++)
+      counts[figure] += failed >> figure & 1;
+  }
+  pthread_mutex_unlock(&cgroups->mutex);
+}
+
 void mw_cgroups_usage(struct mw_cgroups *cgroups, struct mw_cgroups_usage *out)
 {
   pthread_mutex_lock(&cgroups->mutex);

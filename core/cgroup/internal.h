@@ -222,6 +222,10 @@ int mw_reader_gone(struct mw_cgroups *cgroups, struct mw_cgroup_entry *entry, st
 /** Read @p planned in another cgroup than a container's into cgroups->text. @return 0 or -errno. */
 int mw_reader_read_once(struct mw_cgroups *cgroups, const struct mw_plan_file *planned,
                         const char *directory);
+/** Those that lie in files which could not be read or understood when they were last looked at. */
+mw_figure_set mw_reader_failed_figures(const struct mw_cgroups *cgroups,
+                                       const struct mw_cgroup_entry *entry);
+
 /** Tell of a problem with a file in @p directory. */
 void mw_reader_report(struct mw_cgroups *cgroups, const char *id,
                       const struct mw_plan_file *planned, const char *directory,

@@ -201,6 +201,17 @@ static void note_problem(struct mw_cgroups *cgroups, struct mw_cgroup_entry *ent
   entry->reported_files |= bit;
 }
 
+mw_figure_set mw_reader_failed_figures(const struct mw_cgroups *cgroups,
+                                       const struct mw_cgroup_entry *entry)
+{
+  mw_figure_set failed = 0;
+
+  for (size_t i = 0; i < cgroups->plan_count; i++)
+    if (entry->reported_files >> i & 1)
+      failed |= cgroups->plan[i].figures;
+  return failed;
+}
+
 /*
  * Is a file that one container lacks missing in all of them? Pressure that is switched off says so.
  * Version 1 has each file in the root too, and so has pressure: what is not there is nowhere. The

@@ -28,10 +28,13 @@ int mw_command_doctor(int argc, char **argv);
 int mw_command_filter(int argc, char **argv);
 int mw_command_host(int argc, char **argv);
 int mw_command_inventory(int argc, char **argv);
+int mw_command_queue(int argc, char **argv);
 int mw_command_run(int argc, char **argv);
+int mw_command_scripts(int argc, char **argv);
 int mw_command_stats(int argc, char **argv);
 int mw_command_store(int argc, char **argv);
 int mw_command_status(int argc, char **argv);
+int mw_command_tail(int argc, char **argv);
 
 /** reload, run-now, pause, resume, log-level. */
 int mw_command_order(int argc, char **argv);

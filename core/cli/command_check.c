@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/meter.h"
 #include "agent/task.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -13,12 +14,13 @@
 #include "cli/container_table.h"
 #include "cli/read_list.h"
 #include "cli/session.h"
+#include "cli/trial.h"
 #include "moonwatch/stats.h"
 
 #define OPTIONS_MAX 64
 
 struct arguments {
-  const char *name;
+  const char *name, *file; /* file: the configuration; NULL: the one that is found */
   struct mw_session_config session;
   uint64_t count;
   double interval_s; /* 0: the check's own */
@@ -32,8 +34,10 @@ struct arguments {
 /* A check at work, and where its messages go. */
 struct run {
   const struct arguments *arguments;
+  struct mw_trial trial;
   struct mw_session session;
   struct mw_task *check;
+  struct mw_meter meter;
   struct mw_group_ids group_ids;
   struct mw_container_table *table;
   struct mw_read_list reads;
@@ -48,20 +52,23 @@ static void print_help(void)
   puts("Usage: moonwatch check NAME [OPTION...]\n"
        "\n"
        "Run the check NAME (or the script at a path that ends in .lua) in the\n"
-       "foreground, and show what it emits. Rates need two readings, so a silent one\n"
-       "comes first.\n"
+       "foreground, and show what it emits: nothing is sent. It has the options and the\n"
+       "budget that are configured for a check of its name, so that an edited copy is\n"
+       "tried as it will run. Rates need two readings, so a silent one comes first.\n"
        "\n"
        "Options:\n"
+       "  --config FILE        the configuration (default: MOONWATCH_CONFIG, else\n"
+       "                       " MW_CONFIG_FILE_DEFAULT ", where there is one)\n"
        "  --count N            how often to run (default: 1)\n"
        "  --interval S         seconds between runs, fractions allowed\n"
-       "                       (default: the check's own)\n"
+       "                       (default: as configured, else the check's own)\n"
        "  --format table|json  a table for eyes, or one message a line (default: table)\n"
        "  --set KEY=VALUE      an option of the check, or kubelet.KEY=VALUE, see\n"
        "                       moonwatch inventory --help; may be repeated\n"
        "  --source NAME        a source of containers, or the script at a path that ends\n"
-       "                       in .lua; may be repeated (default: cgroup)\n"
+       "                       in .lua; may be repeated (default: as configured)\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
-       "                       one (default: /)\n" MW_SESSION_HTTP_HELP
+       "                       one (default: as configured)\n" MW_SESSION_HTTP_HELP
        "  --state-dir DIR      where the check keeps what it stores (moonwatch.store);\n"
        "                       without it, it can store nothing\n"
        "  --list-reads         instead of messages, the cgroup files that the runs read,\n"
@@ -110,7 +117,8 @@ static int parse_log_format(const char *text, struct arguments *out)
 
 /* Above the bytes that stand for short options, of which there are none. */
 enum option_code {
-  OPTION_COUNT = 256,
+  OPTION_CONFIG = 256,
+  OPTION_COUNT,
   OPTION_CREDENTIALS,
   OPTION_FORMAT,
   OPTION_HELP,
@@ -127,6 +135,7 @@ enum option_code {
 };
 
 static const struct option long_options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"count", required_argument, NULL, OPTION_COUNT},
     {"credentials", required_argument, NULL, OPTION_CREDENTIALS},
     {"format", required_argument, NULL, OPTION_FORMAT},
@@ -149,6 +158,9 @@ static int parse_option(int option, char **argv, struct arguments *out)
   struct mw_error err;
 
   switch (option) {
+  case OPTION_CONFIG:
+    out->file = optarg;
+    return 0;
   case OPTION_COUNT:
     return parse_count(optarg, out);
   case OPTION_FORMAT:
@@ -226,7 +238,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *out)
 static int take_message(void *data, const struct mw_message *message, struct mw_error *err)
 {
   struct run *run = data;
+  int rc = mw_meter_take(&run->meter, message->body.len_bytes, err);
 
+  if (rc < 0)
+    return rc;
   run->messages_total++;
   if (run->silent || run->arguments->list_reads)
     return 0;
@@ -266,8 +281,11 @@ static void print_title_and_table(struct run *run)
 static int run_tasks(struct run *run)
 {
   struct mw_error err;
+  enum mw_limit limit;
   size_t failed = mw_session_run_sources(&run->session);
-  int rc = mw_task_run(run->check, &err);
+
+  mw_meter_start(&run->meter);
+  int rc = mw_meter_judge(&run->meter, run->check, mw_task_run(run->check, &err), &limit, &err);
 
   /* that containers cannot be listed is nothing to a check that does not ask for them */
   if (!mw_context_inventory_wanted(run->session.context))
@@ -356,13 +374,19 @@ static int run_all(struct run *run)
 static int open_check(struct run *run)
 {
   const struct arguments *arguments = run->arguments;
+  const struct mw_script_settings *script = &run->trial.script;
   struct mw_task_config config = {.kind = MW_TASK_CHECK,
                                   .name = arguments->name,
                                   .script_dirs = run->session.script_dirs,
                                   .context = run->session.context,
-                                  .options = arguments->options,
-                                  .options_count = arguments->options_count,
-                                  .interval_s = arguments->interval_s,
+                                  .options = run->trial.options,
+                                  .options_count = run->trial.options_count,
+                                  .interval_s = arguments->interval_s > 0 ? arguments->interval_s
+                                                                          : script->interval_s,
+                                  .memory_max_bytes = script->budget.memory_bytes,
+                                  .timeout_ms = script->budget.wall_ms,
+                                  .cpu_ms = script->budget.cpu_ms,
+                                  .http_requests_max = &script->budget.http_requests_count,
                                   .emit = take_message,
                                   .emit_data = run,
                                   .group_ids = &run->group_ids};
@@ -375,7 +399,21 @@ static int open_check(struct run *run)
   return err.code == EINVAL || err.code == ENOENT ? MW_EXIT_USAGE : MW_EXIT_FAILED;
 }
 
-static int open_and_run(struct run *run, const struct mw_session_config *config)
+static int read_configuration(struct run *run, struct mw_session_config *session)
+{
+  const struct arguments *arguments = run->arguments;
+  int rc = mw_trial_open(&run->trial, arguments->file, arguments->name);
+
+  if (rc == 0)
+    rc = mw_trial_take_options(&run->trial, arguments->options, arguments->options_count);
+  if (rc == 0)
+    rc = mw_trial_fill_session(&run->trial, session);
+  run->meter =
+      (struct mw_meter){.name = run->trial.script.name, .budget = &run->trial.script.budget};
+  return rc;
+}
+
+static int open_and_run(struct run *run, struct mw_session_config *config)
 {
   struct mw_error err;
   int rc;
@@ -385,7 +423,8 @@ static int open_and_run(struct run *run, const struct mw_session_config *config)
     mw_cli_say("%s", err.text);
     return MW_EXIT_FAILED;
   }
-  if ((rc = mw_session_open(&run->session, config)) != 0 || (rc = open_check(run)) != 0 ||
+  if ((rc = read_configuration(run, config)) != 0 ||
+      (rc = mw_session_open(&run->session, config)) != 0 || (rc = open_check(run)) != 0 ||
       (rc = mw_session_open_sources(&run->session, config)) != 0)
     return rc;
   return run_all(run);
@@ -404,6 +443,7 @@ static int run_check(const struct arguments *arguments)
   int rc = open_and_run(&run, &config);
   mw_task_close(run.check);
   mw_session_close(&run.session);
+  mw_trial_close(&run.trial);
   mw_container_table_free(run.table);
   mw_read_list_deinit(&run.reads);
   return rc;

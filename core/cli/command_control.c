@@ -1,19 +1,22 @@
 /* The commands that ask a running agent, or tell it what to do. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/control.h"
+#include "cli/ask.h"
 #include "cli/cli.h"
-#include "cli/config_load.h"
 #include "cli/script_command.h"
+#include "json/reader.h"
 
-#define SHARED_HELP                                                                                \
+#define WHERE_HELP                                                                                 \
   "  --socket PATH        where the agent listens (default: of the configuration)\n"               \
   "  --config FILE        the configuration, instead of the one that is found\n"                   \
-  "  --help               show this\n"                                                             \
+  "  --help               show this\n"
+
+#define SHARED_HELP                                                                                \
+  WHERE_HELP                                                                                       \
   "\n"                                                                                             \
   "Exit codes: 0 fine, 1 the agent refuses, or none answers, 2 wrong usage."
 
@@ -27,19 +30,23 @@ static const struct command status_command = {
     "status", NULL,
     "Usage: moonwatch status [OPTION...]\n"
     "\n"
-    "Show how the running agent is: each script with its runs, how long they take and\n"
-    "what went wrong; sources, sinks, and what the agent itself costs.\n"
+    "Show how the running agent is: what is wrong, in plain words; each script with\n"
+    "its runs, how long they take and what they use; sources, sinks, and what the\n"
+    "agent itself costs.\n"
     "\n"
     "Options:\n"
-    "  --format table|json  a table for eyes, or one object (default: table)\n" SHARED_HELP};
+    "  --all                each figure of containers, and where errors were raised\n"
+    "  --format table|json  a table for eyes, or one object (default: table)\n" WHERE_HELP "\n"
+    "Exit codes: 0 fine, 1 something is wrong, 2 no agent tells, or wrong usage."};
 
 static const struct command order_commands[] = {
     {"reload", NULL,
      "Usage: moonwatch reload [OPTION...]\n"
      "\n"
-     "Have the running agent load every script anew, and open its output files anew,\n"
-     "as SIGHUP does. Scripts that changed are loaded anew without being told; the\n"
-     "configuration is read at the start alone: restart the agent for that.\n"
+     "Have the running agent read its configuration, load every script and open its\n"
+     "output files anew, as SIGHUP does. What has changed is read without being told.\n"
+     "While there are mistakes in the configuration, which this tells, the old one\n"
+     "goes on.\n"
      "\n"
      "Options:\n" SHARED_HELP},
     {"run-now", "NAME",
@@ -74,13 +81,15 @@ static const struct command order_commands[] = {
 struct arguments {
   const char *word, *socket, *file;
   enum mw_cli_format format;
+  bool all;
 };
 
 /* ---- Arguments ---- */
 
-enum option_code { OPTION_CONFIG = 256, OPTION_FORMAT, OPTION_HELP, OPTION_SOCKET };
+enum option_code { OPTION_ALL = 256, OPTION_CONFIG, OPTION_FORMAT, OPTION_HELP, OPTION_SOCKET };
 
 static const struct option status_options[] = {
+    {"all", no_argument, NULL, OPTION_ALL},
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -113,6 +122,9 @@ static int take_option(const struct command *command, struct arguments *out, int
   switch (option) {
   case 1:
     return take_word(command, out, optarg);
+  case OPTION_ALL:
+    out->all = true;
+    return 0;
   case OPTION_CONFIG:
     out->file = optarg;
     return 0;
@@ -149,45 +161,80 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
   return rc;
 }
 
-/* ---- Asking ---- */
-
-static int ask_at(const char *socket, const char *line, struct mw_buf *body)
-{
-  struct mw_error err;
-  int rc = mw_control_ask(socket, line, body, &err);
-
-  if (rc == -ENOENT || rc == -ECONNREFUSED)
-    mw_cli_say("no agent listens at %s: moonwatch run starts one, --socket names another place",
-               socket);
-  else if (rc < 0)
-    mw_cli_say("%s", err.text);
-  return rc < 0 ? MW_EXIT_FAILED : 0;
-}
-
-static int ask(const struct arguments *arguments, const char *line, struct mw_buf *body)
-{
-  if (arguments->socket)
-    return ask_at(arguments->socket, line, body);
-  struct mw_config *config = mw_cli_load_config(arguments->file, NULL, 0, NULL);
-  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
-  int rc = MW_EXIT_FAILED;
-
-  if (settings)
-    rc = ask_at(settings->socket_path, line, body);
-  else if (config)
-    mw_cli_say("the configuration does not tell where the agent listens; --socket PATH does");
-  mw_config_free(config);
-  return rc;
-}
-
 /* ---- The commands ---- */
 
-static int print_table(const char *json)
+static int print_table(const char *json, bool all)
 {
   struct mw_script_command command = {.name = "status", .runs = 1, .without_sources = true};
   int rc = mw_script_command_set(&command, "status", json);
 
+  if (rc == 0)
+    rc = mw_script_command_set(&command, "all", all ? "true" : "false");
   return rc != 0 ? rc : mw_script_command_run(&command);
+}
+
+/* Is the member "healthy" of the object itself true? */
+struct verdict {
+  unsigned depth;
+  bool is_next, healthy;
+};
+
+static int begin(void *data, struct mw_error *err)
+{
+  struct verdict *verdict = data;
+
+  (void)err;
+  verdict->depth++;
+  return 0;
+}
+
+static int end(void *data, struct mw_error *err)
+{
+  struct verdict *verdict = data;
+
+  (void)err;
+  verdict->depth--;
+  return 0;
+}
+
+static int take_key(void *data, struct mw_slice key, struct mw_error *err)
+{
+  struct verdict *verdict = data;
+
+  (void)err;
+  verdict->is_next = verdict->depth == 1 && mw_slice_equal(key, "healthy");
+  return 0;
+}
+
+static int take_boolean(void *data, bool value, struct mw_error *err)
+{
+  struct verdict *verdict = data;
+
+  (void)err;
+  if (verdict->is_next)
+    verdict->healthy = value;
+  verdict->is_next = false;
+  return 0;
+}
+
+static bool is_healthy(const struct mw_buf *status)
+{
+  static const struct mw_json_events events = {.begin_object = begin,
+                                               .end_object = end,
+                                               .begin_array = begin,
+                                               .end_array = end,
+                                               .key = take_key,
+                                               .boolean = take_boolean};
+  struct verdict verdict = {0};
+  const struct mw_json_reader_config config = {.events = &events, .data = &verdict};
+  struct mw_json_reader *reader = mw_json_reader_new(&config, NULL);
+
+  if (!reader)
+    return false;
+  mw_json_reader_feed(reader, (struct mw_slice){status->data, status->len_bytes}, NULL);
+  bool whole = mw_json_reader_finish(reader, NULL) == 0;
+  mw_json_reader_free(reader);
+  return whole && verdict.healthy;
 }
 
 int mw_command_status(int argc, char **argv)
@@ -197,14 +244,17 @@ int mw_command_status(int argc, char **argv)
   int rc = parse_arguments(&status_command, argc, argv, status_options, &arguments);
 
   mw_buf_init(&body, MW_CONTROL_BODY_MAX_BYTES);
-  if (rc == 0)
-    rc = ask(&arguments, "status", &body);
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
+  if (mw_cli_ask(arguments.socket, arguments.file, "status", &body) != 0)
+    return MW_EXIT_USAGE; /* nobody tells: another code than that of an agent that is ill */
   if (arguments.format == MW_CLI_TABLE)
-    return print_table(body.data);
-  fwrite(body.data, 1, body.len_bytes, stdout);
-  return MW_EXIT_FINE;
+    rc = print_table(body.data, arguments.all);
+  else
+    fwrite(body.data, 1, body.len_bytes, stdout);
+  if (rc != 0)
+    return rc;
+  return is_healthy(&body) ? MW_EXIT_FINE : MW_EXIT_FAILED;
 }
 
 int mw_command_order(int argc, char **argv)
@@ -223,5 +273,8 @@ int mw_command_order(int argc, char **argv)
   if ((size_t)snprintf(line, sizeof line, "%s%s%s", command->name, arguments.word ? " " : "",
                        arguments.word ? arguments.word : "") >= sizeof line - 1)
     return mw_cli_usage(command->name, "the %s is too long", command->word);
-  return ask(&arguments, line, &body);
+  rc = mw_cli_ask(arguments.socket, arguments.file, line, &body);
+  if (rc == 0)
+    fwrite(body.data, 1, body.len_bytes, stdout);
+  return rc;
 }

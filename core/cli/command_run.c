@@ -43,8 +43,8 @@ static void print_help(void)
        "10 s) look at them, and their messages go to standard output, one a line.\n"
        "\n"
        "A script that is changed is loaded anew, between two runs; when it is wrong, the\n"
-       "old one goes on. SIGHUP loads all of them anew and opens output files anew;\n"
-       "the configuration is read at the start alone.\n"
+       "old one goes on; likewise the configuration, which counts as a whole. SIGHUP\n"
+       "reads it, loads all scripts and opens output files anew in any case.\n"
        "\n"
        "Options:\n"
        "  --config FILE        the configuration (default: MOONWATCH_CONFIG, else\n"
@@ -240,8 +240,9 @@ static void say_settings(const struct mw_settings *settings)
       mw_cli_warn_of_credentials(settings->credentials[i].name);
 }
 
-static int run_agent(const struct mw_settings *settings)
+static int run_agent(const struct mw_config_request *request, struct mw_config *config)
 {
+  const struct mw_settings *settings = mw_config_settings(config);
   struct mw_error err;
   bool hangs;
 
@@ -252,7 +253,7 @@ static int run_agent(const struct mw_settings *settings)
   mallopt(M_TRIM_THRESHOLD, GIVEN_BACK_FROM_BYTES);
   mw_log_configure(&settings->log);
   say_settings(settings);
-  int rc = mw_daemon_run(settings, &hangs, &err);
+  int rc = mw_daemon_run(request, config, &hangs, &err);
   if (rc < 0)
     mw_cli_say("%s", err.text);
   if (hangs)
@@ -264,6 +265,7 @@ static int run_agent(const struct mw_settings *settings)
 
 static int load_and_run(const struct arguments *arguments)
 {
+  struct mw_cli_config_request request;
   struct mw_error err;
   char *scripts_dir = mw_cli_scripts_dir(&err);
   int rc = MW_EXIT_FAILED;
@@ -272,11 +274,14 @@ static int load_and_run(const struct arguments *arguments)
     mw_cli_say("%s", err.text);
     return rc;
   }
-  struct mw_config *config =
-      mw_cli_load_config(arguments->file, arguments->flags, arguments->flags_count, scripts_dir);
-  if (config)
-    rc = mw_config_settings(config) ? run_agent(mw_config_settings(config)) : MW_EXIT_USAGE;
-  mw_config_free(config);
+  if (mw_cli_config_request(&request, arguments->file, arguments->flags, arguments->flags_count,
+                            scripts_dir) == 0) {
+    struct mw_config *config = mw_cli_load_requested(&request);
+    if (config)
+      rc = mw_config_settings(config) ? run_agent(&request.request, config) : MW_EXIT_USAGE;
+    mw_config_free(config);
+  }
+  mw_cli_config_request_deinit(&request);
   free(scripts_dir);
   return rc;
 }

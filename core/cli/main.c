@@ -25,13 +25,16 @@ static const struct command {
     {"inventory", mw_command_inventory, "list the containers, and who knows of them"},
     {"log-level", mw_command_order, "change what a running agent logs"},
     {"pause", mw_command_order, "have a running agent leave a script alone"},
+    {"queue", mw_command_queue, "tell what is in the queue, and what holds it back"},
     {"reload", mw_command_order, "have a running agent load scripts anew"},
     {"resume", mw_command_order, "have a running agent run a script again"},
     {"run", mw_command_run, "run the agent"},
     {"run-now", mw_command_order, "have a running agent run a script at once"},
+    {"scripts", mw_command_scripts, "list the scripts that run, and how yours differ"},
     {"stats", mw_command_stats, "show all figures of one container"},
     {"status", mw_command_status, "show how a running agent is"},
     {"store", mw_command_store, "look at what scripts keep over restarts"},
+    {"tail", mw_command_tail, "print the messages in the queue, the last or as they come"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -80,17 +80,39 @@ int mw_session_open(struct mw_session *session, const struct mw_session_config *
     mw_cli_say("%s", err.text);
     return MW_EXIT_FAILED;
   }
-  session->script_dirs[0] = session->scripts_dir;
+  if (config->settings)
+    memcpy(session->script_dirs, config->settings->script_dirs, sizeof session->script_dirs);
+  else
+    session->script_dirs[0] = session->scripts_dir;
   return 0;
 }
 
-static int open_source(struct mw_session *session, const char *name)
+static void configure_source(struct mw_task_config *task, const struct mw_script_settings *script)
+{
+  task->options = script->options;
+  task->options_count = script->options_count;
+  task->interval_s = script->interval_s;
+  task->memory_max_bytes = script->budget.memory_bytes;
+  task->timeout_ms = script->budget.wall_ms;
+  task->cpu_ms = script->budget.cpu_ms;
+  task->http_requests_max = &script->budget.http_requests_count;
+  task->priority = script->priority >= 0 ? &script->priority : NULL;
+  task->stale_s = script->stale_s;
+}
+
+static int open_source(struct mw_session *session, const struct mw_settings *settings,
+                       const char *name)
 {
   struct mw_task_config config = {.kind = MW_TASK_SOURCE,
                                   .name = name,
                                   .script_dirs = session->script_dirs,
                                   .context = session->context};
   struct mw_error err;
+
+  for (size_t i = 0; settings && i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SOURCE &&
+        strcmp(settings->scripts[i].name, name) == 0)
+      configure_source(&config, &settings->scripts[i]);
   struct mw_task *source = mw_task_open(&config, &err);
 
   if (!source) {
@@ -101,14 +123,29 @@ static int open_source(struct mw_session *session, const char *name)
   return 0;
 }
 
+static int open_configured(struct mw_session *session, const struct mw_settings *settings)
+{
+  int rc = 0;
+
+  for (size_t i = 0; rc == 0 && i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind != MW_SCRIPT_SOURCE)
+      continue;
+    else if (session->sources_count < MW_SESSION_SOURCES_MAX)
+      rc = open_source(session, settings, settings->scripts[i].name);
+    else
+      rc = mw_cli_usage("check", "there are more than %d sources", MW_SESSION_SOURCES_MAX);
+  return rc;
+}
+
 int mw_session_open_sources(struct mw_session *session, const struct mw_session_config *config)
 {
   int rc = 0;
 
   if (config->sources_count == 0)
-    return open_source(session, "cgroup");
+    return config->settings ? open_configured(session, config->settings)
+                            : open_source(session, NULL, "cgroup");
   for (size_t i = 0; rc == 0 && i < config->sources_count; i++)
-    rc = open_source(session, config->sources[i]);
+    rc = open_source(session, config->settings, config->sources[i]);
   return rc;
 }
 

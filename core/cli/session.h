@@ -7,6 +7,7 @@
 #ifndef MW_SESSION_H
 #define MW_SESSION_H
 
+#include "agent/settings.h"
 #include "agent/task.h"
 #include "base/buf.h"
 #include "bindings/context.h"
@@ -19,8 +20,12 @@
 struct mw_session_config {
   const char *host_root; /**< NULL: "/" */
   const char *state_dir; /**< NULL: scripts keep nothing */
+
+  /** What is configured: where scripts are, the sources, where sources_count is 0, and what they
+   * are given. NULL: nothing is; borrowed. */
+  const struct mw_settings *settings;
   const char *sources[MW_SESSION_SOURCES_MAX];
-  size_t sources_count;                          /**< 0: the source cgroup alone */
+  size_t sources_count;                          /**< 0: those configured, else cgroup alone */
   struct mw_http_access http;                    /**< what scripts may name over HTTP */
   struct mw_kubelet_config kubelet;              /**< without what the environment says */
   void (*on_read)(void *data, const char *path); /**< as in struct mw_context_config */
@@ -30,7 +35,7 @@ struct mw_session_config {
 struct mw_session {
   struct mw_context *context;
   char *scripts_dir;
-  const char *script_dirs[2]; /**< for tasks; ends with NULL */
+  const char *script_dirs[MW_SETTINGS_DIRS_MAX + 1]; /**< for tasks; ends with NULL */
   struct mw_task *sources[MW_SESSION_SOURCES_MAX];
   size_t sources_count;
   struct mw_buf failures; /**< of the last run of the sources: texts, each ends with a '\0' */

@@ -31,6 +31,7 @@ struct mw_source {
   int64_t stale_max_ns;
   int64_t heard_ns; /* when it gave or renewed its list, or was first named */
   struct mw_log_limit left_out_limit, twice_limit;
+  bool forgotten;    /* until it is named again; what readers were told of it has its name */
   bool twice_logged; /* what is twice in its lists; until one is without */
   char error[MW_INVENTORY_ERROR_BYTES];
   char name[];
@@ -151,14 +152,25 @@ static struct mw_source *add_source(struct mw_inventory *inventory, const char *
   return source;
 }
 
-/* Find the source of that name, or add it. @return NULL with @p err filled */
-static struct mw_source *want_source(struct mw_inventory *inventory, const char *name,
-                                     struct mw_error *err)
+static struct mw_source *find_source(struct mw_inventory *inventory, const char *name)
 {
   for (size_t i = 0; name && i < inventory->sources_count; i++)
     if (strcmp(inventory->sources[i]->name, name) == 0)
       return inventory->sources[i];
-  return add_source(inventory, name, err);
+  return NULL;
+}
+
+/* Find the source of that name, or add it. @return NULL with @p err filled */
+static struct mw_source *want_source(struct mw_inventory *inventory, const char *name,
+                                     struct mw_error *err)
+{
+  struct mw_source *source = find_source(inventory, name);
+
+  if (source && source->forgotten) {
+    source->forgotten = false;
+    source->heard_ns = mw_clock_monotonic_ns(inventory->clock);
+  }
+  return source ? source : add_source(inventory, name, err);
 }
 
 static struct mw_inventory_snapshot *merge(const struct mw_inventory *inventory)
@@ -403,6 +415,30 @@ int mw_inventory_fail(struct mw_inventory *inventory, const char *source, const 
   return rc;
 }
 
+/* @return 0, or -ENOMEM. */
+static int forget(struct mw_inventory *inventory, struct mw_source *source)
+{
+  struct said last = source->said;
+  int rc = change(inventory, source, (struct said){.priority = last.priority});
+
+  if (rc < 0)
+    return rc;
+  mw_record_list_release(last.containers);
+  mw_record_list_release(last.pods);
+  source->error[0] = '\0';
+  source->forgotten = true;
+  return 0;
+}
+
+int mw_inventory_forget(struct mw_inventory *inventory, const char *source, struct mw_error *err)
+{
+  pthread_mutex_lock(&inventory->writer_mutex);
+  struct mw_source *found = find_source(inventory, source);
+  int rc = found ? forget(inventory, found) : 0;
+  pthread_mutex_unlock(&inventory->writer_mutex);
+  return rc < 0 ? fail(err, ENOMEM, source, "out of memory") : 0;
+}
+
 void mw_inventory_sweep(struct mw_inventory *inventory)
 {
   pthread_mutex_lock(&inventory->writer_mutex);
@@ -432,9 +468,10 @@ size_t mw_inventory_sources(struct mw_inventory *inventory,
 {
   pthread_mutex_lock(&inventory->writer_mutex);
   int64_t now_ns = mw_clock_monotonic_ns(inventory->clock);
-  size_t count = inventory->sources_count;
-  for (size_t i = 0; i < count; i++)
-    describe(inventory->sources[i], now_ns, &out[i]);
+  size_t count = 0;
+  for (size_t i = 0; i < inventory->sources_count; i++)
+    if (!inventory->sources[i]->forgotten)
+      describe(inventory->sources[i], now_ns, &out[count++]);
   pthread_mutex_unlock(&inventory->writer_mutex);
   return count;
 }

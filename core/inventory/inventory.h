@@ -205,6 +205,12 @@ int mw_inventory_fail(struct mw_inventory *inventory, const char *source, const 
                       struct mw_error *err);
 
 /**
+ * The source will say nothing more, and what it said counts no more: it has been switched off. It
+ * may come back. @return 0, also when nobody knows it; -ENOMEM: what it said still counts.
+ */
+int mw_inventory_forget(struct mw_inventory *inventory, const char *source, struct mw_error *err);
+
+/**
  * Let the clock decide which sources are stale and which lists leave. Replacing, renewing and
  * failing do so, too; this is for when nobody speaks. Out of memory it is left to the next call.
  */
@@ -220,7 +226,8 @@ struct mw_inventory_source {
   char error[MW_INVENTORY_ERROR_BYTES]; /**< why it failed last; "": it did not */
 };
 
-/** Fill @p out with all sources in the order in which they are merged. @return how many. */
+/** Fill @p out with all sources, but for those forgotten, in the order in which they are merged.
+ * @return how many. */
 size_t mw_inventory_sources(struct mw_inventory *inventory,
                             struct mw_inventory_source out[static MW_INVENTORY_SOURCES_MAX]);
 

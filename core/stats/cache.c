@@ -394,3 +394,29 @@ void mw_stats_cache_usage(struct mw_stats_cache *cache, struct mw_stats_usage *o
   out->entries = HASH_COUNT(cache->by_key);
   pthread_mutex_unlock(&cache->mutex);
 }
+
+static void count_presence(const struct entry *entry, struct mw_stats_presence *out)
+{
+  const struct mw_cgroup_sample *sample = entry->sample;
+
+  if (entry->failure_code != 0) {
+    out->unread++;
+    return;
+  }
+  out->containers++;
+  for (int figure = 0; figure < MW_FIGURE_COUNT; figure++) {
+    bool is_present = sample->figures.present >> figure & 1;
+    out->present[figure] += is_present;
+    out->looked[figure] += is_present || (sample->covered >> figure & 1);
+  }
+}
+
+void mw_stats_cache_presence(struct mw_stats_cache *cache, struct mw_stats_presence *out)
+{
+  *out = (struct mw_stats_presence){0};
+  pthread_mutex_lock(&cache->mutex);
+  for (const struct entry *entry = cache->by_key; entry; entry = entry->hh.next)
+    if (entry->kind == MW_STATS_CONTAINER && entry->stores_total > 0)
+      count_presence(entry, out);
+  pthread_mutex_unlock(&cache->mutex);
+}

@@ -45,4 +45,7 @@ void mw_stats_cache_sweep(struct mw_stats_cache *cache);
 /** Fills the counters of @p out, and entries. */
 void mw_stats_cache_usage(struct mw_stats_cache *cache, struct mw_stats_usage *out);
 
+/** As mw_stats_presence. */
+void mw_stats_cache_presence(struct mw_stats_cache *cache, struct mw_stats_presence *out);
+
 #endif

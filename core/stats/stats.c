@@ -120,6 +120,11 @@ void mw_stats_usage(struct mw_stats *stats, struct mw_stats_usage *out)
   mw_stats_collectors_usage(&stats->collectors, out);
 }
 
+void mw_stats_presence(struct mw_stats *stats, struct mw_stats_presence *out)
+{
+  mw_stats_cache_presence(stats->cache, out);
+}
+
 /* ---- Which container is it? ---- */
 
 static int ask_id_of_pid(const struct mw_stats_collector *collector, const void *pid,

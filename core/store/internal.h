@@ -9,9 +9,10 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include "lmdb/codes.h"
+#include "lmdb/files.h"
+#include "lmdb/gate.h"
 #include "moonwatch/store.h"
-#include "store/files.h"
-#include "store/gate.h"
 
 /** Our only database; a layout that differs gets the next number. */
 #define MW_STORE_DATABASE_PREFIX "moonwatch-store-"
@@ -29,8 +30,8 @@ struct mw_store {
   MDB_env *env;
   MDB_dbi values;
   unsigned page_bytes;
-  struct mw_store_files files;
-  struct mw_store_gate gate;
+  struct mw_lmdb_files files;
+  struct mw_lmdb_gate gate;
 
   /* Belong to who writes. */
   uint64_t map_bytes;
@@ -62,9 +63,6 @@ bool mw_store_is_inside(const struct mw_store *store);
 /** What @p step returns when LMDB said @p code: mw_store_write looks at its own. */
 int mw_store_lmdb_error(const struct mw_store *store, const char *action, int code,
                         struct mw_error *err);
-
-/** As errno: what a code of LMDB stands for. */
-int mw_store_lmdb_errno(int code);
 
 /** Call @p visit, with the mark that this thread is inside. */
 int mw_store_call(struct mw_store *store, mw_store_visit *visit, void *data,

@@ -8,11 +8,16 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "lmdb/pages.h"
 #include "store/internal.h"
-#include "store/pages.h"
 
 #define MAP_MIN_BYTES (UINT64_C(64) << 10)
 #define CHECK_TRIES 100
+
+static const struct mw_lmdb_kind kind = {.what = "store",
+                                         .look_with = "moonwatch store list",
+                                         .name_prefix = MW_STORE_DATABASE_PREFIX,
+                                         .databases = {MW_STORE_DATABASE}};
 
 /* ---- The configuration ---- */
 
@@ -47,9 +52,9 @@ static struct mw_store *new_store(const struct mw_store_config *config, struct m
   store->config = *config;
   store->files.lock_fd = -1;
   store->pid = getpid();
-  mw_store_gate_init(&store->gate, MW_STORE_WAIT_DEFAULT_MS);
+  mw_lmdb_gate_init(&store->gate, MW_STORE_WAIT_DEFAULT_MS);
   store->dir = strdup(config->dir);
-  if (!store->dir || asprintf(&store->data_path, "%s/" MW_STORE_DATA_FILE, config->dir) < 0) {
+  if (!store->dir || asprintf(&store->data_path, "%s/" MW_LMDB_DATA_FILE, config->dir) < 0) {
     store->data_path = NULL;
     mw_error_set(err, ENOMEM, "out of memory for a store");
     mw_store_free(store);
@@ -64,22 +69,22 @@ static struct mw_store *new_store(const struct mw_store_config *config, struct m
 /* @return a descriptor; -ENOENT: there is no file yet. */
 static int open_data(const struct mw_store *store, struct mw_error *err)
 {
-  int rc = mw_store_check_file(store->data_path, err);
+  int rc = mw_lmdb_check_file(store->data_path, err);
 
   if (rc < 0)
     return rc;
   int fd = open(store->data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   return fd >= 0 ? fd
                  : mw_error_set(err, errno, "cannot open %s: %s%s", store->data_path,
-                                strerror(errno), mw_store_advice(errno));
+                                strerror(errno), mw_lmdb_advice(errno));
 }
 
 /* @return 0 and how much of the map is used; -ENOENT: there is no file, or an empty one. */
 static int look_at_head(const struct mw_store *store, uint64_t *used_bytes, struct mw_error *err)
 {
-  struct mw_store_head head;
+  struct mw_lmdb_head head;
   MW_AUTO_CLOSE int fd = open_data(store, err);
-  int rc = fd < 0 ? fd : mw_store_read_head(fd, store->data_path, &head, err);
+  int rc = fd < 0 ? fd : mw_lmdb_read_head(fd, store->data_path, &kind, &head, err);
 
   if (rc == -ENODATA)
     return -ENOENT;
@@ -115,7 +120,7 @@ static int check_pages_step(MDB_txn *txn, void *data, struct mw_error *err)
   const struct mw_store *store = data;
   MW_AUTO_CLOSE int fd = open_data(store, err);
 
-  return fd < 0 ? fd : mw_store_check_pages(fd, store->data_path, mdb_txn_id(txn), err);
+  return fd < 0 ? fd : mw_lmdb_check_pages(fd, store->data_path, &kind, mdb_txn_id(txn), err);
 }
 
 /* A transaction keeps the pages of its state as they are, but not the meta page, which is gone when
@@ -178,7 +183,7 @@ static int set_aside(struct mw_store *store, struct mw_error *err)
   }
   if (rename(store->data_path, aside) < 0)
     return mw_error_set(err, errno, "cannot rename %s: %s%s", store->data_path, strerror(errno),
-                        mw_store_advice(errno));
+                        mw_lmdb_advice(errno));
   return 0;
 }
 
@@ -206,11 +211,11 @@ static int open_files(struct mw_store *store, struct mw_error *err)
 static int take_dir(struct mw_store *store, struct mw_error *err)
 {
   bool read_only = store->config.read_only;
-  int rc = read_only ? 0 : mw_store_make_dir(store->dir, err);
+  int rc = read_only ? 0 : mw_lmdb_make_dir(&kind, store->dir, err);
 
-  if (rc < 0 || (rc = mw_store_check_dir(store->dir, err)) < 0)
+  if (rc < 0 || (rc = mw_lmdb_check_dir(store->dir, err)) < 0)
     return rc;
-  return mw_store_take_files(&store->files, store->dir, read_only, err);
+  return mw_lmdb_take_files(&store->files, &kind, store->dir, read_only, err);
 }
 
 struct mw_store *mw_store_open(const struct mw_store_config *config, struct mw_error *err)
@@ -234,7 +239,7 @@ static void close_env(struct mw_store *store)
   mdb_env_close(store->env);
   store->env = NULL;
   mw_store_used_free(store);
-  mw_store_release_files(&store->files);
+  mw_lmdb_release_files(&store->files);
 }
 
 static int check_not_inside(struct mw_store *store, struct mw_error *err)
@@ -250,7 +255,7 @@ int mw_store_close(struct mw_store *store, struct mw_error *err)
 {
   int rc = check_not_inside(store, err);
 
-  if (rc == 0 && mw_store_gate_close(&store->gate))
+  if (rc == 0 && mw_lmdb_gate_close(&store->gate))
     close_env(store);
   return rc;
 }
@@ -259,9 +264,9 @@ void mw_store_free(struct mw_store *store)
 {
   if (!store)
     return;
-  if (mw_store_gate_close(&store->gate))
+  if (mw_lmdb_gate_close(&store->gate))
     close_env(store);
-  mw_store_gate_deinit(&store->gate);
+  mw_lmdb_gate_deinit(&store->gate);
   free(store->set_aside_why);
   free(store->data_path);
   free(store->dir);
@@ -276,11 +281,11 @@ int mw_store_destroy(struct mw_store *store, struct mw_error *err)
     return rc;
   if (store->config.read_only)
     return mw_error_set(err, EROFS, "the store in %s is open for reading only", store->dir);
-  if (!mw_store_gate_close(&store->gate))
+  if (!mw_lmdb_gate_close(&store->gate))
     return mw_error_set(err, EBADF, "the store in %s is closed", store->dir);
   mdb_env_close(store->env);
   store->env = NULL;
-  rc = mw_store_remove_files(store->dir, err); /* with the lock: nobody opens it in between */
+  rc = mw_lmdb_remove_files(store->dir, err); /* with the lock: nobody opens it in between */
   close_env(store);
   return rc;
 }

@@ -2,14 +2,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/internal.h"
 
 #define READER_CHECK_WRITES 1024
 #define ADOPTIONS_MAX 16
-#define DISK_FULL_BYTES (UINT64_C(1) << 20)
 
 /* Between this and INT_MIN there is no errno: marks that LMDB asks for a larger map. */
 #define MAP_FULL INT_MIN
@@ -56,49 +54,16 @@ static int check_caller(const struct mw_store *store, struct mw_error *err)
 
 /* ---- Errors ---- */
 
-int mw_store_lmdb_errno(int code)
-{
-  switch (code) {
-  case MDB_MAP_FULL:
-    return EFBIG;
-  case MDB_READERS_FULL:
-  case MDB_TXN_FULL:
-    return EAGAIN;
-  case MDB_INVALID:
-  case MDB_CORRUPTED:
-  case MDB_PAGE_NOTFOUND:
-  case MDB_CURSOR_FULL:
-  case MDB_PAGE_FULL:
-  case MDB_INCOMPATIBLE:
-  case MDB_BAD_TXN:
-    return EBADMSG;
-  case MDB_VERSION_MISMATCH:
-    return EPROTO;
-  default:
-    return code > 0 ? code : EIO;
-  }
-}
-
-/* LMDB says EIO when only a part could be written, which is what a file system does that becomes
- * full. */
-static bool is_disk_full(const struct mw_store *store)
-{
-  struct statvfs status;
-
-  return statvfs(store->dir, &status) == 0 &&
-         (uint64_t)status.f_bavail * status.f_frsize < DISK_FULL_BYTES;
-}
-
 int mw_store_lmdb_error(const struct mw_store *store, const char *action, int code,
                         struct mw_error *err)
 {
   if (code == MDB_MAP_FULL)
     return MAP_FULL;
-  if (code == EIO && is_disk_full(store))
+  if (code == EIO && mw_lmdb_is_disk_full(store->dir))
     code = ENOSPC;
-  int number = mw_store_lmdb_errno(code);
+  int number = mw_lmdb_errno(code);
   return mw_error_set(err, number, "cannot %s the store in %s: %s%s", action, store->dir,
-                      mdb_strerror(code), mw_store_advice(number));
+                      mdb_strerror(code), mw_lmdb_advice(number));
 }
 
 static int gate_error(const struct mw_store *store, int rc, struct mw_error *err)
@@ -114,7 +79,7 @@ static int gate_error(const struct mw_store *store, int rc, struct mw_error *err
 /* Nothing of this process is open. */
 static int set_map(struct mw_store *store, uint64_t map_bytes, struct mw_error *err)
 {
-  int rc = mw_store_gate_begin_move(&store->gate);
+  int rc = mw_lmdb_gate_begin_move(&store->gate);
   if (rc < 0)
     return gate_error(store, rc, err);
 
@@ -122,8 +87,8 @@ static int set_map(struct mw_store *store, uint64_t map_bytes, struct mw_error *
   int code = mdb_env_set_mapsize(store->env, map_bytes);
   mdb_env_info(store->env, &info);
   store->map_bytes = info.me_mapsize;
-  mw_store_gate_end_move(&store->gate);
-  return code ? mw_error_set(err, mw_store_lmdb_errno(code),
+  mw_lmdb_gate_end_move(&store->gate);
+  return code ? mw_error_set(err, mw_lmdb_errno(code),
                              "cannot map %llu bytes for the store in %s: %s",
                              (unsigned long long)map_bytes, store->dir, mdb_strerror(code))
               : 0;
@@ -179,13 +144,13 @@ static int grow(struct mw_store *store, struct mw_error *err)
 static int begin(struct mw_store *store, unsigned flags, MDB_txn **txn, struct mw_error *err)
 {
   for (int i = 0;; i++) {
-    int rc = mw_store_gate_enter(&store->gate);
+    int rc = mw_lmdb_gate_enter(&store->gate);
     if (rc < 0)
       return gate_error(store, rc, err);
     int code = mdb_txn_begin(store->env, NULL, flags, txn);
     if (code == 0)
       return 0;
-    mw_store_gate_leave(&store->gate);
+    mw_lmdb_gate_leave(&store->gate);
     if (code == MDB_READERS_FULL)
       return mw_error_set(err, EAGAIN, "too many read the store in %s at the same time",
                           store->dir);
@@ -205,7 +170,7 @@ int mw_store_read(struct mw_store *store, mw_store_step *step, void *data, struc
     return rc;
   rc = step(txn, data, err);
   mdb_txn_abort(txn);
-  mw_store_gate_leave(&store->gate);
+  mw_lmdb_gate_leave(&store->gate);
   return rc;
 }
 
@@ -224,7 +189,7 @@ static int write_once(struct mw_store *store, mw_store_step *step, void *data, s
     if (code)
       rc = mw_store_lmdb_error(store, "write to", code, err);
   }
-  mw_store_gate_leave(&store->gate);
+  mw_lmdb_gate_leave(&store->gate);
   return rc;
 }
 
@@ -262,12 +227,12 @@ int mw_store_write(struct mw_store *store, uint64_t headroom_bytes, mw_store_ste
     return rc;
   if (store->config.read_only)
     return mw_error_set(err, EROFS, "the store in %s is open for reading only", store->dir);
-  rc = mw_store_gate_take_pen(&store->gate);
+  rc = mw_lmdb_gate_take_pen(&store->gate);
   if (rc < 0)
     return gate_error(store, rc, err);
   rc = write_growing(store, headroom_bytes, step, data, err);
   if (rc >= 0 && committed)
     committed(data);
-  mw_store_gate_return_pen(&store->gate);
+  mw_lmdb_gate_return_pen(&store->gate);
   return rc;
 }

@@ -278,6 +278,13 @@ MW_API extern mw_cgroup_recognizer *const mw_cgroup_recognizers[];
  */
 MW_API uint32_t mw_cgroup_kept_files_default(void);
 
+/** What a kept descriptor takes of the kernel's memory: 0.7 KB, and 4 KB for the buffer behind its
+ * reads. */
+#define MW_CGROUP_KEPT_FILE_BYTES 4710
+
+/** What this process's own cgroup uses of memory. @return false: it cannot be read. */
+MW_API bool mw_cgroup_own_memory_bytes(uint64_t *bytes);
+
 /**
  * Find the hierarchies of a host. Nothing is walked yet.
  * @return NULL with -ENOENT in @p err when no cgroup hierarchy with a controller in use is mounted
@@ -377,6 +384,13 @@ struct mw_cgroups_usage {
 };
 
 MW_API void mw_cgroups_usage(struct mw_cgroups *cgroups, struct mw_cgroups_usage *out);
+
+/**
+ * For each figure, how many containers lack it because of a file that, when it was last looked at,
+ * could not be read or understood.
+ */
+MW_API void mw_cgroups_count_failed(struct mw_cgroups *cgroups,
+                                    uint32_t counts[static MW_FIGURE_COUNT]);
 
 /* ---- Who belongs to a container ----------------------------------------------------------- */
 

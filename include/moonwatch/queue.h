@@ -197,4 +197,35 @@ MW_API void mw_queue_cursor_usage(struct mw_queue *queue, int cursor, struct mw_
 MW_API size_t mw_queue_cursors(struct mw_queue *queue,
                                struct mw_queue_cursor out[static MW_QUEUE_CURSORS_MAX]);
 
+/* ---- Reading a file, also while another process writes ---- */
+
+struct mw_queue_reader;
+
+/** Belongs to one thread. @return NULL with @p err: -ENOENT: there is no queue in @p dir; -EBADMSG:
+ *  damaged; -EPROTO: of a newer version; -EBUSY: this process has it open; -errno. */
+MW_API struct mw_queue_reader *mw_queue_reader_open(const char *dir, struct mw_error *err);
+MW_API void mw_queue_reader_close(struct mw_queue_reader *reader); /**< accepts NULL */
+
+/**
+ * The first message behind the number @p after (0: all) that was emitted at @p since_ns (wall
+ * clock) or later. What @p out points to is valid until the next call.
+ * @return 1; 0: there is none yet; -EBADMSG: a record whose bytes changed, out->number tells which:
+ * go on behind it; -errno.
+ */
+MW_API int mw_queue_reader_next(struct mw_queue_reader *reader, uint64_t after, int64_t since_ns,
+                                struct mw_message *out, struct mw_error *err);
+
+struct mw_queue_file_stats {
+  uint64_t messages_count, first_number, end_number;
+  int64_t first_at_ns, last_at_ns; /**< wall clock; 0: none */
+  uint64_t used_bytes, size_bytes;
+  uint64_t bodies_bytes, stored_bytes; /**< before and after compression, of what is there */
+  size_t cursors_count;
+  struct mw_queue_cursor cursors[MW_QUEUE_CURSORS_MAX]; /**< in_use is false: nobody can tell */
+  bool is_clean;                                        /**< it was closed in order, or is in use */
+};
+
+MW_API int mw_queue_reader_stats(struct mw_queue_reader *reader, struct mw_queue_file_stats *out,
+                                 struct mw_error *err);
+
 #endif

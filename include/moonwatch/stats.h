@@ -243,6 +243,17 @@ struct mw_stats_usage {
 
 MW_API void mw_stats_usage(struct mw_stats *stats, struct mw_stats_usage *out);
 
+/** Of the last reading of each container, as long as it is kept. */
+struct mw_stats_presence {
+  uint32_t containers;               /**< whose last reading succeeded */
+  uint32_t unread;                   /**< whose last reading failed altogether */
+  uint32_t looked[MW_FIGURE_COUNT];  /**< containers in which the figure was looked for */
+  uint32_t present[MW_FIGURE_COUNT]; /**< and those in which it was */
+};
+
+/** Counts when it is called; readings pay nothing for it. */
+MW_API void mw_stats_presence(struct mw_stats *stats, struct mw_stats_presence *out);
+
 /* ---- The collector of this host ---------------------------------------------------------- */
 
 /**

@@ -60,27 +60,15 @@ describe("a running agent", function()
     assert.equal("stdout", status.sinks[1].name)
     assert.equal(0, status.sinks[1].dropped_total)
     assert.equal(tonumber(agent.running.pid), status.process.pid)
-    assert.equal(6, status.process.threads) -- four scripts, a sink, and the first one
+    assert.equal(7, status.process.threads) -- four scripts, a sink, the queue, and the first one
     assert.is_true(status.process.rss_anon_bytes > 100000 and status.process.descriptors > 5)
-  end)
-
-  it("tells it in tables for eyes, too", function()
-    start({ ["checks/bad.lua"] = daemon.check "error 'boom'" }, "--check", "bad")
-    local outcome
-    daemon.wait_until("its error", function() -- which is gone for a moment when it is loaded anew
-      outcome = agent:ask "status"
-      return outcome.out:find "\nbad: check bad: .*boom"
-    end)
-    assert.equal(0, outcome.code, outcome.err)
-    assert.matches("\nbad +check +%l+ +0.05 s ", outcome.out)
-    assert.matches("\ncgroup +6 +0 +[%d.]+ s ago  no\n", outcome.out)
   end)
 
   it("runs a script at once when it is told to", function()
     start({ ["checks/n.lua"] = daemon.check(COUNT, 3600) }, "--check", "n")
     for _ = 1, 2 do
       local _, before = agent:status "n"
-      assert.equal(0, agent:ask("run-now", "n").code)
+      assert.equal("n runs now\n", agent:ask("run-now", "n").out)
       agent:wait_for_status("n", "run", function(script)
         return script.runs_total > before.runs_total
       end)
@@ -90,14 +78,16 @@ describe("a running agent", function()
   it("pauses a script, and goes on with it", function()
     start({ ["checks/n.lua"] = daemon.check(COUNT) }, "--check", "n")
     agent:wait_for_gauge("n", 2)
-    assert.equal(0, agent:ask("pause", "n").code)
+    assert.equal("n is paused; moonwatch resume n lets it go on\n", agent:ask("pause", "n").out)
     local paused = agent:wait_for_status("n", "paused", function(script)
       return script.state == "paused"
     end)
     assert.is_nil(paused.next_run_in_s)
     local _, later = agent:status "n"
     assert.equal(paused.runs_total, later.runs_total)
-    assert.equal(0, agent:ask("resume", "n").code)
+    assert.equal("somebody wants it so, until it is resumed", later.pause_reason)
+    assert.matches("^n goes on; its next run is in [%d.]+ s\n$", agent:ask("resume", "n").out)
+    assert.matches("^n was not paused; it is %l+\n$", agent:ask("resume", "n").out)
     agent:wait_for_status("n", "run again", function(script)
       return script.runs_total > paused.runs_total
     end)
@@ -107,7 +97,9 @@ describe("a running agent", function()
     start({ ["checks/n.lua"] = daemon.check(COUNT) }, "--check", "n")
     agent:wait_for_gauge("n", 3)
     local seen = #agent:messages()
-    assert.equal(0, agent:ask("reload").code)
+    local outcome = agent:ask "reload"
+    assert.equal(0, outcome.code)
+    assert.matches("^[^\n]* anew[^\n]*\n$", outcome.out)
     agent:wait_for_message("counting from 1", function(message)
       return message.body.value == 1
     end, seen)
@@ -129,7 +121,8 @@ describe("a running agent", function()
 
   it("changes what it logs", function()
     start({ ["checks/n.lua"] = daemon.check "require('moonwatch.log').debug('at work')" }, "--check", "n")
-    assert.equal(0, agent:ask("log-level", "debug").code)
+    assert.equal("logs what is of level debug or above, until the next start\n",
+      agent:ask("log-level", "debug").out)
     agent:wait_for_log "debug n: at work"
   end)
 
@@ -163,8 +156,54 @@ describe("a running agent", function()
     agent:stop()
     assert.is_nil(lfs.attributes(path, "mode"))
     local outcome = agent:ask "status"
-    assert.equal(1, outcome.code)
+    assert.equal(2, outcome.code)
     assert.matches("no agent listens at .*/control.sock", outcome.err)
+  end)
+
+  it("lets those ask whom the operator names, by mode and group", function()
+    local group = program.shell("id -gn").out:match "%S+"
+    start({ ["checks/n.lua"] = daemon.check(COUNT) }, "--check", "n", "--set", "socket_mode=0660",
+      "--set", "socket_group=" .. group)
+    local path = agent.dir.path .. "/control.sock"
+    assert.equal("rw-rw----", lfs.attributes(path, "permissions"))
+    assert.equal(tonumber(program.shell("id -g").out), lfs.attributes(path, "gid"))
+  end)
+
+  for what, case in pairs {
+    ["a group that does not exist"] = {
+      "socket_group=no-such-group", 2, "there is no group no-such-group (socket_group)",
+    },
+    ["a mode that is none"] = {
+      "socket_mode=rw", 2, 'socket_mode: expected a mode in octal digits such as "0660", found "rw"',
+    },
+  } do
+    it("does not begin with " .. what, function()
+      agent = daemon.start {
+        scripts = { ["checks/n.lua"] = daemon.check(COUNT) }, wait = false,
+        arguments = { "--check", "n", "--set", case[1] },
+      }
+      local outcome = agent.running:finish()
+      agent.running = nil
+      assert.equal(case[2], outcome.code)
+      assert.is_truthy(outcome.err:find(case[3], 1, true), outcome.err)
+    end)
+  end
+
+  it("does not begin when its socket may not be given to the group", function()
+    if program.shell("id -u").out ~= "0\n" or program.shell("command -v setpriv").code ~= 0 then
+      return pending "needs root, and setpriv to become somebody else"
+    end
+    local dir = require("spec.support.tmpdir").new()
+    program.shell(("chmod 777 %s"):format(dir.path))
+    local outcome = program.run {
+      "run", "--host-root", daemon.HOST, "--set", "socket=" .. dir.path .. "/control.sock", "--set",
+      "state_dir=" .. dir.path, "--set", "socket_group=root",
+      prefix = "setpriv --reuid 65534 --regid 65534 --clear-groups timeout 60",
+    }
+    dir:remove()
+    assert.equal(2, outcome.code)
+    assert.matches("cannot give the control socket .* to the group root %(socket_group%): Operation not permitted",
+      outcome.err)
   end)
 
   it("takes the place of an agent that was killed, not of one that lives", function()

@@ -58,6 +58,17 @@ describe("An installed moonwatch", function()
     assert.matches("parallel_runs +3 runs +" .. prefix:gsub("%p", "%%%0") .. "/etc/moonwatch/moonwatch.lua:1", output)
   end)
 
+  it("has the unit of systemd, with the paths of what it starts", function()
+    local place = dir.path .. "/place"
+    local output, status = podman.shell(("cmake --install %s --prefix %s"):format(BUILD, place))
+    assert.equal(0, status, output)
+    local unit = assert(io.open(place .. "/lib/systemd/system/moonwatch.service")):read "*a"
+    assert.is_truthy(unit:find("\nExecStart=" .. place .. "/bin/moonwatch run\n", 1, true), unit)
+    local manual = place .. "/share/doc/moonwatch/docs/operating.md"
+    assert.is_truthy(unit:find("\nDocumentation=file://" .. manual .. "\n", 1, true), unit)
+    assert.is_nil(unit:find("/usr/local", 1, true))
+  end)
+
   it("does not name the folder in which it was built in its scripts' place", function()
     assert.equal("", (podman.shell(("find %s -lname '/*'"):format(prefix))))
   end)

@@ -83,6 +83,16 @@ describe("a script that brings the agent down", function()
     end)
   end
 
+  it("stays where it is when the configuration is read anew", function()
+    start()
+    wait_until_busy()
+    crash("busy", SIGSEGV)
+    agent:start_again()
+    assert.equal("quarantined", (state_of "busy"))
+    assert.equal(0, agent:ask("reload").code)
+    assert.equal("quarantined", (state_of "busy"))
+  end)
+
   it("is loaded again when its file has changed", function()
     start()
     wait_until_busy()

@@ -229,7 +229,7 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
     end
     agent:wait_for_log "reloads:"
     local _, entries = agent:stop().err:gsub("reloads:", "")
-    assert.equal(1, entries)
+    assert.is_true(entries >= 1 and entries < 5, entries)
   end)
 
   describe("when a script changes", function()
@@ -271,7 +271,7 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
       local _, script = agent:status "n"
       assert.matches("too old", script.restore_error)
       assert.is_nil(script.load_error)
-      assert.matches("n: began with nothing when it was loaded anew: restore: ", agent:ask("status").out)
+      assert.matches("n began with nothing when it was loaded anew: restore: ", agent:ask("status").out)
     end)
 
     it("sends the rates of containers in the very next message", function()

@@ -102,6 +102,12 @@ function Daemon:write(name, text)
   assert(os.rename(self.dir.path .. "/scripts/" .. name .. ".new", self.dir.path .. "/scripts/" .. name))
 end
 
+--- Write a file below DIR likewise.
+function Daemon:write_file(name, text)
+  self.dir:write { [name .. ".new"] = text }
+  assert(os.rename(self.dir.path .. "/" .. name .. ".new", self.dir.path .. "/" .. name))
+end
+
 --- End it. @return what it said, and how long the end took.
 ---@return ProgramOutcome, integer
 function Daemon:stop(signal)
@@ -139,7 +145,7 @@ end
 --- Its status, decoded; and the script of that name in it.
 function Daemon:status(name)
   local outcome = self:ask("status", "--format", "json")
-  assert(outcome.code == 0, outcome.err)
+  assert(outcome.code <= 1, outcome.err) -- 1: something is wrong
   local status = cjson.decode(outcome.out)
   for _, script in ipairs(status.scripts) do
     if script.name == name then
@@ -172,15 +178,15 @@ function Daemon:descriptors()
   return count
 end
 
----@param options table  scripts: name to text; arguments; env; redirect: of its output;
----before(dir): is called before it starts;
----wait: false does not wait until it is ready
+---@param options table  scripts, files (below DIR): name to text; arguments; env; redirect: of its output;
+---before(dir): is called before it starts; wait: false does not wait for it
 ---@return Daemon
 function M.start(options)
   local self = setmetatable({ dir = tmpdir.new() }, Daemon)
   for name, text in pairs(options.scripts or {}) do
     self.dir:write { ["scripts/" .. name] = text }
   end
+  self.dir:write(options.files or {})
   if options.before then
     options.before(self.dir)
   end

@@ -398,19 +398,107 @@ static void refuses_a_folder_that_others_can_write(void **state)
   assert_string_equal(path, mw_config_fault(f->config, 0)->place);
 }
 
+static void suggests_a_key_whose_table_is_misspelt(void **state)
+{
+  static const struct mw_option flags[] = {{"kublet.url", "https://localhost"}};
+  struct fixture *f = *state;
+
+  f->request.flags = flags;
+  f->request.flags_count = 1;
+  load_text(f, "return {}");
+  assert_fault(f, 0, "--set:0: kublet.url: there is no such key; meant kubelet.url");
+}
+
+static void warns_of_what_has_no_effect_on_sinks_of_the_program(void **state)
+{
+  struct fixture *f = *state;
+
+  write_config(f, "conf.d/stdout.lua", "return {\n  interval_s = 3,\n  budget = { cpu_ms = 5 } }");
+  load_text(f, "return { budget = { wall_ms = 500 } }");
+  assert_fault(
+      f, 0,
+      "warning: conf.d/stdout.lua:2: scripts.stdout.interval_s: has no effect: stdout is a "
+      "part of the program, which has neither interval nor budget");
+  assert_fault(
+      f, 1,
+      "warning: conf.d/stdout.lua:3: scripts.stdout.budget.cpu_ms: has no effect: stdout is "
+      "a part of the program, which has neither interval nor budget");
+  assert_int_equal(2, mw_config_faults_count(f->config));
+  settings_of(f);
+}
+
+static void warns_when_nothing_is_delivered(void **state)
+{
+  struct fixture *f = *state;
+
+  load_text(f, "return {\n  sinks = {} }");
+  assert_fault(f, 0, "warning: moonwatch.lua:2: sinks: names none, so no message is delivered");
+  settings_of(f);
+  write_config(f, "conf.d/stdout.lua", "return { enabled = false }");
+  load_text(f, "return {\n  sinks = { 'stdout' } }");
+  assert_fault(f, 0,
+               "warning: moonwatch.lua:2: sinks: names none that is enabled, so no message is "
+               "delivered");
+  assert_int_equal(1, mw_config_faults_count(f->config));
+}
+
+static void leaves_out_a_script_that_is_not_to_be_loaded(void **state)
+{
+  static const char *const unloaded[] = {"other", "bad", NULL};
+  struct fixture *f = *state;
+
+  write_config(f, "scripts/checks/bad.lua", "return {");
+  load_text(f, "return { sources = {}, checks = { 'bad' } }");
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(1, mw_config_mistakes_count(f->config));
+  f->request.unloaded_scripts = unloaded;
+  load(f);
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_int_equal(0, mw_config_faults_count(f->config));
+}
+
+static void warns_of_folders_that_are_not_there(void **state)
+{
+  struct fixture *f = *state;
+
+  write_config(f, "conf.d/file.lua", "return {\n  options = { path = '/nowhere/at/all' } }");
+  load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' },\n"
+               "  script_dirs = { '/', '/nowhere' } }");
+  assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
+  assert_fault(f, 0, "warning: moonwatch.lua:2: script_dirs: there is no folder /nowhere");
+  assert_fault(f, 1,
+               "warning: conf.d/file.lua:2: scripts.file.options.path: there is no folder "
+               "/nowhere/at, and the sink makes none");
+  assert_int_equal(2, mw_config_faults_count(f->config));
+}
+
 int main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(tells_all_mistakes_at_once),     TEST(tells_what_was_expected),
-      TEST(tells_why_a_file_gives_nothing), TEST(stops_a_file_that_never_ends),
-      TEST(stops_a_file_that_eats_memory),  TEST(refuses_a_huge_file),
-      TEST(sees_a_table_inside_itself),     TEST(never_runs_what_a_table_brings),
-      TEST(bounds_how_much_it_tells),       TEST(bounds_how_much_it_keeps),
-      TEST(bounds_what_scripts_can_name),   TEST(bounds_what_it_keeps_of_a_text_named_often),
-      TEST(tells_what_options_cannot_be),   TEST(tells_what_belongs_to_sources),
-      TEST(tells_what_a_flag_is_not),       TEST(warns_of_variables_about_no_script),
-      TEST(refuses_what_it_cannot_read),    TEST(refuses_a_folder_that_others_can_write),
+      TEST(suggests_a_key_whose_table_is_misspelt),
+      TEST(warns_of_what_has_no_effect_on_sinks_of_the_program),
+      TEST(warns_when_nothing_is_delivered),
+      TEST(warns_of_folders_that_are_not_there),
+      TEST(leaves_out_a_script_that_is_not_to_be_loaded),
+      TEST(tells_all_mistakes_at_once),
+      TEST(tells_what_was_expected),
+      TEST(tells_why_a_file_gives_nothing),
+      TEST(stops_a_file_that_never_ends),
+      TEST(stops_a_file_that_eats_memory),
+      TEST(refuses_a_huge_file),
+      TEST(sees_a_table_inside_itself),
+      TEST(never_runs_what_a_table_brings),
+      TEST(bounds_how_much_it_tells),
+      TEST(bounds_how_much_it_keeps),
+      TEST(bounds_what_scripts_can_name),
+      TEST(bounds_what_it_keeps_of_a_text_named_often),
+      TEST(tells_what_options_cannot_be),
+      TEST(tells_what_belongs_to_sources),
+      TEST(tells_what_a_flag_is_not),
+      TEST(warns_of_variables_about_no_script),
+      TEST(refuses_what_it_cannot_read),
+      TEST(refuses_a_folder_that_others_can_write),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,16 +43,22 @@ static int tear_down(void **state)
   return 0;
 }
 
-/* An agent that says what it was asked. */
+/* An agent that says what it was asked, that it cannot when it was asked to fail, and nothing yet
+ * when it was asked to wait. */
 static int echo(void *data, char *line, struct mw_buf *body, struct mw_error *err)
 {
   (void)data;
-  return mw_buf_printf(body, err, "%s\n", line);
+  if (strcmp(line, "wait") == 0)
+    return MW_CONTROL_LATER;
+  int rc = mw_buf_printf(body, err, "%s\n", line);
+  return strcmp(line, "fail") == 0 ? mw_error_set(err, EINVAL, "as you wish") : rc;
 }
 
 static struct mw_control *open_control(struct fixture *f)
 {
-  return mw_control_open(f->path, echo, NULL, &f->err);
+  const struct mw_control_place place = {.path = f->path, .mode = 0600};
+
+  return mw_control_open(&place, echo, NULL, &f->err);
 }
 
 static void start(struct fixture *f)
@@ -269,6 +275,37 @@ static void answers_a_line(void **state)
   assert_memory_equal("ok\nxxx", answer_to(f, longest, sizeof longest), 6);
 }
 
+static void an_error_may_have_more_to_say(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f);
+  assert_string_equal("error as you wish\nfail\n", answer_to(f, "fail\n", 5));
+}
+
+static void answers_later(void **state)
+{
+  struct fixture *f = *state;
+  int fds[] = {-1, -1};
+  struct mw_error err;
+  MW_AUTO_BUF body;
+
+  start(f);
+  for (int i = 0; i < 2; i++) {
+    fds[i] = connect_to(f);
+    assert_int_equal(5, send(fds[i], "wait\n", 5, MSG_NOSIGNAL));
+    assert_string_equal("", answer_at(f, fds[i]));
+  }
+  close(fds[1]); /* who has gone is not waited for */
+  mw_control_serve(f->control);
+  mw_buf_init(&body, 64);
+  mw_buf_append_text(&body, "this\nand that\n", NULL);
+  mw_control_answer_waiting(f->control, mw_error_set(&err, EINVAL, "no"), &body, &err);
+  assert_string_equal("error no\nthis\nand that\n", answer_at(f, fds[0]));
+  assert_string_equal("ok\nstatus\n", answer_to(f, "status\n", 7));
+  close(fds[0]);
+}
+
 static void refuses_a_line_that_is_too_long(void **state)
 {
   struct fixture *f = *state;
@@ -380,6 +417,8 @@ int main(void)
                                       tear_down),
       cmocka_unit_test_setup_teardown(only_one_of_many_gets_the_place, set_up, tear_down),
       cmocka_unit_test_setup_teardown(answers_a_line, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_error_may_have_more_to_say, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(answers_later, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refuses_a_line_that_is_too_long, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refuses_a_line_with_a_nul_byte, set_up, tear_down),
       cmocka_unit_test_setup_teardown(tells_that_all_streams_are_taken, set_up, tear_down),

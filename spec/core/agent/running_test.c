@@ -56,7 +56,7 @@ static struct mw_running *open_in(const char *dir)
 
 static struct mw_running_slot *demo_of(struct mw_running *running)
 {
-  return mw_running_slot(running, "check", "demo", WALL_MS);
+  return mw_running_slot(running, "check", "demo");
 }
 
 /* ---- Agents that end ---- */
@@ -68,7 +68,7 @@ static struct mw_running_slot *begin(struct mw_running *running, uint64_t text_h
 
   mw_running_enter_thread(slot);
   mw_running_note(slot, MW_RUNNING_OPENING);
-  mw_running_note_text(slot, text_hash);
+  mw_running_note_text(slot, text_hash, WALL_MS);
   mw_running_note_opened(slot);
   mw_running_note(slot, MW_RUNNING_IDLE);
   return slot;
@@ -103,7 +103,7 @@ static void crash_opening_another(struct mw_running *running)
   struct mw_running_slot *slot = begin(running, OLD_TEXT);
 
   mw_running_note(slot, MW_RUNNING_OPENING);
-  mw_running_note_text(slot, NEW_TEXT);
+  mw_running_note_text(slot, NEW_TEXT, WALL_MS);
   raise(SIGSEGV);
 }
 
@@ -112,7 +112,7 @@ static void crash_after_another_was_refused(struct mw_running *running)
   struct mw_running_slot *slot = begin(running, OLD_TEXT);
 
   mw_running_note(slot, MW_RUNNING_OPENING);
-  mw_running_note_text(slot, NEW_TEXT);
+  mw_running_note_text(slot, NEW_TEXT, WALL_MS);
   mw_running_note(slot, MW_RUNNING_RUNNING);
   raise(SIGSEGV);
 }
@@ -138,6 +138,19 @@ static void be_killed_between_runs(struct mw_running *running)
 static void be_killed_while_it_hangs(struct mw_running *running)
 {
   run_since(begin(running, OLD_TEXT), 60 * MW_NS_PER_S);
+  mw_running_beat(running);
+  kill(getpid(), SIGKILL);
+}
+
+/* As after a change of its budget, while the one with the old budget runs. */
+static void be_killed_within_its_own_time(struct mw_running *running)
+{
+  struct mw_running_slot *slot = demo_of(running);
+
+  mw_running_note_text(slot, OLD_TEXT, 3600 * 1000);
+  mw_running_note_opened(slot);
+  mw_running_note_text(slot, NEW_TEXT, WALL_MS);
+  run_since(slot, 60 * MW_NS_PER_S);
   mw_running_beat(running);
   kill(getpid(), SIGKILL);
 }
@@ -342,6 +355,14 @@ static void one_that_hung_is_refused(void **state)
   assert_refused(f, "it ran for much longer than it may, until the agent was ended");
 }
 
+static void what_counts_is_the_time_of_the_one_that_runs(void **state)
+{
+  struct fixture *f = *state;
+
+  let_end(f, be_killed_within_its_own_time);
+  assert_int_equal(0, admitted(f, OLD_TEXT));
+}
+
 static void a_watchdog_blames_who_hangs_and_not_who_runs(void **state)
 {
   struct fixture *f = *state;
@@ -408,16 +429,16 @@ static void who_finds_no_room_in_it_is_not_noted(void **state)
 
   memset(name, 'x', sizeof name);
   name[255] = '\0';
-  assert_null(mw_running_slot(running, "check", name, WALL_MS));
+  assert_null(mw_running_slot(running, "check", name));
   for (size_t i = 0; i < MW_RUNNING_SLOTS; i++) {
     snprintf(name, sizeof name, "n%zu", i);
-    assert_non_null(mw_running_slot(running, "check", name, WALL_MS));
+    assert_non_null(mw_running_slot(running, "check", name));
   }
   assert_null(demo_of(running));
-  assert_non_null(mw_running_slot(running, "check", "n7", WALL_MS));
+  assert_non_null(mw_running_slot(running, "check", "n7"));
   mw_running_note(NULL, MW_RUNNING_RUNNING);
   assert_int_equal(0, mw_running_admit(NULL, OLD_TEXT, &f->err));
-  assert_null(mw_running_slot(NULL, "check", "demo", WALL_MS));
+  assert_null(mw_running_slot(NULL, "check", "demo"));
   mw_running_close(running, true);
 }
 
@@ -436,6 +457,7 @@ int main(void)
       CASE(the_third_unexplained_end_in_a_row_counts),
       CASE(what_lies_between_two_ends_begins_the_count_anew),
       CASE(one_that_hung_is_refused),
+      CASE(what_counts_is_the_time_of_the_one_that_runs),
       CASE(a_watchdog_blames_who_hangs_and_not_who_runs),
       CASE(a_file_that_finds_no_room_is_not_made),
       CASE(a_folder_that_cannot_be_made_is_an_error),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "agent/running_internal.h"
 #include "base/log.h"
 #include "moonwatch/clock.h"
 #include "support/tmptree.h"
@@ -94,6 +95,16 @@ static size_t job_memory_bytes(void *instance)
   return 4711;
 }
 
+/* Less in each run. */
+static void job_usage(void *instance, struct mw_job_usage *out)
+{
+  struct job *job = instance;
+
+  *out = (struct mw_job_usage){.memory_peak_bytes = 5000,
+                               .messages_count = 100 - (uint64_t)atomic_load(&job->runs),
+                               .http_requests_count = 7};
+}
+
 static void job_ready(void *data)
 {
   atomic_fetch_add(&((struct job *)data)->readies, 1);
@@ -119,12 +130,14 @@ static const struct mw_job_ops ops = {.open = job_open,
                                       .run = job_run,
                                       .watch = job_watch,
                                       .memory_bytes = job_memory_bytes,
+                                      .usage = job_usage,
                                       .ready = job_ready,
                                       .interrupt = job_interrupt};
 
 struct fixture {
   struct mw_gate gate;
   struct job job;
+  struct mw_running_slot *slot; /* NULL, but in some tests */
   struct mw_worker *worker;
 };
 
@@ -155,6 +168,7 @@ static void start_in(struct fixture *f, struct mw_gate *gate, bool at_once)
                                     .ops = &ops,
                                     .data = &f->job,
                                     .gate = gate,
+                                    .slot = f->slot,
                                     .runs_at_once = at_once};
   f->worker = mw_worker_start(&config, &err);
   assert_non_null(f->worker);
@@ -315,6 +329,36 @@ static void an_error_is_counted_and_the_next_run_comes(void **state)
   f->job.run_code = 0;
   wait_for_runs(f, status.runs_total + 2);
   assert_string_equal(status_of(f).error, "");
+}
+
+static void what_runs_have_used_is_known_of_the_last_and_the_most(void **state)
+{
+  struct fixture *f = *state;
+
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 3);
+  struct mw_worker_status status = status_of(f);
+  assert_int_equal(status.most.messages_count, 99);
+  assert_true(status.last.messages_count <= 97);
+  assert_int_equal(status.most.memory_peak_bytes, 5000);
+  assert_int_equal(status.most.http_requests_count, 7);
+  assert_true(status.loaded_wall_ns > 0);
+}
+
+static void the_last_error_stays_when_runs_are_fine_again(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.run_code = EIO;
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  f->job.run_code = 0;
+  while (*status_of(f).error)
+    sched_yield();
+  assert_string_equal(status_of(f).last_error, "no luck");
+  assert_true(status_of(f).last_error_wall_ns > 0);
 }
 
 static void more_workers_than_places_take_turns(void **state)
@@ -567,6 +611,63 @@ static void a_state_that_went_over_a_limit_gives_nothing(void **state)
   assert_string_equal(status_of(f).restore_error, "");
 }
 
+/* ---- Quarantine ---- */
+
+/* A slot of the job, as if it had brought the last agent down. */
+static struct mw_running_slot *condemned_slot(struct mw_running *running)
+{
+  struct mw_running_slot *slot = mw_running_slot(running, "check", "demo");
+
+  slot->verdict.text_hash = 1;
+  atomic_store(&slot->verdict.why, MW_RUNNING_CRASHED);
+  return slot;
+}
+
+static void one_in_quarantine_says_so_and_is_opened_when_it_is_resumed(void **state)
+{
+  struct fixture *f = *state;
+  char dir[TMPTREE_ROOT_BYTES];
+
+  tmptree_make(dir);
+  struct mw_running *running = mw_running_open(dir, &err);
+  assert_non_null(running);
+  f->slot = condemned_slot(running);
+  f->job.open_code = EPERM;
+  start(f, true);
+  wait_for_state(f, MW_WORKER_QUARANTINED);
+  assert_int_equal(mw_worker_run_now(f->worker, &err), -EBADMSG);
+  assert_string_equal(err.text, "demo cannot run: cannot open it");
+
+  f->job.open_code = 0;
+  mw_worker_resume(f->worker);
+  wait_for_runs(f, 1);
+  assert_false(mw_running_is_quarantined(f->slot));
+  end(f);
+  mw_running_close(running, true);
+  tmptree_remove(dir);
+}
+
+static void a_run_is_noted(void **state)
+{
+  struct fixture *f = *state;
+  char dir[TMPTREE_ROOT_BYTES];
+
+  tmptree_make(dir);
+  struct mw_running *running = mw_running_open(dir, &err);
+  f->slot = mw_running_slot(running, "check", "demo");
+  f->job.blocks = true;
+  start(f, true);
+  sem_wait(&f->job.began);
+  assert_int_equal(atomic_load(&f->slot->state), MW_RUNNING_RUNNING);
+  assert_true(atomic_load(&f->slot->since_ns) > 0);
+  sem_post(&f->job.may_end);
+  wait_for_state(f, MW_WORKER_WAITING);
+  assert_int_equal(atomic_load(&f->slot->state), MW_RUNNING_IDLE);
+  end(f);
+  mw_running_close(running, true);
+  tmptree_remove(dir);
+}
+
 /* ---- The end ---- */
 
 static void a_run_that_goes_on_is_interrupted_at_the_end(void **state)
@@ -642,6 +743,8 @@ int main(void)
       CASE(a_run_that_is_due_while_one_goes_on_is_skipped),
       CASE(a_run_that_waits_for_the_gate_is_late),
       CASE(an_error_is_counted_and_the_next_run_comes),
+      CASE(what_runs_have_used_is_known_of_the_last_and_the_most),
+      CASE(the_last_error_stays_when_runs_are_fine_again),
       CASE(more_workers_than_places_take_turns),
       CASE(somebody_may_want_a_run_now),
       CASE(who_pauses_does_not_run_and_skips_nothing),
@@ -655,6 +758,8 @@ int main(void)
       CASE(one_that_could_not_be_given_it_begins_with_nothing),
       CASE(a_state_that_went_over_a_limit_gives_nothing),
       CASE(what_is_gone_does_not_go_on),
+      CASE(one_in_quarantine_says_so_and_is_opened_when_it_is_resumed),
+      CASE(a_run_is_noted),
       CASE(a_run_that_goes_on_is_interrupted_at_the_end),
       CASE(one_that_is_stuck_does_not_use_up_the_time_of_others),
       CASE(who_is_to_end_does_not_say_that_it_is_ready),

@@ -188,6 +188,39 @@ static void a_thread_outside_steps_nowhere(void **state)
   mw_gate_step_in();
 }
 
+static void *enter_and_stay(void *data)
+{
+  struct crowd *crowd = data;
+
+  if (mw_gate_enter(&crowd->gate)) {
+    count_in(crowd);
+    while (atomic_load(&crowd->refused) == 0) /* here: the others may go */
+      sched_yield();
+    mw_gate_leave(&crowd->gate);
+  }
+  return NULL;
+}
+
+static void it_may_get_more_places(void **state)
+{
+  struct crowd crowd = {0};
+  pthread_t threads[2];
+
+  (void)state;
+  mw_gate_init(&crowd.gate, 1);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(0, pthread_create(&threads[i], NULL, enter_and_stay, &crowd));
+  while (atomic_load(&crowd.inside) < 1)
+    sched_yield();
+  mw_gate_set_places(&crowd.gate, 2);
+  while (atomic_load(&crowd.inside) < 2)
+    sched_yield();
+  atomic_store(&crowd.refused, 1);
+  for (int i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  mw_gate_deinit(&crowd.gate);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -196,6 +229,7 @@ int main(void)
       cmocka_unit_test(first_come_first_served),
       cmocka_unit_test(a_closed_gate_keeps_nobody),
       cmocka_unit_test(a_thread_outside_steps_nowhere),
+      cmocka_unit_test(it_may_get_more_places),
   };
   return cmocka_run_group_tests_name("base/gate", tests, NULL, NULL);
 }

@@ -76,11 +76,22 @@ static void is_an_eighth_of_the_limit_on_memory(void **state)
   assert_int_equal(outcome, 0);
 }
 
+static void what_this_process_uses_is_the_number_of_its_own_cgroup(void **state)
+{
+  uint64_t bytes = 0;
+
+  (void)state;
+  if (!mw_cgroup_own_memory_bytes(&bytes))
+    skip(); /* no memory controller is seen here */
+  assert_true(bytes > 65536);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(is_at_most_4096_and_half_of_the_limit_on_files),
       cmocka_unit_test(is_an_eighth_of_the_limit_on_memory),
+      cmocka_unit_test(what_this_process_uses_is_the_number_of_its_own_cgroup),
   };
 
   return cmocka_run_group_tests_name("core/cgroup/budget", tests, NULL, NULL);

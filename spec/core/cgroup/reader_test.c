@@ -297,12 +297,16 @@ static void a_lack_of_descriptors_passes(void **state)
 
 static void a_missing_file_is_told_once_and_looked_for_with_the_limits(void **state)
 {
+  uint32_t failed[MW_FIGURE_COUNT];
   (void)state;
   unlink(test_host_path(&host, CGROUP "cpu.stat"));
   unlink(test_host_path(&host, CGROUP "memory.max"));
   open_cgroups(0);
   read_container();
   assert_int_equal(sample.problems_count, 2);
+  mw_cgroups_count_failed(cgroups, failed);
+  assert_int_equal(failed[MW_CPU_TOTAL_NS], 1);
+  assert_int_equal(failed[MW_MEMORY_USAGE_BYTES], 0);
   assert_non_null(strstr(problems, ID ": "));
   assert_non_null(strstr(problems, "/cpu.stat cannot be read: No such file or directory\n"));
   assert_non_null(strstr(problems, "/memory.max cannot be read: "));

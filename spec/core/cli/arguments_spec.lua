@@ -19,6 +19,7 @@ describe("the command line of moonwatch", function()
     ["pause"] = { "pause", "--help" },
     ["resume"] = { "resume", "--help" },
     ["log-level"] = { "log-level", "--help" },
+    ["scripts"] = { "scripts", "--help" },
     ["filter"] = { "filter", "--help" },
     ["a subcommand of filter"] = { "filter", "test", "--help" },
     ["check, asked as a topic"] = { "help", "check" },

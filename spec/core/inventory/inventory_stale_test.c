@@ -264,6 +264,24 @@ static void a_long_message_is_cut(void **state)
   assert_int_equal(strlen(f->sources[0].error), MW_INVENTORY_ERROR_BYTES - 1);
 }
 
+static void a_source_that_is_forgotten_leaves_at_once_and_may_come_back(void **state)
+{
+  struct fixture *f = *state;
+
+  say_one(f, "one", "a");
+  say_one(f, "two", "b");
+  assert_int_equal(mw_inventory_forget(f->inventory, "one", &f->err), 0);
+  assert_string_equal("b= ", summary_of(f->inventory));
+  assert_int_equal(mw_inventory_sources(f->inventory, f->sources), 1);
+  assert_string_equal("two", f->sources[0].name);
+  assert_int_equal(mw_inventory_renew(f->inventory, "one", &f->err), -ENODATA);
+  wait_s(f, 3600);
+  say_one(f, "one", "a");
+  assert_string_equal("a= b=* ", summary_of(f->inventory));
+  assert_int_equal(mw_inventory_sources(f->inventory, f->sources), 2);
+  assert_int_equal(mw_inventory_forget(f->inventory, "nobody", &f->err), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, finish)
@@ -279,6 +297,7 @@ int main(void)
       TEST(another_priority_is_another_order),
       TEST(what_is_no_configuration_is_refused),
       TEST(a_long_message_is_cut),
+      TEST(a_source_that_is_forgotten_leaves_at_once_and_may_come_back),
   };
 
   return cmocka_run_group_tests_name("core/inventory: staleness", tests, NULL, NULL);

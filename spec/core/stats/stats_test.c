@@ -37,6 +37,7 @@ static int fetch(void *data, const struct mw_stats_request *request, struct mw_c
   f->clock.now_monotonic_ns += f->takes_ns;
   out->figures.present = 0;
   out->devices_count = 0;
+  out->covered = MW_FIGURE_SET_ALL;
   if (f->failure_code)
     return mw_error_set(err, f->failure_code, "cannot read %s", request->container.id);
   if (f->value)
@@ -385,6 +386,31 @@ static void a_caller_need_not_care_about_the_error(void **state)
   mw_stats_free(NULL);
 }
 
+static void counts_in_how_many_containers_a_figure_was_at_the_last_reading(void **state)
+{
+  struct fixture f;
+  struct mw_stats_presence presence;
+
+  (void)state;
+  start(&f);
+  store(&f, 0, "a", 5);
+  store(&f, 0, "b", 6);
+  store(&f, 0, "c", 0); /* without the figure */
+  f.failure_code = EIO;
+  ask(&f, "d", 0);
+  mw_stats_presence(f.stats, &presence);
+  assert_int_equal(presence.containers, 3);
+  assert_int_equal(presence.unread, 1);
+  assert_int_equal(presence.present[MW_MEMORY_USAGE_BYTES], 2);
+  assert_int_equal(presence.looked[MW_MEMORY_USAGE_BYTES], 3);
+  assert_int_equal(presence.present[MW_CPU_TOTAL_NS], 0);
+  f.failure_code = 0;
+  store(&f, S, "a", 0); /* the last reading counts */
+  mw_stats_presence(f.stats, &presence);
+  assert_int_equal(presence.present[MW_MEMORY_USAGE_BYTES], 1);
+  finish(&f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -400,6 +426,7 @@ int main(void)
       cmocka_unit_test(a_store_renews_an_entry),
       cmocka_unit_test(the_retention_is_an_option),
       cmocka_unit_test(the_oldest_leaves_at_the_bound),
+      cmocka_unit_test(counts_in_how_many_containers_a_figure_was_at_the_last_reading),
       cmocka_unit_test(references_that_only_look_alike_when_joined_are_apart),
       cmocka_unit_test(null_stands_for_an_empty_text),
       cmocka_unit_test(a_reference_needs_an_id_of_bounded_length),

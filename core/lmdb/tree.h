@@ -3,14 +3,14 @@
  * One B+tree of a file, page by page, for pages.c. Every page is in one place only, each node
  * within its page, keys in order, the counts of the tree what they are said to be.
  */
-#ifndef MW_STORE_TREE_H
-#define MW_STORE_TREE_H
+#ifndef MW_LMDB_TREE_H
+#define MW_LMDB_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/head.h"
+#include "lmdb/head.h"
 
 /** Of the trees that LMDB itself can walk, 32; 2 entries a page make 2^16 of these. */
 #define MW_TREE_DEPTH_MAX 16

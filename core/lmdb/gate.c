@@ -1,4 +1,4 @@
-#include "store/gate.h"
+#include "lmdb/gate.h"
 
 #include <errno.h>
 #include <time.h>
@@ -6,54 +6,54 @@
 #include "base/thread.h"
 #include "moonwatch/clock.h"
 
-void mw_store_gate_init(struct mw_store_gate *gate, int64_t wait_ms)
+void mw_lmdb_gate_init(struct mw_lmdb_gate *gate, int64_t wait_ms)
 {
 
-  *gate = (struct mw_store_gate){.wait_ms = wait_ms};
+  *gate = (struct mw_lmdb_gate){.wait_ms = wait_ms};
   gate->last = &gate->first;
   pthread_mutex_init(&gate->mutex, NULL);
   mw_cond_init(&gate->changed);
 }
 
-void mw_store_gate_deinit(struct mw_store_gate *gate)
+void mw_lmdb_gate_deinit(struct mw_lmdb_gate *gate)
 {
   pthread_cond_destroy(&gate->changed);
   pthread_mutex_destroy(&gate->mutex);
 }
 
-static struct timespec deadline_of(const struct mw_store_gate *gate)
+static struct timespec deadline_of(const struct mw_lmdb_gate *gate)
 {
   int64_t at_ns = mw_clock_monotonic_ns(mw_clock_system()) + gate->wait_ms * MW_NS_PER_MS;
 
   return (struct timespec){.tv_sec = at_ns / MW_NS_PER_S, .tv_nsec = at_ns % MW_NS_PER_S};
 }
 
-static bool is_moving(const struct mw_store_gate *gate, const void *unused)
+static bool is_moving(const struct mw_lmdb_gate *gate, const void *unused)
 {
   (void)unused;
   return gate->moving;
 }
 
-static bool is_anybody_inside(const struct mw_store_gate *gate, const void *unused)
+static bool is_anybody_inside(const struct mw_lmdb_gate *gate, const void *unused)
 {
   (void)unused;
   return gate->transactions_count > 0;
 }
 
 /* Who writes in a loop would otherwise take the pen again before those who wait are awake. */
-static bool is_not_its_turn(const struct mw_store_gate *gate, const void *turn)
+static bool is_not_its_turn(const struct mw_lmdb_gate *gate, const void *turn)
 {
   return gate->writing || gate->first != turn;
 }
 
-static bool is_busy(const struct mw_store_gate *gate)
+static bool is_busy(const struct mw_lmdb_gate *gate)
 {
   return gate->transactions_count > 0 || gate->writing || gate->moving;
 }
 
 /* With the mutex held. */
-static int wait_while(struct mw_store_gate *gate,
-                      bool (*blocked)(const struct mw_store_gate *gate, const void *who),
+static int wait_while(struct mw_lmdb_gate *gate,
+                      bool (*blocked)(const struct mw_lmdb_gate *gate, const void *who),
                       const void *who)
 {
   int rc = 0;
@@ -68,7 +68,7 @@ static int wait_while(struct mw_store_gate *gate,
   return blocked(gate, who) ? -ETIMEDOUT : 0;
 }
 
-int mw_store_gate_enter(struct mw_store_gate *gate)
+int mw_lmdb_gate_enter(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   int rc = wait_while(gate, is_moving, NULL);
@@ -78,7 +78,7 @@ int mw_store_gate_enter(struct mw_store_gate *gate)
   return rc;
 }
 
-void mw_store_gate_leave(struct mw_store_gate *gate)
+void mw_lmdb_gate_leave(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   if (--gate->transactions_count == 0)
@@ -86,15 +86,15 @@ void mw_store_gate_leave(struct mw_store_gate *gate)
   pthread_mutex_unlock(&gate->mutex);
 }
 
-static void stand_in_line(struct mw_store_gate *gate, struct mw_store_turn *turn)
+static void stand_in_line(struct mw_lmdb_gate *gate, struct mw_lmdb_turn *turn)
 {
   *gate->last = turn;
   gate->last = &turn->next;
 }
 
-static void leave_line(struct mw_store_gate *gate, struct mw_store_turn *turn)
+static void leave_line(struct mw_lmdb_gate *gate, struct mw_lmdb_turn *turn)
 {
-  struct mw_store_turn **at = &gate->first;
+  struct mw_lmdb_turn **at = &gate->first;
 
   while (*at != turn)
     at = &(*at)->next;
@@ -103,9 +103,9 @@ static void leave_line(struct mw_store_gate *gate, struct mw_store_turn *turn)
     gate->last = at;
 }
 
-int mw_store_gate_take_pen(struct mw_store_gate *gate)
+int mw_lmdb_gate_take_pen(struct mw_lmdb_gate *gate)
 {
-  struct mw_store_turn turn = {0};
+  struct mw_lmdb_turn turn = {0};
 
   pthread_mutex_lock(&gate->mutex);
   stand_in_line(gate, &turn);
@@ -119,7 +119,7 @@ int mw_store_gate_take_pen(struct mw_store_gate *gate)
   return rc;
 }
 
-void mw_store_gate_return_pen(struct mw_store_gate *gate)
+void mw_lmdb_gate_return_pen(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   gate->writing = false;
@@ -127,7 +127,7 @@ void mw_store_gate_return_pen(struct mw_store_gate *gate)
   pthread_mutex_unlock(&gate->mutex);
 }
 
-int mw_store_gate_begin_move(struct mw_store_gate *gate)
+int mw_lmdb_gate_begin_move(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   int rc = wait_while(gate, is_moving, NULL);
@@ -143,7 +143,7 @@ int mw_store_gate_begin_move(struct mw_store_gate *gate)
   return rc;
 }
 
-void mw_store_gate_end_move(struct mw_store_gate *gate)
+void mw_lmdb_gate_end_move(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   gate->moving = false;
@@ -151,7 +151,7 @@ void mw_store_gate_end_move(struct mw_store_gate *gate)
   pthread_mutex_unlock(&gate->mutex);
 }
 
-bool mw_store_gate_close(struct mw_store_gate *gate)
+bool mw_lmdb_gate_close(struct mw_lmdb_gate *gate)
 {
   pthread_mutex_lock(&gate->mutex);
   bool was_closed = gate->closed;

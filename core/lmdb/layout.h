@@ -1,6 +1,6 @@
 /** @file layout.h  What LMDB 0.9 writes, in the byte order and the word size of the machine. */
-#ifndef MW_STORE_LAYOUT_H
-#define MW_STORE_LAYOUT_H
+#ifndef MW_LMDB_LAYOUT_H
+#define MW_LMDB_LAYOUT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 
 #define MW_MDB_PAGE_MAX_BYTES 65536u
 #define MW_MDB_PAGE_MIN_BYTES 512u
+#define MW_MDB_KEY_MAX_BYTES 511u
 #define MW_MDB_NO_PAGE SIZE_MAX
 #define MW_MDB_INTEGER_KEYS 0x08u /* of the database of free pages */
 

@@ -1,4 +1,4 @@
-#include "store/tree.h"
+#include "lmdb/tree.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "moonwatch/store.h"
 
 /* ---- The file ---- */
 
@@ -77,8 +76,8 @@ static int read_page(struct mw_tree_file *file, uint64_t number, unsigned level,
   if (!file->pages[level] && !(file->pages[level] = malloc(file->page_bytes)))
     return mw_error_set(file->err, ENOMEM, "out of memory for a page of %s", file->name);
   *out = file->pages[level];
-  return mw_store_pread(file->fd, file->name, *out, file->page_bytes, number * file->page_bytes,
-                        file->err);
+  return mw_lmdb_pread(file->fd, file->name, *out, file->page_bytes, number * file->page_bytes,
+                       file->err);
 }
 
 /* ---- A page ---- */
@@ -200,7 +199,7 @@ static int check_key(struct mw_tree *tree, const struct page *page, struct key k
                      struct key before, bool same_too, struct key behind)
 {
   if (tree->integer_keys ? key.len_bytes != sizeof(size_t)
-                         : key.len_bytes < 1 || key.len_bytes > MW_STORE_KEY_MAX_BYTES)
+                         : key.len_bytes < 1 || key.len_bytes > MW_MDB_KEY_MAX_BYTES)
     return page_damaged(tree, page, "a key is of an impossible length");
   if ((before.data && compare(tree, before, key) >= (same_too ? 1 : 0)) ||
       (behind.data && compare(tree, key, behind) >= 0))
@@ -219,8 +218,8 @@ static int check_overflow(struct mw_tree *tree, const struct page *page,
 
   if (record->value_page > file->last_page)
     return page_damaged(tree, page, "a value is on pages that are not there");
-  int rc = mw_store_pread(file->fd, file->name, &head, sizeof head,
-                          record->value_page * file->page_bytes, file->err);
+  int rc = mw_lmdb_pread(file->fd, file->name, &head, sizeof head,
+                         record->value_page * file->page_bytes, file->err);
   if (rc < 0)
     return rc;
   if (head.number != record->value_page || head.flags != MW_MDB_OVERFLOW || head.pages < needed)
@@ -402,8 +401,7 @@ int mw_tree_check_free_pages(struct mw_tree *tree, const struct mw_tree_record *
   copy = malloc(record->value_bytes);
   if (!copy)
     return mw_error_set(file->err, ENOMEM, "out of memory for the free pages of %s", file->name);
-  int rc =
-      mw_store_pread(file->fd, file->name, copy, record->value_bytes,
-                     record->value_page * file->page_bytes + MW_MDB_PAGE_HEAD_BYTES, file->err);
+  int rc = mw_lmdb_pread(file->fd, file->name, copy, record->value_bytes,
+                         record->value_page * file->page_bytes + MW_MDB_PAGE_HEAD_BYTES, file->err);
   return rc < 0 ? rc : check_list(file, copy, record->value_bytes);
 }

@@ -1,4 +1,4 @@
-#include "store/head.h"
+#include "lmdb/head.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -9,8 +9,8 @@
  * this, but a number from a damaged page is likely to be far larger. */
 #define UNWRITTEN_PAGES_MAX 16384u
 
-int mw_store_pread(int fd, const char *name, void *out, size_t len_bytes, uint64_t offset,
-                   struct mw_error *err)
+int mw_lmdb_pread(int fd, const char *name, void *out, size_t len_bytes, uint64_t offset,
+                  struct mw_error *err)
 {
   size_t done_bytes = 0;
 
@@ -35,19 +35,19 @@ static bool is_page_size(uint32_t bytes)
          (bytes & (bytes - 1)) == 0;
 }
 
-static int read_meta(int fd, const char *name, uint64_t offset, struct mw_mdb_meta *out,
-                     struct mw_error *err)
+static int read_meta(int fd, const char *name, const struct mw_lmdb_kind *kind, uint64_t offset,
+                     struct mw_mdb_meta *out, struct mw_error *err)
 {
   char head[MW_MDB_PAGE_HEAD_BYTES + sizeof *out];
   struct mw_mdb_page page;
-  int rc = mw_store_pread(fd, name, head, sizeof head, offset, err);
+  int rc = mw_lmdb_pread(fd, name, head, sizeof head, offset, err);
 
   if (rc < 0)
     return rc;
   memcpy(&page, head, sizeof page);
   memcpy(out, head + MW_MDB_PAGE_HEAD_BYTES, sizeof *out);
   if (out->magic != MW_MDB_MAGIC || page.flags != MW_MDB_META)
-    return mw_error_set(err, EBADMSG, "%s is not a store", name);
+    return mw_error_set(err, EBADMSG, "%s is not a %s", name, kind->what);
   if (out->version != MW_MDB_DATA_VERSION)
     return mw_error_set(err, EPROTO, "%s is of another version of LMDB (%u, not %u)", name,
                         out->version, MW_MDB_DATA_VERSION);
@@ -56,8 +56,8 @@ static int read_meta(int fd, const char *name, uint64_t offset, struct mw_mdb_me
   return 0;
 }
 
-int mw_store_read_metas(int fd, const char *name, struct mw_mdb_meta metas[static 2],
-                        struct mw_error *err)
+int mw_lmdb_read_metas(int fd, const char *name, const struct mw_lmdb_kind *kind,
+                       struct mw_mdb_meta metas[static 2], struct mw_error *err)
 {
   off_t size_bytes = lseek(fd, 0, SEEK_END);
   if (size_bytes < 0)
@@ -65,11 +65,11 @@ int mw_store_read_metas(int fd, const char *name, struct mw_mdb_meta metas[stati
   if (size_bytes == 0)
     return mw_error_set(err, ENODATA, "%s is empty", name);
 
-  int rc = read_meta(fd, name, 0, &metas[0], err);
+  int rc = read_meta(fd, name, kind, 0, &metas[0], err);
   if (rc < 0)
     return rc;
   uint32_t page_bytes = metas[0].databases[MW_MDB_FREE].page_bytes;
-  rc = read_meta(fd, name, page_bytes, &metas[1], err);
+  rc = read_meta(fd, name, kind, page_bytes, &metas[1], err);
   if (rc < 0)
     return rc;
   if (metas[1].databases[MW_MDB_FREE].page_bytes != page_bytes)
@@ -82,16 +82,17 @@ int mw_store_read_metas(int fd, const char *name, struct mw_mdb_meta metas[stati
   return 0;
 }
 
-int mw_store_read_head(int fd, const char *name, struct mw_store_head *out, struct mw_error *err)
+int mw_lmdb_read_head(int fd, const char *name, const struct mw_lmdb_kind *kind,
+                      struct mw_lmdb_head *out, struct mw_error *err)
 {
   struct mw_mdb_meta metas[2] = {0};
-  int rc = mw_store_read_metas(fd, name, metas, err);
+  int rc = mw_lmdb_read_metas(fd, name, kind, metas, err);
 
   if (rc < 0)
     return rc;
   const struct mw_mdb_meta *newest = &metas[metas[0].transaction < metas[1].transaction];
-  *out = (struct mw_store_head){.page_bytes = newest->databases[MW_MDB_FREE].page_bytes,
-                                .last_page = newest->last_page,
-                                .transaction = newest->transaction};
+  *out = (struct mw_lmdb_head){.page_bytes = newest->databases[MW_MDB_FREE].page_bytes,
+                               .last_page = newest->last_page,
+                               .transaction = newest->transaction};
   return 0;
 }
