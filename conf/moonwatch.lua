@@ -82,7 +82,8 @@ return {
 
   -- Scripts that tell which containers there are, and that make messages of them: names of files
   -- without ".lua". What delivers the messages: "stdout", "file", which needs a path in
-  -- conf.d/file.lua. At most 64 each.
+  -- conf.d/file.lua, or a script, such as "http", which needs a url in conf.d/http.lua. At most 64
+  -- each.
   -- sources = { "cgroup" },
   -- checks = { "container", "container_rt" },
   -- sinks = { "stdout" },

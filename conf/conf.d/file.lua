@@ -5,6 +5,15 @@ return {
   -- false keeps it from running, though moonwatch.lua names it.
   -- enabled = true,
 
+  -- How many messages it is given at a time, 1 to 256, and their bytes together, 1 to 67108864; a
+  -- message that is larger comes alone.
+  -- batch_messages = 256,
+  -- batch_bytes = 1048576,
+
+  -- Messages that are older, in seconds, are passed over and counted, 1 to 31536000. Default: none
+  -- is too old.
+  -- max_age_s = 3600,
+
   -- Where it begins when it is new: "end", the messages from now on, or "beginning", all that the
   -- queue has.
   -- start_at = "end",

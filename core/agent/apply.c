@@ -34,10 +34,17 @@ static bool same_budget(const struct mw_budget *a, const struct mw_budget *b)
          a->http_requests_count == b->http_requests_count;
 }
 
+static bool same_sink(const struct mw_sink_settings *a, const struct mw_sink_settings *b)
+{
+  return a->batch_messages == b->batch_messages && a->batch_bytes == b->batch_bytes &&
+         a->max_age_s == b->max_age_s && a->tries_max == b->tries_max;
+}
+
 static bool same_script(const struct mw_script_settings *a, const struct mw_script_settings *b)
 {
   return a->interval_s == b->interval_s && same_budget(&a->budget, &b->budget) &&
-         same_options(a, b) && a->priority == b->priority && a->stale_s == b->stale_s;
+         same_options(a, b) && a->priority == b->priority && a->stale_s == b->stale_s &&
+         same_sink(&a->sink, &b->sink);
 }
 
 static bool same_dirs(const char *const *a, const char *const *b)
@@ -128,7 +135,7 @@ static void apply_scripts(struct mw_runner *runner, const struct mw_settings *se
 static bool has_sink(const struct mw_runner *runner, const char *name)
 {
   for (size_t i = 0; i < mw_runner_sinks_count(runner); i++)
-    if (strcmp(mw_runner_sink_settings(runner, i)->name, name) == 0)
+    if (strcmp(mw_runner_sink_order(runner, i)->settings->name, name) == 0)
       return true;
   return false;
 }
@@ -138,12 +145,13 @@ static void remove_sinks(struct mw_runner *runner, const struct mw_settings *set
                          struct mw_applied *out)
 {
   for (size_t i = mw_runner_sinks_count(runner); i-- > 0;) {
-    const struct mw_script_settings *now = mw_runner_sink_settings(runner, i);
-    const struct mw_script_settings *next = find(settings, now);
-    if (next && same_script(now, next))
+    const struct mw_script_order *now = mw_runner_sink_order(runner, i);
+    const struct mw_script_settings *next = find(settings, now->settings);
+    if (next && same_script(now->settings, next) &&
+        same_dirs(now->script_dirs, settings->script_dirs))
       continue;
-    mw_log(MW_LOG_INFO, now->name, "ends, as the configuration says");
-    mw_runner_remove_sink(runner, i, !next);
+    mw_log(MW_LOG_INFO, now->settings->name, "ends, as the configuration says");
+    mw_runner_remove_sink(runner, i);
     out->stopped++;
   }
 }
@@ -155,10 +163,11 @@ static void add_sinks(struct mw_runner *runner, const struct mw_settings *settin
 
   for (size_t i = 0; i < settings->scripts_count; i++) {
     const struct mw_script_settings *sink = &settings->scripts[i];
+    const struct mw_script_order order = {sink, settings->script_dirs, settings->config};
     if (sink->kind != MW_SCRIPT_SINK || has_sink(runner, sink->name))
       continue;
     out->started++;
-    if (mw_runner_add_sink(runner, sink, settings->config, &err) == 0)
+    if (mw_runner_add_sink(runner, &order, &err) == 0)
       mw_log(MW_LOG_INFO, sink->name, "begins, as the configuration says");
     else
       mw_log(MW_LOG_ERROR, sink->name, "%s; \"moonwatch reload\" tries again", err.text);

@@ -285,6 +285,7 @@ static void tell_declaration(struct mw_config *config, const char *path, const s
 void mw_config_check_declared(lua_State *L, struct mw_config *config, const char *name,
                               const char *path)
 {
+  static const char *const of_sinks[] = {"batch_messages", "batch_bytes", "max_age_s"};
   int table = lua_gettop(L), options = table + 1, values = table + 2;
   char prefix[MW_CONFIG_PATH_BYTES];
   struct mw_error err;
@@ -308,4 +309,7 @@ void mw_config_check_declared(lua_State *L, struct mw_config *config, const char
   put_field(L, table, config, name, "interval_s");
   if (mw_config_kind_of(config, name) == MW_SCRIPT_SOURCE)
     put_field(L, table, config, name, "priority");
+  if (mw_config_kind_of(config, name) == MW_SCRIPT_SINK)
+    for (size_t i = 0; i < sizeof of_sinks / sizeof of_sinks[0]; i++)
+      put_field(L, table, config, name, of_sinks[i]);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inventory/inventory.h"
+#include "moonwatch/queue.h"
 
 #define VARIABLE_PREFIX "MOONWATCH_"
 #define HOUR_MS 3600000.0
@@ -164,7 +165,7 @@ static const struct mw_config_key keys[] = {
      .type = MW_CONFIG_NAMES,
      .fallback = "stdout",
      .max = 64,
-     .doc = "what delivers the messages: stdout, file"},
+     .doc = "what delivers the messages: stdout, file, or a script in sinks/, such as http"},
     BUDGET("cpu_ms", "1000", 1, HOUR_MS, "ms", "CPU time of one run"),
     BUDGET("wall_ms", "10000", 1, HOUR_MS, "ms", "time that one run may take, waiting included"),
     BUDGET("memory_bytes", "67108864", MIB, 2 * GIB, "bytes",
@@ -254,6 +255,35 @@ static const struct mw_config_key keys[] = {
      .max = 86400,
      .unit = "s",
      .doc = "of a source: how long its last list counts when it fails"},
+    {.path = "scripts.*.batch_messages",
+     .type = MW_CONFIG_INTEGER,
+     .fallback_doc = "the sink's own, or 256",
+     .min = 1,
+     .max = MW_QUEUE_BATCH_MAX,
+     .unit = "messages",
+     .doc = "of a sink: how many it is given at a time"},
+    {.path = "scripts.*.batch_bytes",
+     .type = MW_CONFIG_INTEGER,
+     .fallback_doc = "the sink's own, or 1048576",
+     .min = 1,
+     .max = 64 * MIB,
+     .unit = "bytes",
+     .doc = "of a sink: bytes of these messages together; one that is larger comes alone"},
+    {.path = "scripts.*.max_age_s",
+     .type = MW_CONFIG_NUMBER,
+     .fallback_doc = "the sink's own, or any age",
+     .min = 1,
+     .max = 31536000,
+     .unit = "s",
+     .doc = "of a sink: older messages are passed over and counted"},
+    {.path = "scripts.*.tries_max",
+     .type = MW_CONFIG_INTEGER,
+     .fallback_doc = "10",
+     .min = 1,
+     .max = 1000,
+     .unit = "tries",
+     .doc = "of a sink: how often it may itself fail at a message, before that is set aside; a far "
+            "end that is away does not count"},
     {.path = "scripts.*.start_at",
      .type = MW_CONFIG_CHOICE,
      .fallback_doc = "end",

@@ -112,11 +112,14 @@ static void check_lists(struct mw_config *config)
 static void check_script(struct mw_config *config, const char *name)
 {
   static const struct {
-    const char *key, *kinds;
+    const char *key;
     enum mw_script_kind kind;
-  } own_keys[] = {{"scripts.*.priority", "sources", MW_SCRIPT_SOURCE},
-                  {"scripts.*.stale_s", "sources", MW_SCRIPT_SOURCE},
-                  {"scripts.*.start_at", "sinks", MW_SCRIPT_SINK}};
+  } own_keys[] = {
+      {"scripts.*.priority", MW_SCRIPT_SOURCE},     {"scripts.*.stale_s", MW_SCRIPT_SOURCE},
+      {"scripts.*.batch_messages", MW_SCRIPT_SINK}, {"scripts.*.batch_bytes", MW_SCRIPT_SINK},
+      {"scripts.*.max_age_s", MW_SCRIPT_SINK},      {"scripts.*.tries_max", MW_SCRIPT_SINK},
+      {"scripts.*.start_at", MW_SCRIPT_SINK},
+  };
   char path[MW_CONFIG_PATH_BYTES];
 
   for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++) {
@@ -126,7 +129,7 @@ static void check_script(struct mw_config *config, const char *name)
       continue;
     const struct mw_config_place place = mw_config_place_of(value);
     mw_config_mistake(config, &place, path, NULL, "belongs to %s, and %s is none",
-                      own_keys[i].kinds, name);
+                      mw_config_kind_keys[own_keys[i].kind], name);
   }
 }
 
@@ -377,6 +380,16 @@ static void fill_options(struct mw_config *config, struct mw_script_settings *sc
       add_options(config, script, options, &config->values[i]);
 }
 
+/* @p table: "scripts.NAME." */
+static struct mw_sink_settings sink_of(const struct mw_config *config, const char *table)
+{
+  return (struct mw_sink_settings){
+      .batch_messages = (size_t)number_of(config, table, "batch_messages", 0),
+      .batch_bytes = (size_t)number_of(config, table, "batch_bytes", 0),
+      .max_age_s = number_of(config, table, "max_age_s", 0),
+      .tries_max = (unsigned)number_of(config, table, "tries_max", 0)};
+}
+
 static enum mw_queue_start start_of(const char *text)
 {
   return text && strcmp(text, "beginning") == 0 ? MW_QUEUE_FROM_BEGINNING : MW_QUEUE_FROM_END;
@@ -396,6 +409,7 @@ static void fill_script(struct mw_config *config, enum mw_script_kind kind, cons
   script.interval_s = number_of(config, table, "interval_s", 0);
   script.priority = (int)number_of(config, table, "priority", -1);
   script.stale_s = number_of(config, table, "stale_s", 0);
+  script.sink = sink_of(config, table);
   script.start_at = start_of(text_of(config, table, "start_at"));
   script.budget = budget_of(config, budget);
   fill_options(config, &script);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,8 +24,7 @@
 struct outlet {
   struct mw_runner *runner;
   struct mw_sink *sink;
-  const struct mw_script_settings *settings;
-  struct mw_config *config; /* whose memory the settings are */
+  struct mw_script_order order; /* its configuration is held */
   atomic_bool given_up;
 };
 
@@ -55,7 +53,7 @@ static int64_t now_ns(void)
 
 static void free_outlet(struct outlet *outlet)
 {
-  mw_config_free(outlet->config);
+  mw_config_free(outlet->order.config);
   free(outlet);
 }
 
@@ -72,31 +70,40 @@ static void sink_is_given_up(void *data)
   give_up(data);
 }
 
+static struct mw_crew_shared shared_by(struct mw_runner *runner)
+{
+  return (struct mw_crew_shared){.context = runner->context,
+                                 .queue = runner->queue,
+                                 .folders = &runner->folders,
+                                 .running = runner->running};
+}
+
 static int start_outlet(struct outlet *outlet, struct mw_error *err)
 {
   struct mw_runner *runner = outlet->runner;
-  struct mw_sink_config common = {
-      .queue = runner->queue, .on_given_up = sink_is_given_up, .on_given_up_data = outlet};
+  const struct mw_sink_config common = {.on_given_up = sink_is_given_up,
+                                        .on_given_up_data = outlet};
+  const struct mw_crew_shared shared = shared_by(runner);
 
   atomic_fetch_add(&runner->outlets_left, 1);
-  outlet->sink = mw_sinks_start(outlet->settings, &common, err);
+  outlet->sink = mw_sinks_start(&outlet->order, &shared, &common, err);
   if (outlet->sink)
     return 0;
   atomic_fetch_sub(&runner->outlets_left, 1);
   return -err->code;
 }
 
-int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
-                       struct mw_config *config, struct mw_error *err)
+int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_order *order,
+                       struct mw_error *err)
 {
   if (runner->outlets_count == MW_QUEUE_CURSORS_MAX)
     return mw_error_set(err, EINVAL, "there are more than %d sinks", MW_QUEUE_CURSORS_MAX);
   struct outlet *outlet = calloc(1, sizeof *outlet);
   if (!outlet)
-    return mw_error_set(err, ENOMEM, "out of memory for the sink %s", settings->name);
+    return mw_error_set(err, ENOMEM, "out of memory for the sink %s", order->settings->name);
   outlet->runner = runner;
-  outlet->settings = settings;
-  outlet->config = mw_config_hold(config);
+  outlet->order = *order;
+  mw_config_hold(order->config);
   int rc = start_outlet(outlet, err);
   if (rc < 0)
     free_outlet(outlet);
@@ -108,7 +115,7 @@ int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings
 /* @return whether it has ended, and is freed. */
 static bool stop_outlet(struct outlet *outlet, int64_t deadline_ns)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
   size_t left;
 
   mw_sink_status(outlet->sink, &status);
@@ -119,27 +126,23 @@ static bool stop_outlet(struct outlet *outlet, int64_t deadline_ns)
   if (ended)
     free_outlet(outlet);
   else
-    mw_log(MW_LOG_ERROR, outlet->settings->name,
+    mw_log(MW_LOG_ERROR, outlet->order.settings->name,
            "does not end: what it writes to does not take it");
   return ended;
 }
 
 /* One that hangs is left alone: the process has to end without it. */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good)
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index)
 {
   struct outlet *outlet = runner->outlets[index];
-  char name[MW_QUEUE_NAME_MAX_BYTES];
 
   runner->outlets_count--;
   memmove(&runner->outlets[index], &runner->outlets[index + 1],
           (runner->outlets_count - index) * sizeof runner->outlets[0]);
   if (!atomic_exchange(&outlet->given_up, true))
     atomic_fetch_sub(&runner->outlets_left, 1);
-  snprintf(name, sizeof name, "%s", outlet->settings->name);
   if (!stop_outlet(outlet, now_ns() + SINK_GOES_NS))
     runner->outlet_hangs = true;
-  else if (for_good)
-    mw_queue_drop_cursor(runner->queue, name, NULL); /* that of one given up is gone already */
 }
 
 void mw_runner_note_sinks(struct mw_runner *runner)
@@ -159,6 +162,8 @@ static bool stop_outlets(struct mw_runner *runner, int64_t deadline_ns)
   bool all = !runner->outlet_hangs;
 
   for (size_t i = 0; i < runner->outlets_count; i++)
+    mw_sink_finish(runner->outlets[i]->sink, deadline_ns);
+  for (size_t i = 0; i < runner->outlets_count; i++)
     all &= stop_outlet(runner->outlets[i], deadline_ns);
   runner->outlets_count = 0;
   return all;
@@ -169,10 +174,7 @@ static bool stop_outlets(struct mw_runner *runner, int64_t deadline_ns)
 static int start_scripts(struct mw_runner *runner, const struct mw_settings *settings,
                          struct mw_error *err)
 {
-  const struct mw_crew_shared shared = {.context = runner->context,
-                                        .queue = runner->queue,
-                                        .folders = &runner->folders,
-                                        .running = runner->running};
+  const struct mw_crew_shared shared = shared_by(runner);
   int rc = 0;
 
   mw_crew_set_shared(&runner->crew, &shared);
@@ -191,9 +193,12 @@ static int start_sinks(struct mw_runner *runner, const struct mw_settings *setti
 {
   int rc = 0;
 
-  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++)
+  for (size_t i = 0; i < settings->scripts_count && rc == 0; i++) {
+    const struct mw_script_order order = {&settings->scripts[i], settings->script_dirs,
+                                          settings->config};
     if (settings->scripts[i].kind == MW_SCRIPT_SINK)
-      rc = mw_runner_add_sink(runner, &settings->scripts[i], settings->config, err);
+      rc = mw_runner_add_sink(runner, &order, err);
+  }
   return rc;
 }
 
@@ -301,10 +306,20 @@ int64_t mw_runner_look_interval_ns(const struct mw_runner *runner, enum mw_watch
   return has_hints && answer != MW_WATCH_UNSETTLED ? LOOK_WITH_HINTS_NS : runner->poll_interval_ns;
 }
 
+static enum mw_watch_answer look_at_sink(struct mw_sink *sink)
+{
+  struct mw_worker *worker = mw_sink_worker(sink);
+
+  return worker ? mw_worker_look(worker, false) : MW_WATCH_SAME;
+}
+
 int64_t mw_runner_look(struct mw_runner *runner)
 {
   enum mw_watch_answer answer = mw_crew_look(&runner->crew);
 
+  for (size_t i = 0; i < runner->outlets_count; i++)
+    if (look_at_sink(runner->outlets[i]->sink) == MW_WATCH_UNSETTLED)
+      answer = MW_WATCH_UNSETTLED;
   mw_running_beat(runner->running);
   mw_crew_reap(&runner->crew);
   return mw_runner_look_interval_ns(runner, mw_crew_has_leaving(&runner->crew) ? MW_WATCH_UNSETTLED
@@ -369,14 +384,30 @@ struct mw_folders *mw_runner_folders(struct mw_runner *runner)
   return &runner->folders;
 }
 
+/* Workers of sinks come behind the others. */
+static struct mw_sink *find_script_sink(const struct mw_runner *runner, size_t number)
+{
+  for (size_t i = 0; i < runner->outlets_count; i++)
+    if (mw_sink_worker(runner->outlets[i]->sink) && number-- == 0)
+      return runner->outlets[i]->sink;
+  return NULL;
+}
+
 size_t mw_runner_workers_count(const struct mw_runner *runner)
 {
-  return mw_crew_count(&runner->crew);
+  size_t count = 0;
+
+  while (find_script_sink(runner, count))
+    count++;
+  return mw_crew_count(&runner->crew) + count;
 }
 
 struct mw_worker *mw_runner_worker(const struct mw_runner *runner, size_t index)
 {
-  return mw_crew_worker(&runner->crew, index);
+  size_t count = mw_crew_count(&runner->crew);
+
+  return index < count ? mw_crew_worker(&runner->crew, index)
+                       : mw_sink_worker(find_script_sink(runner, index - count));
 }
 
 size_t mw_runner_sinks_count(const struct mw_runner *runner)
@@ -389,10 +420,9 @@ struct mw_sink *mw_runner_sink(const struct mw_runner *runner, size_t index)
   return runner->outlets[index]->sink;
 }
 
-const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner *runner,
-                                                         size_t index)
+const struct mw_script_order *mw_runner_sink_order(const struct mw_runner *runner, size_t index)
 {
-  return runner->outlets[index]->settings;
+  return &runner->outlets[index]->order;
 }
 
 struct mw_queue *mw_runner_queue(const struct mw_runner *runner)
@@ -407,7 +437,10 @@ struct mw_context *mw_runner_context(const struct mw_runner *runner)
 
 const struct mw_budget *mw_runner_budget(const struct mw_runner *runner, size_t worker)
 {
-  return &mw_crew_settings(&runner->crew, worker)->budget;
+  size_t count = mw_crew_count(&runner->crew);
+
+  return worker < count ? &mw_crew_settings(&runner->crew, worker)->budget
+                        : mw_sink_budget(find_script_sink(runner, worker - count));
 }
 
 int64_t mw_runner_uptime_ns(const struct mw_runner *runner)

@@ -63,18 +63,16 @@ void mw_runner_set_limits(struct mw_runner *runner, const struct mw_settings *se
 struct mw_crew *mw_runner_crew(struct mw_runner *runner);
 struct mw_folders *mw_runner_folders(struct mw_runner *runner);
 
-/** @param config whose memory @p settings are. @return 0, -ENOMEM, or -EINVAL: an option is wrong.
- */
-int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_settings *settings,
-                       struct mw_config *config, struct mw_error *err);
+/** What @p order points to is held. @return 0, -ENOMEM, or -EINVAL: an option is wrong. */
+int mw_runner_add_sink(struct mw_runner *runner, const struct mw_script_order *order,
+                       struct mw_error *err);
 
 /**
- * Deliver what waits for it, for a moment, and end it. Those behind it move up.
- * @param for_good what it has not delivered is dropped; else it waits for the next one of its name.
+ * Deliver what waits for it, for a moment, and end it. Those behind it move up. What it has not
+ * delivered waits for the next one of its name.
  */
-void mw_runner_remove_sink(struct mw_runner *runner, size_t index, bool for_good);
-const struct mw_script_settings *mw_runner_sink_settings(const struct mw_runner *runner,
-                                                         size_t index);
+void mw_runner_remove_sink(struct mw_runner *runner, size_t index);
+const struct mw_script_order *mw_runner_sink_order(const struct mw_runner *runner, size_t index);
 
 /** Sinks have been changed: tell when none of them is left that was not given up. */
 void mw_runner_note_sinks(struct mw_runner *runner);

@@ -112,13 +112,18 @@ static size_t count_files(const struct mw_task *task)
   return count;
 }
 
+static const enum mw_task_kind task_kinds[MW_SCRIPT_KIND_COUNT] = {
+    [MW_SCRIPT_SOURCE] = MW_TASK_SOURCE,
+    [MW_SCRIPT_CHECK] = MW_TASK_CHECK,
+    [MW_SCRIPT_SINK] = MW_TASK_SINK};
+
 static struct mw_task *open_task(struct instance *instance, struct watching *watching,
                                  struct mw_error *err)
 {
   const struct mw_script_job *job = instance->job;
   const struct mw_script_settings *settings = instance->order.settings;
   struct mw_task_config config = {
-      .kind = settings->kind == MW_SCRIPT_SOURCE ? MW_TASK_SOURCE : MW_TASK_CHECK,
+      .kind = task_kinds[settings->kind],
       .name = settings->name,
       .script_dirs = instance->order.script_dirs,
       .trusted_only = true,
@@ -232,6 +237,33 @@ static int run(void *data, enum mw_limit *limit, struct mw_error *err)
   if (instance->order.settings->kind == MW_SCRIPT_SOURCE)
     mw_context_sweep(instance->job->context);
   return rc;
+}
+
+void *mw_script_job_of(void *data)
+{
+  const struct instance *instance = data;
+  return (void *)(uintptr_t)instance->job;
+}
+
+const struct mw_script_settings *mw_script_job_settings(const void *data)
+{
+  const struct instance *instance = data;
+  return instance->order.settings;
+}
+
+struct mw_task *mw_script_job_task(void *data)
+{
+  const struct instance *instance = data;
+  return instance->task;
+}
+
+enum mw_limit mw_script_job_limit(void *data, int rc, struct mw_error *err)
+{
+  const struct instance *instance = data;
+  enum mw_limit limit;
+
+  mw_meter_judge(&instance->meter, instance->task, rc, &limit, err);
+  return limit;
 }
 
 static void ready(void *data)

@@ -11,6 +11,7 @@
 #include "agent/folders.h"
 #include "agent/running.h"
 #include "agent/settings.h"
+#include "agent/task.h"
 #include "agent/worker.h"
 #include "bindings/context.h"
 #include "moonwatch/queue.h"
@@ -38,6 +39,19 @@ struct mw_script_job {
 
 extern const struct mw_job_ops mw_script_job_ops;
 
+/* ---- For jobs that run their script themselves ---- */
+
+/** The data that an instance of mw_script_job_ops was opened with. */
+void *mw_script_job_of(void *instance);
+
+/** The settings that the instance was made of. */
+const struct mw_script_settings *mw_script_job_settings(const void *instance);
+
+/** The task of an instance of mw_script_job_ops. */
+struct mw_task *mw_script_job_task(void *instance);
+
+/** Which limit a call that returned @p rc has gone beyond; @p err then names it, and its key. */
+enum mw_limit mw_script_job_limit(void *instance, int rc, struct mw_error *err);
 void mw_script_job_init(struct mw_script_job *job);   /**< its mutex and its order */
 void mw_script_job_deinit(struct mw_script_job *job); /**< its worker is gone */
 

@@ -39,7 +39,7 @@ static void take_worker(struct mw_worker *worker, struct at_work *out)
 
 static void take_sink(struct mw_sink *sink, struct at_work *out)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   mw_sink_status(sink, &status);
   out->state = *status.error ? "failing" : "working";
@@ -49,7 +49,7 @@ static struct at_work find_at_work(struct mw_runner *runner,
                                    const struct mw_script_settings *script)
 {
   struct at_work found = {.state = "not running"};
-  struct mw_sink_status sink;
+  struct mw_delivery_status sink;
 
   for (size_t i = 0; runner && i < mw_runner_workers_count(runner); i++)
     if (strcmp(mw_worker_name(mw_runner_worker(runner, i)), script->name) == 0)

@@ -41,6 +41,13 @@ struct mw_budget {
                       .messages_bytes = (size_t)64 << 20,                                          \
                       .http_requests_count = 100})
 
+/** What a sink is given at a time, and what is done about failures. 0: as the sink wants. */
+struct mw_sink_settings {
+  size_t batch_messages, batch_bytes;
+  double max_age_s;
+  unsigned tries_max;
+};
+
 struct mw_script_settings {
   enum mw_script_kind kind;
   const char *name;  /**< "container_rt" */
@@ -48,8 +55,9 @@ struct mw_script_settings {
   struct mw_budget budget;
   const struct mw_option *options; /**< as a command line has them: a list is repeated */
   size_t options_count;
-  int priority;                 /**< of a source; -1: the default */
-  double stale_s;               /**< of a source; 0: the default */
+  int priority;   /**< of a source; -1: the default */
+  double stale_s; /**< of a source; 0: the default */
+  struct mw_sink_settings sink;
   enum mw_queue_start start_at; /**< of a sink */
 };
 

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "moonwatch/clock.h"
 
+#define LOOK_BYTES 16384
+
 #define MODE 0640 /* tags may tell what is nobody else's business */
 
 struct file {
@@ -82,24 +84,70 @@ static int64_t born_s(int fd)
   return wall_s();
 }
 
-/* A line that was cut, by a crash or a full disk, ends where the next one begins. */
-static int begin_at_end(struct file *file, struct mw_error *err)
-{
-  struct stat status;
-  char last = '\n';
+/* What each of our lines begins with; see agent/lines.h. */
+static const char line_begin[] = "{\"body\":";
 
-  if (fstat(file->fd, &status) != 0)
-    return mw_error_set(err, errno, "cannot ask for %s: %s", file->path, strerror(errno));
-  file->size_bytes = (uint64_t)status.st_size;
-  file->born_s = status.st_size > 0 ? born_s(file->fd) : wall_s();
-  if (file->size_bytes > 0 && pread(file->fd, &last, 1, (off_t)file->size_bytes - 1) < 0)
-    return mw_error_set(err, errno, "cannot read %s: %s", file->path, strerror(errno));
-  if (last == '\n')
+/* Where the last line of @p size_bytes begins: behind the last end of one. */
+static int find_last_line(const struct file *file, off_t size_bytes, off_t *out,
+                          struct mw_error *err)
+{
+  char piece[LOOK_BYTES];
+
+  for (*out = size_bytes; *out > 0;) {
+    off_t begin = *out > LOOK_BYTES ? *out - LOOK_BYTES : 0;
+    ssize_t got = pread(file->fd, piece, (size_t)(*out - begin), begin);
+    if (got != *out - begin)
+      return mw_error_set(err, got < 0 ? errno : EIO, "cannot read %s: %s", file->path,
+                          strerror(got < 0 ? errno : EIO));
+    const char *end = memrchr(piece, '\n', (size_t)got);
+    *out = end ? begin + (end - piece) + 1 : begin;
+    if (end)
+      return 0;
+  }
+  return 0;
+}
+
+/* Is what stands at @p begin a part of one of our lines? */
+static bool is_ours(const struct file *file, off_t begin, off_t size_bytes)
+{
+  char text[sizeof line_begin - 1];
+  size_t wanted =
+      size_bytes - begin < (off_t)sizeof text ? (size_t)(size_bytes - begin) : sizeof text;
+
+  return pread(file->fd, text, wanted, begin) == (ssize_t)wanted &&
+         memcmp(text, line_begin, wanted) == 0;
+}
+
+/* A line that a crash has cut is taken back: its message was not delivered, and comes again. What
+ * somebody else has written is ended instead. */
+static int mend_end(struct file *file, off_t size_bytes, struct mw_error *err)
+{
+  off_t begin;
+  int rc = find_last_line(file, size_bytes, &begin, err);
+
+  file->size_bytes = (uint64_t)size_bytes;
+  if (rc < 0 || begin == size_bytes)
+    return rc;
+  if (is_ours(file, begin, size_bytes)) {
+    if (ftruncate(file->fd, begin) != 0)
+      return mw_error_set(err, errno, "cannot shorten %s: %s", file->path, strerror(errno));
+    file->size_bytes = (uint64_t)begin;
     return 0;
+  }
   if (write(file->fd, "\n", 1) != 1)
     return mw_error_set(err, errno, "cannot write %s: %s", file->path, strerror(errno));
   file->size_bytes++;
   return 0;
+}
+
+static int begin_at_end(struct file *file, struct mw_error *err)
+{
+  struct stat status;
+
+  if (fstat(file->fd, &status) != 0)
+    return mw_error_set(err, errno, "cannot ask for %s: %s", file->path, strerror(errno));
+  file->born_s = status.st_size > 0 ? born_s(file->fd) : wall_s();
+  return mend_end(file, status.st_size, err);
 }
 
 /* Two agents would move the file away from each other. The lock goes with the descriptor; a file

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/script_sink.h"
 #include "base/parse.h"
 #include "base/suggest.h"
 
@@ -83,8 +84,16 @@ int mw_sinks_check(const struct mw_script_settings *settings, struct mw_error *e
   return settings->options_count > 0 ? bad_option("stdout", &settings->options[0], err) : 0;
 }
 
-struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,
-                               const struct mw_sink_config *common, struct mw_error *err)
+static struct mw_delivery_limits limits_of(const struct mw_sink_settings *settings)
+{
+  return (struct mw_delivery_limits){.batch_messages = settings->batch_messages,
+                                     .batch_bytes = settings->batch_bytes,
+                                     .max_age_ns = (int64_t)(settings->max_age_s * 1e9),
+                                     .tries_max = settings->tries_max};
+}
+
+static struct mw_sink *start_built_in(const struct mw_script_settings *settings,
+                                      const struct mw_sink_config *common, struct mw_error *err)
 {
   struct mw_sink_config config = *common;
   struct mw_sink_file_config file;
@@ -93,6 +102,7 @@ struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,
     return NULL;
   config.name = settings->name;
   config.start_at = settings->start_at;
+  config.limits = limits_of(&settings->sink);
   if (strcmp(settings->name, "stdout") == 0) {
     config.ops = &mw_sink_stream_ops;
     config.data = mw_sink_stream_new(STDOUT_FILENO, err);
@@ -102,6 +112,17 @@ struct mw_sink *mw_sinks_start(const struct mw_script_settings *settings,
     config.data = mw_sink_file_new(&file, err);
   }
   return config.data ? mw_sink_start(&config, err) : NULL;
+}
+
+struct mw_sink *mw_sinks_start(const struct mw_script_order *order,
+                               const struct mw_crew_shared *shared,
+                               const struct mw_sink_config *common, struct mw_error *err)
+{
+  struct mw_sink_config config = *common;
+
+  config.queue = shared->queue;
+  return mw_sinks_declaration(order->settings->name) ? start_built_in(order->settings, &config, err)
+                                                     : mw_script_sink_start(order, shared, err);
 }
 
 /* As a script has it. Their defaults are those of sink.h, which a test compares. */

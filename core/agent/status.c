@@ -150,19 +150,52 @@ static void write_script(struct mw_json_writer *w, const struct mw_worker_status
   mw_json_end_object(w);
 }
 
-static void write_sink(struct mw_json_writer *w, struct mw_sink *sink)
+static void write_sink(struct mw_json_writer *w, const struct mw_delivery_status *status)
 {
-  struct mw_sink_status status;
+  const struct mw_queue_cursor *cursor = &status->usage;
 
-  mw_sink_status(sink, &status);
   mw_json_begin_object(w);
-  mw_member_count(w, "delivered_total", status.usage.delivered_total);
-  mw_member_count(w, "dropped_total", status.usage.dropped_total);
-  mw_member_some_text(w, "error", status.error);
-  mw_member_count(w, "failures_total", status.failures_total);
-  mw_member_text(w, "name", status.name);
-  mw_member_count(w, "waiting", status.usage.waiting);
+  mw_member_count(w, "delivered_total", cursor->delivered_total);
+  mw_member_count(w, "dropped_total", cursor->dropped_total);
+  mw_member_some_text(w, "error", status->error);
+  mw_member_count(w, "failures_in_a_row", status->failures_in_a_row);
+  mw_member_count(w, "failures_total", status->failures_total);
+  mw_member_bool(w, "in_use", cursor->in_use);
+  mw_member_text(w, "name", status->name);
+  if (status->next_try_in_ns > 0)
+    mw_member_s(w, "next_try_in_s", status->next_try_in_ns);
+  if (cursor->waiting > 0)
+    mw_member_s(w, "oldest_age_s", mw_clock_wall_ns(mw_clock_system()) - cursor->oldest_at_ns);
+  mw_member_count(w, "set_aside_total", cursor->set_aside_total);
+  mw_member_count(w, "stale_total", status->stale_total);
+  mw_member_count(w, "waiting", cursor->waiting);
   mw_json_end_object(w);
+}
+
+/* Nobody delivers for them, and they hold messages back. */
+static void write_sinks_that_left(struct mw_json_writer *w, struct mw_queue *queue)
+{
+  struct mw_queue_cursor cursors[MW_QUEUE_CURSORS_MAX];
+  size_t count = mw_queue_cursors(queue, cursors);
+
+  for (size_t i = 0; i < count; i++) {
+    const struct mw_delivery_status status = {.name = cursors[i].name, .usage = cursors[i]};
+    if (!cursors[i].in_use)
+      write_sink(w, &status);
+  }
+}
+
+static void write_sinks(struct mw_json_writer *w, struct mw_runner *runner)
+{
+  struct mw_delivery_status status;
+
+  mw_json_begin_array(w);
+  for (size_t i = 0; i < mw_runner_sinks_count(runner); i++) {
+    mw_sink_status(mw_runner_sink(runner, i), &status);
+    write_sink(w, &status);
+  }
+  write_sinks_that_left(w, mw_runner_queue(runner));
+  mw_json_end_array(w);
 }
 
 static void write_source(struct mw_json_writer *w, const struct mw_inventory_source *source)
@@ -241,14 +274,6 @@ static void write_readings(struct mw_json_writer *w, const struct mw_stats_prese
   mw_member_count(w, "containers", presence->containers);
   mw_member_count(w, "unread", presence->unread);
   mw_json_end_object(w);
-}
-
-static void write_sinks(struct mw_json_writer *w, struct mw_runner *runner)
-{
-  mw_json_begin_array(w);
-  for (size_t i = 0; i < mw_runner_sinks_count(runner); i++)
-    write_sink(w, mw_runner_sink(runner, i));
-  mw_json_end_array(w);
 }
 
 static void write_all(struct mw_json_writer *w, const struct mw_agent *agent,

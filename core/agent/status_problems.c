@@ -83,7 +83,7 @@ static void say_sources(struct sentences *problems, struct mw_runner *runner)
 
 static void say_sinks(struct sentences *problems, struct mw_runner *runner)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   for (size_t i = 0; i < mw_runner_sinks_count(runner); i++) {
     mw_sink_status(mw_runner_sink(runner, i), &status);
@@ -138,13 +138,16 @@ static void note_scripts(struct sentences *notes, struct mw_runner *runner)
 
 static void note_sinks(struct sentences *notes, struct mw_runner *runner)
 {
-  struct mw_sink_status status;
+  struct mw_delivery_status status;
 
   for (size_t i = 0; i < mw_runner_sinks_count(runner); i++) {
     mw_sink_status(mw_runner_sink(runner, i), &status);
     if (status.usage.dropped_total > 0)
       say(notes, "the sink %s has missed %" PRIu64 " messages: the queue was full", status.name,
           status.usage.dropped_total);
+    if (status.usage.set_aside_total > 0)
+      say(notes, "%" PRIu64 " messages were refused and set aside by the sink %s: the log has them",
+          status.usage.set_aside_total, status.name);
   }
 }
 

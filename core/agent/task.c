@@ -17,6 +17,7 @@
 static const struct mw_task_kind_words kinds[] = {
     [MW_TASK_SOURCE] = {"sources", "source", "list"},
     [MW_TASK_CHECK] = {"checks", "check", "run"},
+    [MW_TASK_SINK] = {"sinks", "sink", "deliver"},
     [MW_TASK_COMMAND] = {"commands", "command", "run"},
 };
 
@@ -249,7 +250,7 @@ int mw_task_run(struct mw_task *task, struct mw_error *err)
 {
   struct mw_error own, *why = err ? err : &own;
 
-  task->http_budget.used_count = 0;
+  mw_task_begin_run(task);
   int rc = mw_task_step(task, run, task, why);
 
   if (rc < 0 && task->config.kind == MW_TASK_SOURCE)

@@ -1,6 +1,7 @@
 /**
  * @file task.h
- * One script at work: a source that lists containers, or a check that emits messages.
+ * One script at work: a source that lists containers, a check that emits messages, or a sink that
+ * delivers them.
  *
  * A task finds the script's file, loads it into a sandbox of its own, looks at what it declares,
  * gives it its options, and runs it. Whatever goes wrong is an error of this task alone.
@@ -23,7 +24,7 @@
 struct mw_task;
 
 /** A command is a script of the program's own: it runs like a check, and prints what it emits. */
-enum mw_task_kind { MW_TASK_SOURCE, MW_TASK_CHECK, MW_TASK_COMMAND };
+enum mw_task_kind { MW_TASK_SOURCE, MW_TASK_CHECK, MW_TASK_SINK, MW_TASK_COMMAND };
 
 struct mw_task_config {
   enum mw_task_kind kind;
@@ -84,7 +85,8 @@ void mw_task_close(struct mw_task *task); /**< accepts NULL */
  */
 int mw_task_hand_over(struct mw_task *from, struct mw_task *to, struct mw_error *err);
 
-/** How often it is run: as configured, else interval_s of its table, else every 10 s. */
+/** How often it is run: as configured, else interval_s of its table, else every 10 s, or 1 s for a
+ *  sink. */
 double mw_task_interval_s(const struct mw_task *task);
 
 /** What has stopped the last run, which then has failed with -ETIME. */
@@ -109,5 +111,26 @@ uint32_t mw_task_http_requests_count(const struct mw_task *task);
  * @return 0, or -errno: the script's own error, its deadline or its memory ceiling.
  */
 int mw_task_run(struct mw_task *task, struct mw_error *err);
+
+/** A call of its function with more than the context; see mw_task_call. */
+struct mw_task_call {
+  /** Push what comes behind the context; the script's table is at index 2. @return how many. */
+  int (*give)(lua_State *L, void *data);
+  /** What it returned is at @p first, and the two behind it. @return 0, or -errno with @p err. */
+  int (*take)(lua_State *L, int first, void *data, struct mw_error *err);
+  void *data;
+  int64_t timeout_ms, cpu_ms; /**< of this call */
+};
+
+/** A run of several calls begins: they share its budget of HTTP requests. */
+void mw_task_begin_run(struct mw_task *task);
+
+/** @return as mw_task_run, or what take returned. Both functions may raise, and hold nothing. */
+int mw_task_call(struct mw_task *task, const struct mw_task_call *call, struct mw_error *err);
+
+/** Call @p look with the script's table on top of the stack. @return 0, what it returned, or as
+ *  mw_task_run. */
+int mw_task_look(struct mw_task *task, int (*look)(lua_State *L, void *data, struct mw_error *err),
+                 void *data, struct mw_error *err);
 
 #endif

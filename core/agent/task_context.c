@@ -183,7 +183,7 @@ void mw_task_make_context(lua_State *L, struct mw_task *task)
   lua_setfield(L, -2, "name");
   lua_pushnumber(L, task->interval_s);
   lua_setfield(L, -2, "interval_s");
-  if (task->config.kind != MW_TASK_SOURCE) {
+  if (task->config.kind == MW_TASK_CHECK || task->config.kind == MW_TASK_COMMAND) {
     static const char *const types[] = {"gauge", "count", "rate", "monotonic_count"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
       add_method(L, task, types[i], context_metric);

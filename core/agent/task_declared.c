@@ -10,6 +10,7 @@
 #include "bindings/bindings.h"
 
 #define INTERVAL_DEFAULT_S 10
+#define SINK_INTERVAL_DEFAULT_S 1
 #define INTERVALS_UNTIL_STALE 3
 #define STATE_VERSION_DEFAULT 1
 #define STATE_VERSION_MAX 1e9
@@ -93,7 +94,9 @@ static int check_state_version(lua_State *L, struct mw_task *task)
 static int check_interval(lua_State *L, struct mw_task *task)
 {
   lua_getfield(L, -1, "interval_s");
-  double interval_s = lua_isnil(L, -1) ? INTERVAL_DEFAULT_S : lua_tonumber(L, -1);
+  double standard_s =
+      task->config.kind == MW_TASK_SINK ? SINK_INTERVAL_DEFAULT_S : INTERVAL_DEFAULT_S;
+  double interval_s = lua_isnil(L, -1) ? standard_s : lua_tonumber(L, -1);
   bool fine = lua_isnil(L, -1) || lua_type(L, -1) == LUA_TNUMBER;
   lua_pop(L, 1);
   if (!fine || !(interval_s >= MW_TASK_INTERVAL_MIN_S && interval_s <= MW_TASK_INTERVAL_MAX_S))

@@ -50,8 +50,10 @@ static int64_t next_run_ns(const struct mw_worker *worker)
     return 0;
   if (!worker->instance || worker->paused || (!worker->released && !worker->due_at_once))
     return INT64_MAX;
-  return worker->held_until_ns > worker->schedule.due_ns ? worker->held_until_ns
-                                                         : worker->schedule.due_ns;
+  int64_t at_ns = worker->schedule.due_ns;
+  if (worker->held_until_ns > at_ns)
+    at_ns = worker->held_until_ns;
+  return worker->not_before_ns > at_ns ? worker->not_before_ns : at_ns;
 }
 
 static void begin_run(struct mw_worker *worker)
@@ -69,7 +71,7 @@ static void begin_run(struct mw_worker *worker)
 static enum work wait_for_work(struct mw_worker *worker)
 {
   for (;;) {
-    if (worker->stopping)
+    if (worker->stopping || (worker->finishing && !(worker->run_wanted && worker->instance)))
       return WORK_END;
     if (worker->reload_wanted) {
       worker->reload_wanted = false;
@@ -266,6 +268,15 @@ void mw_worker_release(struct mw_worker *worker)
 void mw_worker_stop(struct mw_worker *worker)
 {
   set(worker, &worker->stopping);
+}
+
+void mw_worker_finish(struct mw_worker *worker)
+{
+  pthread_mutex_lock(&worker->mutex);
+  worker->finishing = true;
+  worker->run_wanted = !worker->paused;
+  pthread_cond_broadcast(&worker->changed);
+  pthread_mutex_unlock(&worker->mutex);
 }
 
 int mw_worker_run_now(struct mw_worker *worker, struct mw_error *err)

@@ -56,6 +56,10 @@ struct mw_job_ops {
   /** @return 0 or -errno with @p err. @p limit, which is MW_LIMIT_NONE, may become another one. */
   int (*run)(void *instance, enum mw_limit *limit, struct mw_error *err);
 
+  /** After a run: when the next one may begin, on the monotonic clock, unless somebody asks for it.
+   *  NULL: whenever it is planned. */
+  int64_t (*not_before_ns)(void *instance);
+
   /** After a run: tell @p watch of files that were read since it was opened. */
   void (*watch)(void *instance, struct mw_watch *watch);
   size_t (*memory_bytes)(void *instance);
@@ -117,6 +121,9 @@ void mw_worker_release(struct mw_worker *worker);
 
 /** Ask it to end; the run that is going on goes on. */
 void mw_worker_stop(struct mw_worker *worker);
+
+/** Ask it to run once more, unless it is paused, and then to end. */
+void mw_worker_finish(struct mw_worker *worker);
 
 /**
  * Wait for the end of all, which have been asked to, until @p deadline_ns of the monotonic clock;

@@ -79,7 +79,7 @@ static void note_opened(struct mw_worker *worker, void *instance, enum mw_openin
     status->load_error[0] = '\0';
     if (opening != MW_OPENING_RESTART)
       note_new_version(status);
-    worker->held_until_ns = 0;
+    worker->held_until_ns = worker->not_before_ns = 0;
   } else if (worker->instance) {
     snprintf(status->load_error, sizeof status->load_error, "%s", err->text);
   } else {
@@ -294,6 +294,8 @@ void mw_worker_run_job(struct mw_worker *worker)
   worker->running = false;
   worker->status.skips_total += mw_schedule_advance(&worker->schedule, mw_worker_now_ns());
   worker->ops->watch(worker->instance, &worker->watch);
+  if (worker->ops->not_before_ns)
+    worker->not_before_ns = worker->ops->not_before_ns(worker->instance);
   if (!stopping)
     count_run(worker, &outcome);
   if (outcome.limit == MW_LIMIT_NONE)

@@ -134,7 +134,7 @@ int mw_disk_open(struct mw_disk *disk, bool in_child, struct mw_error *err)
 
   if (rc < 0)
     return rc;
-  rc = in_child ? mw_queue_verify(disk->dir, disk->path, err)
+  rc = in_child ? mw_queue_verify(disk->dir, disk->path, disk->files.lock_fd, err)
                 : mw_queue_verify_pages(disk->path, err);
   disk->is_refused = rc == -EPERM;
   if (rc == 0 || rc == -ENOENT)

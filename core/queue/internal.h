@@ -55,6 +55,7 @@ struct mw_queue {
   bool was_attached;  /* it was, some time */
   bool is_unreadable; /* the writer has to open it anew */
   bool is_closing, is_done;
+  bool is_abandoned;              /* the writer frees it at its end */
   bool cursors_changed;           /* one came or went */
   struct mw_disk_content content; /* of the file, at the last commit */
   uint64_t commits_total, written_bytes_total;
@@ -106,6 +107,8 @@ __attribute__((format(printf, 3, 4))) void mw_queue_tell(struct mw_queue *queue,
 /* ---- The writer (writer.c) ---- */
 
 void *mw_queue_run_writer(void *queue);
+
+void mw_queue_free(struct mw_queue *queue);
 
 /** Are there so many that wait that the writer should not? With the mutex held. */
 bool mw_queue_is_urgent(const struct mw_queue *queue);

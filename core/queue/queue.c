@@ -60,7 +60,7 @@ void mw_queue_configure(struct mw_queue *queue, const struct mw_queue_config *co
 
 /* ---- Open and close ---- */
 
-static void free_queue(struct mw_queue *queue)
+void mw_queue_free(struct mw_queue *queue)
 {
   if (queue->has_dir)
     mw_disk_deinit(&queue->disk);
@@ -125,7 +125,7 @@ struct mw_queue *mw_queue_open(const struct mw_queue_config *config, struct mw_e
     return NULL;
   struct mw_queue *queue = new_queue(config, err);
   if (queue && config->dir && open_file(queue, config, err) < 0) {
-    free_queue(queue);
+    mw_queue_free(queue);
     return NULL;
   }
   return queue;
@@ -144,11 +144,13 @@ static bool end_writer(struct mw_queue *queue, int64_t deadline_ns)
   while (rc == 0 && !queue->is_done)
     rc = pthread_cond_timedwait(&queue->changed, &queue->mutex, &deadline);
   bool is_done = queue->is_done;
+  pthread_t writer = queue->writer;
+  queue->is_abandoned = !is_done;
   pthread_mutex_unlock(&queue->mutex);
   if (is_done)
-    pthread_join(queue->writer, NULL);
+    pthread_join(writer, NULL);
   else
-    pthread_detach(queue->writer);
+    pthread_detach(writer);
   return is_done;
 }
 
@@ -157,9 +159,9 @@ bool mw_queue_close(struct mw_queue *queue, int64_t deadline_ns)
   if (!queue)
     return true;
   if (queue->has_dir && !end_writer(queue, deadline_ns))
-    return false; /* it goes on with this memory */
+    return false; /* the writer has it now */
   bool all_committed = !queue->has_dir || queue->all_committed;
-  free_queue(queue);
+  mw_queue_free(queue);
   return all_committed;
 }
 

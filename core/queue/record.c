@@ -111,7 +111,7 @@ static bool make_room(struct mw_encoder *encoder, size_t bytes)
     encoder->bytes = NULL;
     encoder->size_bytes = 0;
   }
-  if (bytes <= encoder->size_bytes)
+  if (encoder->bytes && bytes <= encoder->size_bytes)
     return true;
   free(encoder->bytes); /* nothing in there is needed any more */
   encoder->bytes = malloc(bytes);

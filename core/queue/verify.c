@@ -196,15 +196,17 @@ static int judge(pid_t child, int fd, const char *path, struct mw_error *err)
                       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
-int mw_queue_verify(const char *dir, const char *path, struct mw_error *err)
+int mw_queue_verify(const char *dir, const char *path, int lock_fd, struct mw_error *err)
 {
   int ends[2];
 
   if (pipe2(ends, O_CLOEXEC) < 0)
     return mw_error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
   pid_t child = fork();
-  if (child == 0)
+  if (child == 0) {
+    close(lock_fd);
     be_child(dir, path, ends[1]);
+  }
   close(ends[1]);
   int rc = child < 0 ? mw_error_set(err, errno, "cannot start a process: %s", strerror(errno))
                      : judge(child, ends[0], path, err);

@@ -234,9 +234,15 @@ static int write_chunk(struct mw_queue *queue, struct chunk *chunk)
   return rc;
 }
 
+/* With the mutex held, which is let go of while the file is looked at. */
 static bool is_worth_it(struct mw_queue *queue, const struct chunk *chunk)
 {
-  return chunk->is_needed || mw_disk_wants_delete(&queue->disk, &chunk->commit);
+  if (chunk->is_needed)
+    return true;
+  pthread_mutex_unlock(&queue->mutex);
+  bool wants = mw_disk_wants_delete(&queue->disk, &chunk->commit);
+  pthread_mutex_lock(&queue->mutex);
+  return wants;
 }
 
 /* With the mutex held. @return whether to go on at once. */
@@ -315,7 +321,10 @@ void *mw_queue_run_writer(void *data)
     work(queue, &chunk);
   }
   queue->is_done = true;
+  bool is_abandoned = queue->is_abandoned;
   pthread_cond_broadcast(&queue->changed);
   pthread_mutex_unlock(&queue->mutex);
+  if (is_abandoned)
+    mw_queue_free(queue);
   return NULL;
 }

@@ -90,8 +90,8 @@ MW_API struct mw_queue *mw_queue_open(const struct mw_queue_config *config, stru
 /**
  * Commit what there is, and the cursors, then free; no batch is taken, and no other thread is
  * inside a call. A disk that hangs is waited for until @p deadline_ns of the monotonic clock; then
- * what it does goes on, and the queue's memory stays. Accepts NULL. @return whether all was
- * committed, which is always true in memory only.
+ * what it does goes on, and frees the queue when it ends: tell_data has to stay. Accepts NULL.
+ * @return whether all was committed, which is always true in memory only.
  */
 MW_API bool mw_queue_close(struct mw_queue *queue, int64_t deadline_ns);
 

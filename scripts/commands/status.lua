@@ -38,7 +38,9 @@ local USAGE_COLUMNS = {
 
 local SINK_COLUMNS = {
   { title = "SINK" }, { title = "DELIVERED", align = "right" }, { title = "WAITING", align = "right" },
-  { title = "DROPPED", align = "right" }, { title = "FAILED", align = "right" },
+  { title = "OLDEST", align = "right", keep = 40 }, { title = "DROPPED", align = "right" },
+  { title = "STALE", align = "right", keep = 60 }, { title = "ASIDE", align = "right" },
+  { title = "FAILED", align = "right" }, { title = "NEXT TRY", align = "right", keep = 50 },
 }
 
 local SOURCE_COLUMNS = {
@@ -101,7 +103,10 @@ end
 
 local function sink_row(sink)
   return {
-    sink.name, count(sink.delivered_total), count(sink.waiting), count(sink.dropped_total), count(sink.failures_total),
+    sink.name, count(sink.delivered_total), count(sink.waiting),
+    sink.oldest_age_s and duration.text(sink.oldest_age_s),
+    count(sink.dropped_total), count(sink.stale_total), count(sink.set_aside_total), count(sink.failures_total),
+    sink.next_try_in_s and duration.text(sink.next_try_in_s),
   }
 end
 

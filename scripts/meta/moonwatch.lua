@@ -40,13 +40,32 @@
 ---@field event fun(self: CheckContext, event: table)  { title = ..., text = ..., severity = ..., tags = ... }
 ---@field next_group_id fun(self: CheckContext): integer  ties the messages of one run together
 
----@class ScriptTable  What the file of a source or a check returns; docs/scripting.md tells more.
+---@alias SinkContext SourceContext  What the agent gives to deliver(context, batch) of a sink.
+
+---@class Message  One of a batch.
+---@field number integer  its place in the queue: grows, and is the same when it comes again
+---@field script string  that emitted it: letters, digits, _, - and .
+---@field kind string  "container_rt", "metric", "event": letters, digits, _, - and .
+---@field schema integer  version of the body's fields
+---@field emitted_at_s number  wall clock, seconds since 1970
+---@field body string  JSON: an object or a list
+
+---@class DeliveryFailure  The third that deliver returns, behind nil and why.
+---@field permanent? boolean  the same batch would be refused again: a message is looked for, and set aside
+---@field retry_after_s? number  the far end asks to be left alone for so long, at most an hour
+---@field delivered? integer  so many of the first messages have arrived
+
+---@class ScriptTable  What the file of a source, a check or a sink returns; docs/scripting.md tells more.
 ---@field api 1
 ---@field interval_s? number  how often it wants to run
 ---@field options? table<string, table>
 ---@field init? fun(options: table<string, any>): any, string?  nil and why: it does not start
 ---@field list? fun(context: SourceContext): any, string?  required in a source
 ---@field run? fun(context: CheckContext): any, string?  required in a check
+---@field deliver? fun(context: SinkContext, batch: Message[]): true?, string?, DeliveryFailure?  required in a sink
+---@field batch_messages? integer  of a sink: how many it is given at a time; at most 256
+---@field batch_bytes? integer  of a sink: bytes of their bodies together
+---@field max_age_s? number  of a sink: older messages are passed over
 ---@field state_version? integer  of what save returns; 1 by default
 ---@field save? fun(): any, string?  plain data for the script that is loaded in its place, at most 1 MiB; nil
 ---keeps nothing, nil and why fails

@@ -8,9 +8,15 @@ local tmpdir = require "spec.support.tmpdir"
 
 local KINDS = { "sources", "checks", "sinks" }
 local BUILT_IN = { file = true } -- without runs, and so without budgets and intervals
-local OF_BUILT_IN = { ["scripts.*.enabled"] = true, ["scripts.*.start_at"] = true }
+-- Keys of one kind of script.
 local ONLY_OF = {
   ["scripts.*.priority"] = "sources", ["scripts.*.stale_s"] = "sources", ["scripts.*.start_at"] = "sinks",
+  ["scripts.*.batch_messages"] = "sinks", ["scripts.*.batch_bytes"] = "sinks", ["scripts.*.max_age_s"] = "sinks",
+  ["scripts.*.tries_max"] = "sinks",
+}
+local OF_BUILT_IN = {
+  ["scripts.*.enabled"] = true, ["scripts.*.batch_messages"] = true, ["scripts.*.batch_bytes"] = true,
+  ["scripts.*.max_age_s"] = true, ["scripts.*.start_at"] = true,
 }
 -- Their defaults depend on the host and on where the file is.
 local COMPUTED = { parallel_runs = true, script_dirs = true }
@@ -133,7 +139,7 @@ describe("The configuration that ships", function()
     for name, kind in pairs(scripts) do
       for _, key in ipairs(keys) do
         local applies = key.key:find "^scripts%." and not key.key:find "%.options%."
-          and (not ONLY_OF[key.key] or kind == ONLY_OF[key.key])
+          and (ONLY_OF[key.key] or kind) == kind
           and (not BUILT_IN[name] or OF_BUILT_IN[key.key])
         if applies then
           assert.is_true(has_key(values, pattern_of(key.key, name)), name .. ": " .. key.key)

@@ -266,8 +266,8 @@ print("fine")]]
     --- Limits of the shell that becomes the agent.
     local function run_with(limit, seconds)
       return program.run {
-        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", "--set",
-        "scripts.container_rt.interval_s=0.1",
+        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none",
+        "--set", "queue.on_disk=false", "--set", "scripts.container_rt.interval_s=0.1",
         prefix = ("sh -c 'ulimit %s; exec timeout -k 5 %d \"$@\"' limited"):format(limit, seconds),
       }
     end
@@ -312,6 +312,7 @@ print("fine")]]
       end
       local outcome = program.run {
         "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none",
+        "--set", "queue.on_disk=false",
         prefix = "timeout -k 5 20 " .. user .. " prlimit --nproc=3",
       }
       assert.equal(1, outcome.code, outcome.err)

@@ -179,7 +179,8 @@ function Daemon:descriptors()
 end
 
 ---@param options table  scripts, files (below DIR): name to text; arguments; env; redirect: of its output;
----before(dir): is called before it starts; wait: false does not wait for it
+---before(dir): is called before it starts;
+---wait: false does not wait until it is ready
 ---@return Daemon
 function M.start(options)
   local self = setmetatable({ dir = tmpdir.new() }, Daemon)

@@ -129,7 +129,7 @@ static void what_a_start_that_fails_has_begun_is_ended(void **state)
   struct fixture *f = *state;
   bool hangs = true;
 
-  f->scripts[1] = (struct mw_script_settings){.kind = MW_SCRIPT_SINK, .name = "nowhere"};
+  f->scripts[1] = (struct mw_script_settings){.kind = MW_SCRIPT_SINK, .name = "file"}; /* no path */
   f->settings.scripts_count = 2;
   assert_null(mw_runner_start(&f->settings, &hangs, &f->err));
   assert_int_equal(f->err.code, EINVAL);

@@ -55,8 +55,10 @@ static void takes_what_it_declares(void **state)
   load_text(f, "return { sources = {}, checks = {}, sinks = { 'file' } }");
   assert_int_equal(0, mw_config_check_scripts(f->config, &f->err));
   struct mw_queue *buffer = open_queue(1 << 20);
-  struct mw_sink_config common = {.queue = buffer};
-  struct mw_sink *sink = mw_sinks_start(&settings_of(f)->scripts[0], &common, &f->err);
+  const struct mw_script_order order = {.settings = &settings_of(f)->scripts[0]};
+  const struct mw_crew_shared shared = {.queue = buffer};
+  const struct mw_sink_config common = {.on_given_up = NULL};
+  struct mw_sink *sink = mw_sinks_start(&order, &shared, &common, &f->err);
   size_t left;
   assert_non_null(sink);
   assert_true(mw_sink_stop(sink, 0, &left));

@@ -32,6 +32,7 @@ struct job {
   atomic_bool blocks;   /* a run waits until it may end, or is interrupted */
   atomic_bool is_stuck; /* a run that waits cannot be interrupted */
   atomic_ulong thread;  /* that runs it */
+  _Atomic int64_t not_before_ns;
   sem_t began, may_end;
 };
 
@@ -83,6 +84,11 @@ static int job_run(void *instance, enum mw_limit *limit, struct mw_error *why)
                                      : 0;
 }
 
+static int64_t job_not_before_ns(void *instance)
+{
+  return atomic_load(&((struct job *)instance)->not_before_ns);
+}
+
 static void job_watch(void *instance, struct mw_watch *watch)
 {
   (void)instance;
@@ -128,6 +134,7 @@ static const struct mw_job_ops ops = {.open = job_open,
                                       .hand_over = job_hand_over,
                                       .interval_s = job_interval_s,
                                       .run = job_run,
+                                      .not_before_ns = job_not_before_ns,
                                       .watch = job_watch,
                                       .memory_bytes = job_memory_bytes,
                                       .usage = job_usage,
@@ -733,11 +740,78 @@ static void who_waits_for_the_gate_ends_when_it_closes(void **state)
   assert_int_equal(f->job.runs, 0);
 }
 
+/* ---- Jobs that want to wait, and last runs ---- */
+
+static void a_job_may_want_to_wait_but_not_for_who_asks(void **state)
+{
+  struct fixture *f = *state;
+
+  atomic_store(&f->job.not_before_ns, now_ns() + 3600 * MW_NS_PER_S);
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  assert_true(status_of(f).next_run_in_ns > 3000 * MW_NS_PER_S);
+  assert_int_equal(0, mw_worker_run_now(f->worker, &err));
+  wait_for_runs(f, 2);
+  atomic_store(&f->job.not_before_ns, 0);
+  assert_int_equal(0, mw_worker_run_now(f->worker, &err));
+  wait_for_runs(f, 5); /* as planned again */
+}
+
+static void another_instance_waits_for_nothing(void **state)
+{
+  struct fixture *f = *state;
+
+  atomic_store(&f->job.not_before_ns, now_ns() + 3600 * MW_NS_PER_S);
+  start(f, true);
+  mw_worker_release(f->worker);
+  wait_for_runs(f, 1);
+  atomic_store(&f->job.not_before_ns, 0);
+  mw_worker_look(f->worker, true);
+  wait_for_runs(f, 3);
+}
+
+static void who_finishes_runs_once_more(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, true);
+  wait_for_runs(f, 1);
+  mw_worker_finish(f->worker);
+  wait_and_free(f, INT64_MAX);
+  assert_int_equal(f->job.runs, 2);
+  assert_int_equal(f->job.closes, 1);
+}
+
+static void who_is_paused_or_broken_finishes_at_once(void **state)
+{
+  struct fixture *f = *state;
+
+  f->job.interval_s = 3600;
+  start(f, true);
+  wait_for_runs(f, 1);
+  mw_worker_pause(f->worker);
+  mw_worker_finish(f->worker);
+  wait_and_free(f, INT64_MAX);
+  assert_int_equal(f->job.runs, 1);
+  f->job.open_code = EIO;
+  start(f, true);
+  wait_for(&f->job.opens, 2);
+  mw_worker_finish(f->worker);
+  wait_and_free(f, INT64_MAX);
+  assert_int_equal(f->job.runs, 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       CASE(a_job_runs_again_and_again),
+      CASE(a_job_may_want_to_wait_but_not_for_who_asks),
+      CASE(another_instance_waits_for_nothing),
+      CASE(who_finishes_runs_once_more),
+      CASE(who_is_paused_or_broken_finishes_at_once),
       CASE(the_first_run_may_have_to_wait_for_others),
       CASE(a_source_runs_once_before_its_schedule_begins),
       CASE(a_run_that_is_due_while_one_goes_on_is_skipped),

@@ -37,7 +37,6 @@ static void messages_are_read_from_the_file_as_they_were(void **state)
   struct mw_queue_batch batch;
   static char json[40000];
   size_t used = 1;
-  int a = add_cursor(fixture, "a");
 
   json[0] = '[';
   for (int i = 0; used < sizeof json - 40; i++)
@@ -50,10 +49,11 @@ static void messages_are_read_from_the_file_as_they_were(void **state)
        .body = {json, used}},
       {.script = "s", .kind = "", .schema = -1, .emitted_at_ns = -5, .body = {"", 0}},
   };
+  add_cursor(fixture, "a");
   for (int i = 0; i < 2; i++)
     assert_int_equal(mw_queue_put(fixture->queue, &messages[i], NULL), 0);
   reopen(fixture);
-  a = add_cursor(fixture, "a");
+  int a = add_cursor(fixture, "a");
   mw_queue_take(fixture->queue, a, 0, ANY_BYTES, &batch);
   assert_int_equal(batch.count, 2);
   for (size_t i = 0; i < 2; i++) {
@@ -193,13 +193,13 @@ static void the_file_is_bounded_and_the_oldest_leave_it(void **state)
 static void messages_that_are_too_old_leave_and_are_counted(void **state)
 {
   struct fixture *fixture = *state;
-  int a = add_cursor(fixture, "a");
 
+  add_cursor(fixture, "a");
   for (int i = 0; i < 100; i++)
     assert_int_equal(put_at(fixture, "old", 3, wall_ns() - 3600 * MW_NS_PER_S), 0);
   put_numbers(fixture, 1, 2);
   reopen(fixture);
-  a = add_cursor(fixture, "a");
+  int a = add_cursor(fixture, "a");
   assert_int_equal(cursor_usage(fixture, a).waiting, 102);
   close_queue(fixture);
   fixture->config.max_age_ns = 60 * MW_NS_PER_S;
@@ -257,17 +257,16 @@ static void bounds_that_make_no_sense_are_refused(void **state)
 static void bounds_may_change(void **state)
 {
   struct fixture *fixture = *state;
-  int a;
 
   close_queue(fixture);
   fixture->config.file_bytes = MW_QUEUE_FILE_MIN_BYTES;
   open_queue(fixture);
-  a = add_cursor(fixture, "a");
+  add_cursor(fixture, "a");
   fixture->config.file_bytes = 16 * MW_QUEUE_FILE_MIN_BYTES;
   mw_queue_configure(fixture->queue, &fixture->config);
   put_bodies(fixture, 1, 1500, 5000);
   reopen(fixture);
-  a = add_cursor(fixture, "a");
+  int a = add_cursor(fixture, "a");
   uint64_t waiting = cursor_usage(fixture, a).waiting;
   assert_in_range(waiting, 500, 1500);
   fixture->config.file_bytes = MW_QUEUE_FILE_MIN_BYTES;

@@ -213,13 +213,13 @@ static inline uint64_t number_of(const struct mw_message *message)
  * blanks between them. */
 static inline const char *take(const struct fixture *fixture, int cursor, int delivered)
 {
-  static char text[4096];
+  static char text[16384];
   struct mw_queue_batch batch;
   size_t used = 0;
 
   text[0] = '\0';
   mw_queue_take(fixture->queue, cursor, 0, ANY_BYTES, &batch);
-  for (size_t i = 0; i < batch.count; i++)
+  for (size_t i = 0; i < batch.count && used + 1 < sizeof text; i++)
     used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", i > 0 ? " " : "",
                              (int)batch.messages[i]->body.len_bytes, batch.messages[i]->body.data);
   mw_queue_end(fixture->queue, cursor, &batch, delivered < 0 ? batch.count : (size_t)delivered);

@@ -120,16 +120,12 @@ static void a_record_that_changed_is_told(void **state)
   struct mw_message message;
 
   add_cursor(fixture, "a");
-  put_bodies(fixture, 1, 3, 6000);
+  put_bodies(fixture, 1, 3, 200); /* too short to be compressed */
   close_queue(fixture);
   int fd = open(fixture->path, O_RDWR | O_CLOEXEC);
-  ssize_t file_bytes = read(fd, file, sizeof file);
-  char *at = memmem(file, (size_t)file_bytes, "{\"n\":2,", 7);
-  if (!at) { /* it is compressed: the names are not */
-    close(fd);
-    skip();
-  }
-  assert_int_equal(pwrite(fd, "X", 1, at - file + 100), 1);
+  size_t file_bytes = (size_t)read(fd, file, sizeof file);
+  for (char *at = file; (at = memmem(at, file_bytes - (size_t)(at - file), "{\"n\":2,", 7)); at++)
+    assert_int_equal(pwrite(fd, "X", 1, at - file + 100), 1); /* in older pages, too */
   close(fd);
   struct mw_queue_reader *reader = open_reader(fixture);
   assert_int_equal(mw_queue_reader_next(reader, 1, 0, &message, &fixture->err), -EBADMSG);
