@@ -198,7 +198,18 @@ describe("moonwatch run", function()
     assert.is_true(has_checker or agent:number_of "RssAnon" - before_kib < 2048)
   end)
 
-  it("leaves the store of a state folder to the agent that has it, and goes on without", function()
+  it("ends when another agent has its state folder, which goes on", function()
+    start_counting()
+    local outcome = program.run {
+      "run", "--host-root", daemon.HOST, "--set", "socket=" .. agent.dir.path .. "/other.sock",
+      "--set", "state_dir=" .. agent.dir.path,
+    }
+    assert.equal(1, outcome.code, outcome.err)
+    assert.matches("process " .. agent.running.pid .. " writes the queue in ", outcome.err)
+    check_alive()
+  end)
+
+  it("without a queue on the disk leaves the store to the agent that has it, and goes on", function()
     local keeps = {
       ["checks/keeps.lua"] = daemon.check [[
         local store = require 'moonwatch.store'
@@ -212,7 +223,7 @@ describe("moonwatch run", function()
     second = daemon.start {
       scripts = keeps,
       arguments = {
-        "--check", "keeps", "--check", "n", "--set", "queue.on_disk=false", "--set", "state_dir=" .. agent.dir.path,
+        "--check", "keeps", "--check", "n", "--set", "state_dir=" .. agent.dir.path, "--set", "queue.on_disk=false",
       },
     }
     second:wait_for_gauge("keeps", 16) -- EBUSY
@@ -256,8 +267,7 @@ print("fine")]]
     local function run_with(limit, seconds)
       return program.run {
         "run", "--host-root", daemon.HOST, "--set", "state_dir=/dev/null/none", "--set", "socket=/dev/null/none",
-        "--set",
-        "scripts.container_rt.interval_s=0.1",
+        "--set", "scripts.container_rt.interval_s=0.1",
         prefix = ("sh -c 'ulimit %s; exec timeout -k 5 %d \"$@\"' limited"):format(limit, seconds),
       }
     end
