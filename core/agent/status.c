@@ -27,9 +27,21 @@ static void write_queue(struct mw_json_writer *w, struct mw_queue *queue)
 
   mw_queue_usage(queue, &usage);
   mw_json_begin_object(w);
-  mw_member_count(w, "bytes", usage.buffer_bytes);
+  mw_member_count(w, "buffer_bytes", usage.buffer_bytes);
+  mw_member_count(w, "buffer_messages", usage.buffer_messages);
+  mw_member_count(w, "commits_total", usage.commits_total);
+  mw_member_count(w, "committed_total", usage.committed_total);
+  mw_member_count(w, "damaged_total", usage.damaged_total);
+  mw_member_some_text(w, "error", usage.error);
+  if (usage.has_file) {
+    mw_member_count(w, "file_size_bytes", usage.file_size_bytes);
+    mw_member_count(w, "file_used_bytes", usage.file_used_bytes);
+  }
+  mw_member_ms(w, "last_commit_ms", usage.last_commit_took_ns);
+  mw_member_ms(w, "max_commit_ms", usage.max_commit_took_ns);
   mw_member_count(w, "messages", usage.messages);
   mw_member_count(w, "put_total", usage.put_total);
+  mw_member_count(w, "written_bytes_total", usage.written_bytes_total);
   mw_json_end_object(w);
 }
 

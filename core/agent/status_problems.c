@@ -93,6 +93,16 @@ static void say_sinks(struct sentences *problems, struct mw_runner *runner)
   }
 }
 
+static void say_queue(struct sentences *problems, struct mw_runner *runner)
+{
+  struct mw_queue_usage usage;
+
+  mw_queue_usage(mw_runner_queue(runner), &usage);
+  if (*usage.error)
+    say(problems, "the queue writes nothing to its disk, %zu messages wait in memory: %.*s",
+        usage.buffer_messages, first_line_bytes(usage.error), usage.error);
+}
+
 /* A sentence for each mistake. */
 static void say_configuration(struct sentences *problems, const struct mw_reload *reload)
 {
@@ -112,6 +122,7 @@ static void say_problems(struct sentences *problems, struct mw_runner *runner)
   say_scripts(problems, runner);
   say_sources(problems, runner);
   say_sinks(problems, runner);
+  say_queue(problems, runner);
 }
 
 /* ---- What is good to know ---- */
@@ -149,6 +160,24 @@ static void note_sinks(struct sentences *notes, struct mw_runner *runner)
       say(notes, "%" PRIu64 " messages were refused and set aside by the sink %s: the log has them",
           status.usage.set_aside_total, status.name);
   }
+}
+
+static void note_queue(struct sentences *notes, struct mw_runner *runner)
+{
+  struct mw_queue_cursor cursors[MW_QUEUE_CURSORS_MAX];
+  size_t count = mw_queue_cursors(mw_runner_queue(runner), cursors);
+  struct mw_queue_usage usage;
+
+  mw_queue_usage(mw_runner_queue(runner), &usage);
+  if (usage.damaged_total > 0)
+    say(notes, "%" PRIu64 " messages in the queue's file were damaged and passed over",
+        usage.damaged_total);
+  for (size_t i = 0; i < count; i++)
+    if (!cursors[i].in_use && cursors[i].waiting > 0)
+      say(notes,
+          "%zu messages are kept for the sink %s, which is not configured: "
+          "moonwatch queue forget %s gives them up",
+          cursors[i].waiting, cursors[i].name, cursors[i].name);
 }
 
 /* A file that cannot be read takes all its figures with it. */
@@ -206,6 +235,7 @@ void mw_status_write_problems(struct mw_json_writer *w, const struct mw_agent *a
   note_configuration(&notes, agent->reload);
   note_scripts(&notes, runner);
   note_sinks(&notes, runner);
+  note_queue(&notes, runner);
   note_figures(&notes, usage);
   note_shadows(&notes, agent->shadows);
   mw_member_bool(w, "healthy", problems.count == 0);

@@ -14,6 +14,7 @@
  * space: only what is touched becomes memory, about 40 KB. */
 #define STACK_BYTES ((size_t)512 << 10)
 
+#define REOPEN_DEFAULT_NS (60 * MW_NS_PER_S)
 #define INTERRUPT_EVERY_NS (10 * MW_NS_PER_MS)
 
 int64_t mw_worker_now_ns(void)
@@ -73,7 +74,7 @@ static enum work wait_for_work(struct mw_worker *worker)
   for (;;) {
     if (worker->stopping || (worker->finishing && !(worker->run_wanted && worker->instance)))
       return WORK_END;
-    if (worker->reload_wanted) {
+    if (worker->reload_wanted || worker->reopen_at_ns <= mw_worker_now_ns()) {
       worker->reload_wanted = false;
       return WORK_RELOAD;
     }
@@ -82,6 +83,8 @@ static enum work wait_for_work(struct mw_worker *worker)
       begin_run(worker);
       return WORK_RUN;
     }
+    if (worker->reopen_at_ns < at_ns)
+      at_ns = worker->reopen_at_ns;
     struct timespec until = {.tv_sec = at_ns / MW_NS_PER_S, .tv_nsec = at_ns % MW_NS_PER_S};
     pthread_cond_timedwait(&worker->changed, &worker->mutex, &until);
   }
@@ -165,6 +168,8 @@ struct mw_worker *mw_worker_start(const struct mw_worker_config *config, struct 
   worker->gate = config->gate;
   worker->slot = config->slot;
   worker->due_at_once = config->runs_at_once;
+  worker->reopen_ns = config->reopen_ns > 0 ? config->reopen_ns : REOPEN_DEFAULT_NS;
+  worker->reopen_at_ns = INT64_MAX;
   pthread_mutex_init(&worker->mutex, NULL);
   mw_cond_init(&worker->changed);
   worker->kind = strdup(config->kind);

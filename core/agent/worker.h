@@ -4,7 +4,8 @@
  * It knows nothing of scripts; what a job is, is told by its functions, which are called by the
  * worker's thread alone.
  *
- * A job that cannot be opened is opened again when one of its files changes. A job that is open is
+ * A job that cannot be opened is opened again when one of its files changes, or, where memory,
+ * descriptors or threads were lacking, after a while. A job that is open is
  * opened a second time when one of its files changes, between two runs; if that succeeds the new
  * one is given what the old one keeps, takes its place, and runs at once; else the old one goes on.
  *
@@ -75,9 +76,10 @@ struct mw_job_ops {
 struct mw_worker_config {
   const char *kind, *name; /**< "check", "container_rt"; copied */
   const struct mw_job_ops *ops;
-  void *data;                   /**< borrowed */
-  struct mw_gate *gate;         /**< borrowed */
-  bool runs_at_once;            /**< its first run does not wait for mw_worker_release */
+  void *data;           /**< borrowed */
+  struct mw_gate *gate; /**< borrowed */
+  bool runs_at_once;    /**< its first run does not wait for mw_worker_release */
+  int64_t reopen_ns; /**< between tries to open what the system lacked the means for; 0: a minute */
   struct mw_running_slot *slot; /**< borrowed; NULL: what it does is not noted */
 };
 

@@ -28,10 +28,11 @@ struct mw_worker {
   struct mw_watch watch;
   struct mw_schedule schedule;
   bool released, stopping, ended, reload_wanted, run_wanted, paused, running;
-  bool finishing;        /* it ends when no run is wanted any more */
-  bool due_at_once;      /* its first run */
-  int64_t not_before_ns; /* that the job wants */
-  int64_t held_until_ns; /* 0: not held */
+  bool finishing;                  /* it ends when no run is wanted any more */
+  bool due_at_once;                /* its first run */
+  int64_t not_before_ns;           /* that the job wants */
+  int64_t held_until_ns;           /* 0: not held */
+  int64_t reopen_ns, reopen_at_ns; /* INT64_MAX: only when a file changes */
   struct mw_penalty penalty;
   int64_t due_ns; /* of the run that goes on */
   struct mw_durations took, late;

@@ -87,6 +87,12 @@ static void note_opened(struct mw_worker *worker, void *instance, enum mw_openin
   }
 }
 
+/* What the system lacks now it may have later, though no file changes. */
+static bool may_pass(const struct mw_error *err)
+{
+  return err->code == ENOMEM || err->code == EMFILE || err->code == ENFILE || err->code == EAGAIN;
+}
+
 /* A file that is gone means that the script is not wanted any more; one that is wrong does not. */
 static bool is_gone(const void *instance, const struct mw_error *err)
 {
@@ -132,6 +138,9 @@ static void *take_instance(struct mw_worker *worker, struct attempt *attempt)
     worker->instance = NULL;
   }
   note_opened(worker, instance, opening, err);
+  worker->reopen_at_ns = !instance && !worker->instance && may_pass(err)
+                             ? mw_worker_now_ns() + worker->reopen_ns
+                             : INT64_MAX;
   take_watch(worker, &attempt->watch, instance != NULL);
   if (instance)
     worker->instance = instance;

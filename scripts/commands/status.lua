@@ -164,11 +164,22 @@ local function figures_line(status)
     #status.figures, count(status.readings.containers), #status.figures - everywhere - failed, failed)
 end
 
+--- "queue     128 messages, 12 in memory (31 KiB); 1.2 MiB on disk, 14 commits, the longest 12.0 ms"
+local function queue_line(queue)
+  local line = ("queue     %s messages, %s in memory (%s)"):format(count(queue.messages),
+    count(queue.buffer_messages), bytes(queue.buffer_bytes))
+  if not queue.file_used_bytes then
+    return line
+  end
+  return ("%s; %s on disk, %s commits, the longest %s"):format(line, bytes(queue.file_used_bytes),
+    count(queue.commits_total), milliseconds(queue.max_commit_ms))
+end
+
 local function add_process(lines, status)
   local process = status.process
-  table.insert(lines, ("agent     pid %.0f, up %s, CPU %s, %s threads; %s messages wait, %s"):format(process.pid,
-    duration.text(process.uptime_s), duration.text(process.cpu_s), process.threads or "-",
-    count(status.queue.messages), bytes(status.queue.bytes)))
+  table.insert(lines, ("agent     pid %.0f, up %s, CPU %s, %s threads"):format(process.pid,
+    duration.text(process.uptime_s), duration.text(process.cpu_s), process.threads or "-"))
+  table.insert(lines, queue_line(status.queue))
   local function of(value, what)
     return (value and bytes(value) or "-") .. what
   end

@@ -198,7 +198,18 @@ describe("moonwatch run", function()
     assert.is_true(has_checker or agent:number_of "RssAnon" - before_kib < 2048)
   end)
 
-  it("leaves a state folder to the agent that has it, and goes on without", function()
+  it("ends when another agent has its state folder, which goes on", function()
+    start_counting()
+    local outcome = program.run {
+      "run", "--host-root", daemon.HOST, "--set", "socket=" .. agent.dir.path .. "/other.sock",
+      "--set", "state_dir=" .. agent.dir.path,
+    }
+    assert.equal(1, outcome.code, outcome.err)
+    assert.matches("process " .. agent.running.pid .. " writes the queue in ", outcome.err)
+    check_alive()
+  end)
+
+  it("without a queue on the disk leaves the store to the agent that has it, and goes on", function()
     local keeps = {
       ["checks/keeps.lua"] = daemon.check [[
         local store = require 'moonwatch.store'
@@ -211,7 +222,9 @@ describe("moonwatch run", function()
     agent:wait_for_gauge("keeps", 0)
     second = daemon.start {
       scripts = keeps,
-      arguments = { "--check", "keeps", "--check", "n", "--set", "state_dir=" .. agent.dir.path },
+      arguments = {
+        "--check", "keeps", "--check", "n", "--set", "state_dir=" .. agent.dir.path, "--set", "queue.on_disk=false",
+      },
     }
     second:wait_for_gauge("keeps", 16) -- EBUSY
     second:wait_for_log("keeps: .*process " .. agent.running.pid .. " writes the store")
@@ -253,8 +266,8 @@ print("fine")]]
     --- Limits of the shell that becomes the agent.
     local function run_with(limit, seconds)
       return program.run {
-        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", "--set",
-        "scripts.container_rt.interval_s=0.1",
+        "run", "--host-root", daemon.HOST, "--set", "state_dir=/dev/null/none", "--set", "socket=/dev/null/none",
+        "--set", "scripts.container_rt.interval_s=0.1",
         prefix = ("sh -c 'ulimit %s; exec timeout -k 5 %d \"$@\"' limited"):format(limit, seconds),
       }
     end
@@ -298,7 +311,7 @@ print("fine")]]
         return pending "cannot become another user here, or that one cannot read the program"
       end
       local outcome = program.run {
-        "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none",
+        "run", "--host-root", daemon.HOST, "--set", "state_dir=/dev/null/none", "--set", "socket=/dev/null/none",
         prefix = "timeout -k 5 20 " .. user .. " prlimit --nproc=3",
       }
       assert.equal(1, outcome.code, outcome.err)

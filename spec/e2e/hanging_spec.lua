@@ -101,7 +101,7 @@ describe("container_rt keeps its interval", function()
       return #agent:messages(agent.dir.path .. "/out.jsonl") > RUNS
     end)
     assert.equal(0, goes_on.dropped_total)
-    assert.is_true(status.queue.bytes <= 2000000)
+    assert.is_true(status.queue.buffer_bytes <= 2000000)
   end)
 
   it("while a sink's file is a pipe that nobody reads", function()

@@ -214,7 +214,7 @@ describe("the program", function()
     it("that never ends is stopped", function()
       local outcome = run(body "while true do pcall(error) end")
       assert.equal(1, outcome.code)
-      assert.matches("check my_check: .*deadline of 10000 ms", outcome.err)
+      assert.matches("budget of 1000 ms of CPU time %(scripts.my_check.budget.cpu_ms%): check my_check: ", outcome.err)
       assert.matches("my_check.lua:3", outcome.err)
     end)
 

@@ -206,7 +206,7 @@ describe("the queue", function()
       "--set", "socket=" .. agent.dir.path .. "/second.sock", "--set", "script_dirs=" .. agent.dir.path .. "/scripts",
       "--check", "count" }
     assert.equal(1, second.code)
-    assert.matches("another process", second.err)
+    assert.matches("two agents need two state directories [^\n]*: process %d+ writes the queue", second.err)
   end)
 
   it("is in memory alone where it is told so", function()

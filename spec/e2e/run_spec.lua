@@ -124,7 +124,8 @@ describe("moonwatch run", function()
 
   it("ends with an error when nobody reads its output any more", function()
     local outcome = program.shell(([[
-      (%s run --host-root %s --set socket=/dev/null/none --set scripts.container_rt.interval_s=0.05 \
+      (%s run --host-root %s --set socket=/dev/null/none --set state_dir=/dev/null/none \
+        --set scripts.container_rt.interval_s=0.05 \
         --check container_rt; echo "code $?" >&2) | head -n 1]]):format(program.PATH, daemon.HOST))
     assert.equal(1, #files.lines(outcome.out))
     assert.matches("the sink is given up", outcome.err)
@@ -135,7 +136,7 @@ describe("moonwatch run", function()
   it("goes on when the files of its log and its messages may not grow any more", function()
     local outcome = program.shell(([[
       d=$(mktemp -d) && head -c 4096 /dev/zero > $d/log && {
-        (ulimit -f 1; exec %s run --host-root %s --set socket=$d/socket --check container_rt \
+        (ulimit -f 1; exec %s run --host-root %s --set socket=$d/socket --set state_dir=$d --check container_rt \
           --set scripts.container_rt.interval_s=0.05 --sink file:$d/out 2>>$d/log) & agent=$!
         until %s status --socket $d/socket 2>/dev/null | grep -q "File too large" || ! kill -0 $agent; do
           sleep 0.1
@@ -431,7 +432,8 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
     if program.shell("command -v python3").code ~= 0 then
       return pending "needs python3 to listen"
     end
-    local outcome = program.shell(("python3 -c '%s' %s run --host-root %s --set socket=/dev/null/none"):format(
+    local arguments = "--host-root %s --set socket=/dev/null/none --set state_dir=/dev/null/none"
+    local outcome = program.shell(("python3 -c '%s' %s run " .. arguments):format(
       listener:gsub("\n      ", "\n"):gsub("^%s+", ""), program.PATH, daemon.HOST))
     assert.matches("^0 ", outcome.out, 1, false)
     assert.matches("READY=1", outcome.out)
@@ -451,7 +453,8 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
     } do
       it(what, function()
         local outcome = program.run {
-          "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none", unpack(case[1]),
+          "run", "--host-root", daemon.HOST, "--set", "socket=/dev/null/none",
+          "--set", "state_dir=/dev/null/none", unpack(case[1]),
         }
         assert.equal(case[2], outcome.code, outcome.err)
         assert.is_truthy(outcome.err:find(case[3], 1, true), outcome.err)

@@ -145,6 +145,7 @@ struct fixture {
   struct mw_gate gate;
   struct job job;
   struct mw_running_slot *slot; /* NULL, but in some tests */
+  int64_t reopen_ns;
   struct mw_worker *worker;
 };
 
@@ -176,6 +177,7 @@ static void start_in(struct fixture *f, struct mw_gate *gate, bool at_once)
                                     .data = &f->job,
                                     .gate = gate,
                                     .slot = f->slot,
+                                    .reopen_ns = f->reopen_ns,
                                     .runs_at_once = at_once};
   f->worker = mw_worker_start(&config, &err);
   assert_non_null(f->worker);
@@ -515,6 +517,19 @@ static void what_cannot_be_opened_is_opened_when_its_file_changes(void **state)
   tmptree_remove(dir);
 }
 
+static void what_lacked_memory_is_opened_again_after_a_while(void **state)
+{
+  struct fixture *f = *state;
+
+  f->reopen_ns = 1;
+  f->job.open_code = ENOMEM;
+  start(f, false);
+  mw_worker_release(f->worker);
+  wait_for(&f->job.readies, 1);
+  f->job.open_code = 0;
+  wait_for_runs(f, 1);
+}
+
 static void the_old_one_goes_on_when_the_new_one_is_wrong(void **state)
 {
   struct fixture *f = *state;
@@ -826,6 +841,7 @@ int main(void)
       CASE(who_is_resumed_is_forgiven),
       CASE(a_new_state_after_a_run_over_budget_is_no_reload),
       CASE(what_cannot_be_opened_is_opened_when_its_file_changes),
+      CASE(what_lacked_memory_is_opened_again_after_a_while),
       CASE(the_old_one_goes_on_when_the_new_one_is_wrong),
       CASE(what_is_loaded_anew_is_given_what_was_kept_and_runs_at_once),
       CASE(one_that_is_paused_does_not_run_when_it_is_loaded_anew),
