@@ -439,8 +439,9 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
   end)
 
   it("takes the name of any sink", function()
-    local outcome = program.shell(("timeout 1 %s run --host-root %s --set socket=/dev/null/none --set state_dir=/dev/null "
-      .. "--sink http --set scripts.http.options.url=http://127.0.0.1:1/"):format(program.PATH, daemon.HOST))
+    local outcome = program.shell(("timeout 1 %s run --host-root %s --set socket=/dev/null/none "
+      .. "--set state_dir=/dev/null --sink http --set scripts.http.options.url=http://127.0.0.1:1/"):format(
+      program.PATH, daemon.HOST))
     assert.matches("sinks: http\n", outcome.err)
   end)
 
