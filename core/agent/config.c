@@ -189,3 +189,13 @@ const struct mw_settings *mw_config_settings(const struct mw_config *config)
 {
   return config->mistakes_count == 0 ? &config->settings : NULL;
 }
+
+const char *mw_config_socket(const struct mw_config *config)
+{
+  return config->settings.socket_path;
+}
+
+const char *mw_config_queue_dir(const struct mw_config *config)
+{
+  return config->settings.queue.dir;
+}

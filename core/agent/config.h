@@ -29,6 +29,7 @@
 #include "moonwatch/error.h"
 
 #define MW_CONFIG_FILE_DEFAULT "/etc/moonwatch/moonwatch.lua"
+#define MW_CONFIG_SOCKET_DEFAULT "/run/moonwatch/control.sock"
 #define MW_CONFIG_CPU_DEFAULT_MS 2000
 #define MW_CONFIG_MEMORY_MAX_BYTES ((size_t)16 << 20) /**< of the state that a file runs in */
 #define MW_CONFIG_FAULTS_MAX 256
@@ -102,6 +103,14 @@ void mw_config_free(struct mw_config *config);
 
 /** What the agent is to do. @return NULL while there are mistakes. Borrowed. */
 const struct mw_settings *mw_config_settings(const struct mw_config *config);
+
+/**
+ * Where the agent listens, and where its queue is, also while there are mistakes: who asks a
+ * running agent what is wrong with a configuration has that one at hand. Borrowed.
+ * @return NULL when it does not tell; for the queue also when that is in memory alone.
+ */
+const char *mw_config_socket(const struct mw_config *config);
+const char *mw_config_queue_dir(const struct mw_config *config);
 
 /**
  * Look at what the scripts that are to run declare: are they there, can they be trusted, and do

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/config.h"
 #include "inventory/inventory.h"
 #include "moonwatch/queue.h"
 
@@ -50,7 +51,7 @@ static const struct mw_config_key keys[] = {
      .doc = "folder of what outlives a restart"},
     {.path = "socket",
      .type = MW_CONFIG_PATH,
-     .fallback = "/run/moonwatch/control.sock",
+     .fallback = MW_CONFIG_SOCKET_DEFAULT,
      .max = SOCKET_BYTES_MAX,
      .needs_restart = true,
      .doc = "control socket, through which the other commands reach the agent"},

@@ -224,10 +224,7 @@ static struct mw_queue *open_queue(const struct mw_settings *settings, struct mw
   struct mw_queue_config config = settings->queue;
 
   config.tell = tell_of_queue;
-  struct mw_queue *queue = mw_queue_open(&config, err);
-  if (!queue && err->code == EBUSY)
-    mw_error_prefix(err, "two agents need two state directories (--set state_dir=DIR)");
-  return queue;
+  return mw_queue_open(&config, err);
 }
 
 /* The sinks come first, so that they have every message. */

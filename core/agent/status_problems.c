@@ -93,14 +93,14 @@ static void say_sinks(struct sentences *problems, struct mw_runner *runner)
   }
 }
 
-static void say_queue(struct sentences *problems, struct mw_runner *runner)
+static void say_queue(struct sentences *problems, struct mw_queue *queue)
 {
   struct mw_queue_usage usage;
 
-  mw_queue_usage(mw_runner_queue(runner), &usage);
+  mw_queue_usage(queue, &usage);
   if (*usage.error)
-    say(problems, "the queue writes nothing to its disk, %zu messages wait in memory: %.*s",
-        usage.buffer_messages, first_line_bytes(usage.error), usage.error);
+    say(problems, "the queue cannot write its file, so messages are in memory alone: %.*s",
+        first_line_bytes(usage.error), usage.error);
 }
 
 /* A sentence for each mistake. */
@@ -122,7 +122,7 @@ static void say_problems(struct sentences *problems, struct mw_runner *runner)
   say_scripts(problems, runner);
   say_sources(problems, runner);
   say_sinks(problems, runner);
-  say_queue(problems, runner);
+  say_queue(problems, mw_runner_queue(runner));
 }
 
 /* ---- What is good to know ---- */

@@ -1,6 +1,7 @@
 #include "cli/ask.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/control.h"
@@ -33,16 +34,27 @@ static int ask_at(const char *socket, const char *line, struct mw_buf *body)
   return rc < 0 ? MW_EXIT_FAILED : 0;
 }
 
+/* A file of one's own that does not even compile may be that of an agent with a place of its own:
+ * no order goes to the agent of the default place instead. */
+static bool is_guessed(const char *file, const struct mw_config *config)
+{
+  return mw_config_mistakes_count(config) > 0 && (file || getenv("MOONWATCH_CONFIG")) &&
+         strcmp(mw_config_socket(config), MW_CONFIG_SOCKET_DEFAULT) == 0;
+}
+
 int mw_cli_ask(const char *socket, const char *file, const char *line, struct mw_buf *body)
 {
   if (socket)
     return ask_at(socket, line, body);
   struct mw_config *config = mw_cli_load_config(file, NULL, 0, NULL);
-  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
+  const char *configured = config ? mw_config_socket(config) : NULL;
   int rc = MW_EXIT_FAILED;
 
-  if (settings)
-    rc = ask_at(settings->socket_path, line, body);
+  if (configured &&
+      !is_guessed(
+          file,
+          config)) /* also with mistakes, which were said: the agent goes on with what it had */
+    rc = ask_at(configured, line, body);
   else if (config)
     mw_cli_say("the configuration does not tell where the agent listens; --socket PATH does");
   mw_config_free(config);

@@ -103,7 +103,7 @@ static int check_arguments(const struct arguments *arguments)
   if (!arguments->action)
     return mw_cli_usage("queue", "what is to be done: stats or forget?");
   if (strcmp(arguments->action, "stats") != 0 && strcmp(arguments->action, "forget") != 0)
-    return mw_cli_usage("queue", "there is no action \"%s\"", arguments->action);
+    return mw_cli_usage("queue", "there is no action \"%s\": stats or forget?", arguments->action);
   if (strcmp(arguments->action, "stats") == 0)
     return 0;
   if (!arguments->sink || !*arguments->sink || strpbrk(arguments->sink, " \n"))

@@ -11,6 +11,7 @@
 
 #include "agent/connections.h"
 #include "agent/daemon.h"
+#include "agent/sinks.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/config_load.h"
@@ -54,8 +55,9 @@ static void print_help(void)
        "  --source NAME        a source of containers, instead of those configured; may\n"
        "                       be repeated\n"
        "  --check NAME         a check, instead of those configured; may be repeated\n"
-       "  --sink stdout        where messages go, instead of what is configured; or\n"
-       "  --sink file:PATH     a file, which is rotated; each may be given once\n"
+       "  --sink NAME          a sink, instead of those configured: stdout, http, or\n"
+       "                       one of yours; may be repeated\n"
+       "  --sink file:PATH     the sink file, which is rotated, with its path\n"
        "  --host-root DIR      the host below DIR: /host in a container, or a recorded\n"
        "                       one (default: /)\n"
        "  --log-level LEVEL    debug, info, warn or error (default: info)\n"
@@ -122,8 +124,6 @@ static int take_sink(struct arguments *arguments, const char *text)
 {
   if (strncmp(text, "file:", 5) == 0)
     return take_file_sink(arguments, text + 5);
-  if (strcmp(text, "stdout") != 0)
-    return mw_cli_usage("run", "--sink %s is neither stdout nor file:PATH", text);
   return add_flag(arguments, "sinks", text);
 }
 
@@ -263,6 +263,34 @@ static int run_agent(const struct mw_config_request *request, struct mw_config *
   return rc == -EINVAL ? MW_EXIT_USAGE : MW_EXIT_FAILED;
 }
 
+static bool is_there(const struct mw_settings *settings, const char *sink)
+{
+  char path[PATH_MAX];
+
+  if (mw_sinks_declaration(sink))
+    return true;
+  for (const char *const *dir = settings->script_dirs; *dir; dir++) {
+    snprintf(path, sizeof path, "%s/sinks/%s.lua", *dir, sink);
+    if (access(path, F_OK) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* A check that is not there is found out when none can be loaded. A sink that is not there would
+ * have messages wait for it, unseen. */
+static int check_sinks(const struct arguments *arguments, const struct mw_settings *settings)
+{
+  for (size_t i = 0; i < arguments->flags_count; i++)
+    if (strcmp(arguments->flags[i].key, "sinks") == 0 &&
+        !is_there(settings, arguments->flags[i].text))
+      return mw_cli_usage("run",
+                          "there is no sink \"%s\": neither stdout nor file:PATH, and no "
+                          "sinks/%s.lua below script_dirs",
+                          arguments->flags[i].text, arguments->flags[i].text);
+  return 0;
+}
+
 static int load_and_run(const struct arguments *arguments)
 {
   struct mw_cli_config_request request;
@@ -277,8 +305,11 @@ static int load_and_run(const struct arguments *arguments)
   if (mw_cli_config_request(&request, arguments->file, arguments->flags, arguments->flags_count,
                             scripts_dir) == 0) {
     struct mw_config *config = mw_cli_load_requested(&request);
+    const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
     if (config)
-      rc = mw_config_settings(config) ? run_agent(&request.request, config) : MW_EXIT_USAGE;
+      rc = settings ? check_sinks(arguments, settings) : MW_EXIT_USAGE;
+    if (rc == 0)
+      rc = run_agent(&request.request, config);
     mw_config_free(config);
   }
   mw_cli_config_request_deinit(&request);

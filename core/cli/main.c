@@ -26,7 +26,7 @@ static const struct command {
     {"log-level", mw_command_order, "change what a running agent logs"},
     {"pause", mw_command_order, "have a running agent leave a script alone"},
     {"queue", mw_command_queue, "tell what is in the queue, and what holds it back"},
-    {"reload", mw_command_order, "have a running agent load scripts anew"},
+    {"reload", mw_command_order, "have a running agent read configuration and scripts anew"},
     {"resume", mw_command_order, "have a running agent run a script again"},
     {"run", mw_command_run, "run the agent"},
     {"run-now", mw_command_order, "have a running agent run a script at once"},

@@ -10,14 +10,12 @@
 static char *dir_of_config(const char *file)
 {
   struct mw_config *config = mw_cli_load_config(file, NULL, 0, NULL);
-  const struct mw_settings *settings = config ? mw_config_settings(config) : NULL;
+  const char *configured = config ? mw_config_queue_dir(config) : NULL;
   char *dir = NULL;
 
-  if (config && !settings)
-    mw_cli_say("the configuration does not tell where the queue is; --state-dir DIR does");
-  else if (settings && !settings->queue.dir)
+  if (config && !configured)
     mw_cli_say("the queue is in memory alone (queue.on_disk = false): there is nothing to read");
-  else if (settings && !(dir = strdup(settings->queue.dir)))
+  else if (configured && !(dir = strdup(configured)))
     mw_cli_say("out of memory");
   mw_config_free(config);
   return dir;

@@ -152,8 +152,8 @@ static int say_who_writes(int fd, const struct mw_lmdb_kind *kind, const char *d
 
   pid[digits] = '\0';
   return mw_error_set(err, EBUSY,
-                      "process %s writes the %s in %s; stop it first (to look at the %s while "
-                      "it runs: %s)",
+                      "process %s writes the %s in %s; stop it first, or name another state "
+                      "directory (to look at the %s while it runs: %s)",
                       digits > 0 ? pid : "?", kind->what, dir, kind->what, kind->look_with);
 }
 

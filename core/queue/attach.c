@@ -19,9 +19,8 @@ void mw_queue_tell(struct mw_queue *queue, bool is_error, const char *fmt, ...)
 
   if (!queue->tell)
     return;
-  int used = snprintf(text, sizeof text, "queue.dir: ");
   va_start(args, fmt);
-  vsnprintf(text + used, sizeof text - (size_t)used, fmt, args);
+  vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
   queue->tell(queue->tell_data, is_error, text);
 }

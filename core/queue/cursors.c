@@ -190,7 +190,9 @@ int mw_queue_drop_cursor(struct mw_queue *queue, const char *name, struct mw_err
   pthread_mutex_lock(&queue->mutex);
   int cursor = find_cursor(queue, name);
   if (cursor < 0 || !*name) {
-    rc = mw_error_set(err, ENOENT, "no sink %s was ever here", name);
+    rc = mw_error_set(err, ENOENT,
+                      "the queue knows no sink \"%s\": moonwatch queue stats lists those it knows",
+                      name);
   } else if (queue->cursors[cursor].in_use) {
     rc = mw_error_set(err, EBUSY, "the sink %s is in use", name);
   } else {

@@ -68,7 +68,7 @@ struct mw_queue_config {
   int64_t flush_interval_ns; /**< 0: MW_QUEUE_FLUSH_INTERVAL_DEFAULT_NS */
   size_t flush_bytes;        /**< 0: MW_QUEUE_FLUSH_DEFAULT_BYTES */
   enum mw_queue_durability durability;
-  /** Messages and errors of the queue's thread: "queue.dir: ..."; NULL: nobody reads them. */
+  /** Messages and errors of the queue's thread; NULL: nobody reads them. */
   void (*tell)(void *data, bool is_error, const char *text);
   void *tell_data;
 };

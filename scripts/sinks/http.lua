@@ -42,7 +42,7 @@ end
 
 function M.init(options)
   if options.url == "" then
-    return nil, "it needs to know where to: set options.url"
+    return nil, "it needs to know where to: set options.url in conf.d/http.lua, or scripts.http.options.url"
   end
   format = FORMATS[options.format]
   if not format then

@@ -197,7 +197,17 @@ describe("the queue", function()
     end)
     outcome = agent:ask("queue", "forget", "file")
     assert.equal(1, outcome.code)
-    assert.matches("no sink file was ever here", outcome.err)
+    assert.matches('the queue knows no sink "file"', outcome.err)
+  end)
+
+  it("tells in its status that the file cannot be written", function()
+    local dir = tmpdir.new { state = "a file, not a directory" }
+    start("--set", "state_dir=" .. dir.path .. "/state")
+    agent:wait_for_log "messages stay in memory meanwhile"
+    local outcome = agent:ask "status"
+    dir:remove()
+    assert.equal(1, outcome.code)
+    assert.matches("the queue cannot write its file, so messages are in memory alone: ", outcome.out, 1, true)
   end)
 
   it("refuses a second agent with its state directory", function()
@@ -206,7 +216,7 @@ describe("the queue", function()
       "--set", "socket=" .. agent.dir.path .. "/second.sock", "--set", "script_dirs=" .. agent.dir.path .. "/scripts",
       "--check", "count" }
     assert.equal(1, second.code)
-    assert.matches("two agents need two state directories [^\n]*: process %d+ writes the queue", second.err)
+    assert.matches("process %d+ writes the queue in [^\n]*; stop it first, or name another state directory", second.err)
   end)
 
   it("is in memory alone where it is told so", function()

@@ -80,6 +80,21 @@ describe("the configuration of a running agent", function()
     assert.matches("no script \"a\" runs", outcome.err, 1, true)
   end)
 
+  it("is asked about a broken configuration without being told where it listens", function()
+    start "return { checks = { 'a' } }"
+    agent:wait_for_gauge("a", 1)
+    local config = agent.dir.path .. "/etc/moonwatch.lua"
+    agent:write_file("etc/moonwatch.lua", ("return { socket = '%s/control.sock', log = { levle = 'debug' } }"):format(
+      agent.dir.path))
+    wait_for_error "log.levle"
+    local outcome = program.run { "status", "--config", config }
+    assert.equal(1, outcome.code, outcome.err)
+    assert.matches("the configuration has a mistake, the old one goes on: [^\n]*log.levle", outcome.out)
+    outcome = program.run { "reload", "--config", config }
+    assert.equal(1, outcome.code)
+    assert.matches("the old one goes on", outcome.err, 1, true)
+  end)
+
   it("goes on as a whole while there is a mistake in the new one, which is told everywhere", function()
     start "return { checks = { 'a' } }"
     agent:write_file("etc/conf.d/b.lua", "return {\n  options = { y = 5 } }")

@@ -440,10 +440,17 @@ return nil, (select(2, get "http://127.0.0.1:1/"))]]
     assert.matches("WATCHDOG=1 .*STOPPING=1\n$", outcome.out)
   end)
 
+  it("takes the name of any sink", function()
+    local outcome = program.shell(("timeout 1 %s run --host-root %s --set socket=/dev/null/none "
+      .. "--set state_dir=/dev/null --sink http --set scripts.http.options.url=http://127.0.0.1:1/"):format(
+      program.PATH, daemon.HOST))
+    assert.matches("sinks: http\n", outcome.err)
+  end)
+
   describe("refuses to begin", function()
     for what, case in pairs {
       ["with a key that nobody knows"] = { { "--set", "paralel_runs=1" }, 2, "parallel_runs" },
-      ["with a sink that nobody knows"] = { { "--sink", "stdin" }, 2, "neither stdout nor file:PATH" },
+      ["with a sink that nobody knows"] = { { "--sink", "stdin" }, 2, 'there is no sink "stdin"' },
       ["with a file sink without a path"] = { { "--sink", "file:" }, 2, "needs a path" },
       ["with an option of the file sink that is wrong"] =
         { { "--sink", "file:x", "--set", "scripts.file.options.keep=many" }, 2, "not a whole number from 0 to 1000" },

@@ -225,7 +225,7 @@ static void garbage_is_moved_aside(void **state)
   memset(sound, 'x', 100000);
   write_file(fixture, sound, 100000);
   open_queue(fixture);
-  told(fixture, "! queue.dir: ");
+  told(fixture, "! ");
   told(fixture, "data.mdb is not a queue; it is ");
   snprintf(aside, sizeof aside, "%s.damaged", fixture->path);
   assert_int_equal(stat(aside, &status), 0);
