@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "moonwatch/clock.h"
 
+#define MOMENT_NS (20 * MW_NS_PER_MS)
 #define STACK_BYTES ((size_t)128 << 10)   /* of a batch, two errors, and the C library's needs */
 #define DELIVERY_MAX_NS (1 * MW_NS_PER_S) /* then the thread looks whether it is to end */
 
@@ -109,11 +110,14 @@ static int hand_over(void *data, struct mw_queue_batch *batch, struct mw_verdict
 /* @return false: the sink is given up. */
 static bool deliver(struct thread *sink)
 {
+  static const struct timespec moment = {.tv_nsec = MOMENT_NS};
   struct mw_error err;
   enum mw_delivery_step step = mw_delivery_try(sink->delivery, hand_over, sink, &err);
 
   if (step == MW_DELIVERY_PAUSES)
     wait_for_next_try(sink);
+  if (step == MW_DELIVERY_IDLE) /* there is something that cannot be read now */
+    nanosleep(&moment, NULL);
   if (step == MW_DELIVERY_GIVEN_UP && sink->on_given_up)
     sink->on_given_up(sink->on_given_up_data);
   return step != MW_DELIVERY_GIVEN_UP;
