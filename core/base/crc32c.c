@@ -47,18 +47,65 @@ uint32_t mw_crc32c_portable(uint32_t crc, const void *bytes, size_t len_bytes)
 
 #if defined(__x86_64__)
 
-/* SSE 4.2 has an instruction for this very polynomial: three times as fast as the table. */
+/* SSE 4.2 has an instruction for this very polynomial. Its result is there three cycles later, but
+ * it can begin each cycle: so three lanes side by side, whose checksums are put together behind. */
+#define LANE_BYTES ((size_t)128)
+#define LANES_BYTES (3 * LANE_BYTES)
+
+/* after_lane[n][byte]: what byte n of a checksum becomes when the zeros of a lane follow. */
+static uint32_t after_lane[4][256];
+static pthread_once_t lanes_once = PTHREAD_ONCE_INIT;
+
+static void fill_after_lane(void)
+{
+  pthread_once(&once, fill_table);
+  for (int n = 0; n < 4; n++)
+    for (uint32_t byte = 0; byte < 256; byte++) {
+      uint32_t crc = byte << 8 * n;
+      for (size_t i = 0; i < LANE_BYTES; i++)
+        crc = crc >> 8 ^ table[0][crc & 255];
+      after_lane[n][byte] = crc;
+    }
+}
+
+static uint32_t pass_lane(uint32_t crc)
+{
+  return after_lane[0][crc & 255] ^ after_lane[1][crc >> 8 & 255] ^ after_lane[2][crc >> 16 & 255] ^
+         after_lane[3][crc >> 24];
+}
+
+static uint64_t word_at(const uint8_t *at)
+{
+  uint64_t word;
+
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t add_lanes(uint32_t crc, const uint8_t *at)
+{
+  uint64_t first = crc, second = 0, third = 0;
+
+  for (const uint8_t *end = at + LANE_BYTES; at < end; at += sizeof first) {
+    first = __builtin_ia32_crc32di(first, word_at(at));
+    second = __builtin_ia32_crc32di(second, word_at(at + LANE_BYTES));
+    third = __builtin_ia32_crc32di(third, word_at(at + 2 * LANE_BYTES));
+  }
+  return pass_lane(pass_lane((uint32_t)first) ^ (uint32_t)second) ^ (uint32_t)third;
+}
+
 __attribute__((target("sse4.2"))) static uint32_t with_instruction(uint32_t crc, const void *bytes,
                                                                    size_t len_bytes)
 {
   const uint8_t *at = bytes;
-  uint64_t wide = (uint32_t)~crc, word;
 
-  for (; len_bytes >= sizeof word; at += sizeof word, len_bytes -= sizeof word) {
-    memcpy(&word, at, sizeof word);
-    wide = __builtin_ia32_crc32di(wide, word);
-  }
-  crc = (uint32_t)wide;
+  crc = ~crc;
+  if (len_bytes >= LANES_BYTES)
+    pthread_once(&lanes_once, fill_after_lane);
+  for (; len_bytes >= LANES_BYTES; at += LANES_BYTES, len_bytes -= LANES_BYTES)
+    crc = add_lanes(crc, at);
+  for (; len_bytes >= sizeof(uint64_t); at += sizeof(uint64_t), len_bytes -= sizeof(uint64_t))
+    crc = (uint32_t)__builtin_ia32_crc32di(crc, word_at(at));
   for (; len_bytes > 0; at++, len_bytes--)
     crc = __builtin_ia32_crc32qi(crc, *at);
   return ~crc;

@@ -35,8 +35,10 @@ int mw_disk_error(const struct mw_disk *disk, const char *action, int code, stru
 int mw_disk_init(struct mw_disk *disk, const char *dir, enum mw_queue_durability durability,
                  uint64_t bound_bytes, struct mw_error *err)
 {
-  *disk = (struct mw_disk){
-      .durability = durability, .bound_bytes = bound_bytes, .files = {.lock_fd = -1}};
+  *disk = (struct mw_disk){.durability = durability,
+                           .bound_bytes = bound_bytes,
+                           .files = {.lock_fd = -1},
+                           .written_fd = -1};
   mw_lmdb_gate_init(&disk->gate, GATE_WAIT_MS);
   if (snprintf(disk->dir, sizeof disk->dir, "%s", dir) >= (int)sizeof disk->dir)
     return mw_error_set(err, ENAMETOOLONG, "the path %.100s... is too long", dir);
@@ -160,6 +162,8 @@ void mw_disk_deinit(struct mw_disk *disk)
   mw_lmdb_gate_deinit(&disk->gate);
   mw_encoder_deinit(&disk->encoder);
   mw_decompressor_free(disk->decompressor);
+  if (disk->written_fd >= 0)
+    close(disk->written_fd);
 }
 
 int mw_disk_set_aside(struct mw_disk *disk, struct mw_error *err)

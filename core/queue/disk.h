@@ -63,6 +63,7 @@ struct mw_disk {
   _Atomic(void *) decompressor; /* one that nobody uses now */
   int64_t last_delete_ns;
   uint64_t commits_total, written_bytes_total;
+  int written_fd; /* tells what the thread that commits has written; -1: not open */
   unsigned commits_until_reader_check;
 };
 

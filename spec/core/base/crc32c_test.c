@@ -46,11 +46,25 @@ static void goes_on_where_it_stopped(void **unused)
                      mw_crc32c_portable(0, text, len_bytes));
 }
 
+/* So much is summed up in several lanes. */
+static void agrees_with_the_portable_one_about_long_texts(void **unused)
+{
+  uint8_t bytes[2000];
+
+  (void)unused;
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (uint8_t)(i * i + i / 7);
+  for (size_t len_bytes = 0; len_bytes < sizeof bytes - 8; len_bytes++)
+    assert_int_equal(mw_crc32c(7, bytes + len_bytes % 8, len_bytes),
+                     mw_crc32c_portable(7, bytes + len_bytes % 8, len_bytes));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(knows_the_examples_of_the_standard),
       cmocka_unit_test(goes_on_where_it_stopped),
+      cmocka_unit_test(agrees_with_the_portable_one_about_long_texts),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
