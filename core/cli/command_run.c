@@ -281,13 +281,17 @@ static bool is_there(const struct mw_settings *settings, const char *sink)
  * have messages wait for it, unseen. */
 static int check_sinks(const struct arguments *arguments, const struct mw_settings *settings)
 {
+  bool are_named = false; /* on the command line: one of a file may be about to come */
+
   for (size_t i = 0; i < arguments->flags_count; i++)
-    if (strcmp(arguments->flags[i].key, "sinks") == 0 &&
-        !is_there(settings, arguments->flags[i].text))
+    are_named |= strcmp(arguments->flags[i].key, "sinks") == 0;
+  for (size_t i = 0; are_named && i < settings->scripts_count; i++)
+    if (settings->scripts[i].kind == MW_SCRIPT_SINK &&
+        !is_there(settings, settings->scripts[i].name))
       return mw_cli_usage("run",
                           "there is no sink \"%s\": neither stdout nor file:PATH, and no "
                           "sinks/%s.lua below script_dirs",
-                          arguments->flags[i].text, arguments->flags[i].text);
+                          settings->scripts[i].name, settings->scripts[i].name);
   return 0;
 }
 
