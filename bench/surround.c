@@ -143,7 +143,7 @@ static void write_head(FILE *out)
 static int write_sample(FILE *out, const struct bench_containers *containers, pid_t pid,
                         int64_t since_ns, struct mw_error *err)
 {
-  uint64_t cgroup_bytes, file_bytes;
+  uint64_t cgroup_bytes = 0, file_bytes = 0;
   char path[64];
   MW_AUTO_BUF text;
 

@@ -275,7 +275,7 @@ int mw_command_queue(int argc, char **argv)
 
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
-  if (strcmp(arguments.action, "forget") == 0)
+  if (arguments.action && strcmp(arguments.action, "forget") == 0)
     return forget(&arguments);
   char *dir = mw_cli_queue_dir(&arguments.place);
   rc = dir ? show_stats(&arguments, dir) : MW_EXIT_FAILED;

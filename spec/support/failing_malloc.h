@@ -9,6 +9,7 @@
 #ifndef FAILING_MALLOC_H
 #define FAILING_MALLOC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -22,8 +23,8 @@ void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 
-static long allocations_total;  /* since it was set to 0 */
-static long failing_allocation; /* which one fails; 0: none */
+static atomic_long allocations_total;  /* since it was set to 0 */
+static atomic_long failing_allocation; /* which one fails; 0: none */
 
 /* realloc never fails: states of Lua take their memory by it, and lua_newstate would crash. */
 static bool realloc_is_spared;

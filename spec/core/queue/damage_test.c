@@ -124,7 +124,7 @@ static void use(struct fixture *fixture, size_t *delivered, size_t *aside, uint6
   open_queue(fixture);
   size_t count = deliver_all(fixture, NULL);
   *delivered += count;
-  *aside += strstr(fixture->told, ".damaged now") != NULL;
+  *aside += has_told(fixture, ".damaged now");
   *damaged += usage(fixture).damaged_total;
   uint64_t committed = usage(fixture).committed_total;
   mw_queue_add_cursor(fixture->queue, "b", MW_QUEUE_FROM_END, NULL);

@@ -4,6 +4,7 @@
 #define QUEUE_FIXTURE_H
 
 #include <inttypes.h>
+#include <pthread.h>
 
 #include "moonwatch/clock.h"
 #include "moonwatch/queue.h"
@@ -12,13 +13,16 @@
 #define ANY_BYTES ((size_t)1 << 30)
 #define TICK_NS (5 * MW_NS_PER_MS)
 
+/* The writer speaks, too. */
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+
 struct fixture {
   char root[TMPTREE_ROOT_BYTES];
   char dir[TMPTREE_ROOT_BYTES + 16];
   char path[TMPTREE_ROOT_BYTES + 32]; /* of the file */
   struct mw_queue_config config;
   struct mw_queue *queue;
-  char told[8192]; /* what the queue said, line by line */
+  char told[8192]; /* what the queue said, line by line; behind told_lock */
   struct mw_error err;
 };
 
@@ -42,9 +46,11 @@ static inline void pause_ms(int64_t ms)
 static inline void note_told(void *data, bool is_error, const char *text)
 {
   struct fixture *fixture = data;
-  size_t used = strlen(fixture->told);
 
+  pthread_mutex_lock(&told_lock);
+  size_t used = strlen(fixture->told);
   snprintf(fixture->told + used, sizeof fixture->told - used, "%s%s\n", is_error ? "! " : "", text);
+  pthread_mutex_unlock(&told_lock);
 }
 
 static inline void open_queue(struct fixture *fixture)
@@ -226,9 +232,22 @@ static inline const char *take(const struct fixture *fixture, int cursor, int de
   return text;
 }
 
+static inline bool has_told(const struct fixture *fixture, const char *piece)
+{
+  pthread_mutex_lock(&told_lock);
+  bool found = strstr(fixture->told, piece) != NULL;
+  pthread_mutex_unlock(&told_lock);
+  return found;
+}
+
+/* Its usage shows an error before the writer says it. */
 static inline void told(const struct fixture *fixture, const char *piece)
 {
-  if (!strstr(fixture->told, piece))
+  int64_t deadline_ns = in_seconds(30);
+
+  while (!has_told(fixture, piece) && now_ns() < deadline_ns)
+    pause_ms(1);
+  if (!has_told(fixture, piece))
     fail_msg("\"%s\" is not in \"%s\"", piece, fixture->told);
 }
 

@@ -25,14 +25,12 @@ static int put_some(struct mw_queue *queue)
   return rc;
 }
 
-static size_t deliver_some(struct mw_queue *queue, int cursor)
+static void deliver(struct mw_queue *queue, int cursor, size_t count_max)
 {
   struct mw_queue_batch batch;
 
   mw_queue_take(queue, cursor, 0, ANY_BYTES, &batch);
-  size_t count = batch.count;
-  mw_queue_end(queue, cursor, &batch, count > 0);
-  return count;
+  mw_queue_end(queue, cursor, &batch, batch.count < count_max ? batch.count : count_max);
 }
 
 static int read_some(struct fixture *fixture)
@@ -53,9 +51,9 @@ static int use(struct fixture *fixture)
   if (!queue)
     return -fixture->err.code;
   int cursor = mw_queue_add_cursor(queue, "a", MW_QUEUE_FROM_BEGINNING, NULL);
-  deliver_some(queue, cursor); /* from the file */
+  deliver(queue, cursor, SIZE_MAX); /* from the file: all, or each n would have more to allocate */
   int rc = put_some(queue);
-  deliver_some(queue, cursor);
+  deliver(queue, cursor, 1);
   bool all = mw_queue_close(queue, in_seconds(60));
   return rc < 0 ? rc : !all ? -ENOMEM : read_some(fixture);
 }
