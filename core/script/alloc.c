@@ -12,6 +12,17 @@ static bool may_grow(struct mw_alloc *alloc, size_t extra_bytes)
          extra_bytes <= alloc->max_bytes - alloc->reserve_bytes - alloc->used_bytes;
 }
 
+static void *resize(struct mw_alloc *alloc, void *block, size_t new_bytes)
+{
+  void *moved = realloc(block, new_bytes);
+
+  if (moved || !alloc->spare)
+    return moved;
+  free(alloc->spare);
+  alloc->spare = NULL;
+  return realloc(block, new_bytes);
+}
+
 void *mw_alloc_resize(void *ud, void *block, size_t old_bytes, size_t new_bytes)
 {
   struct mw_alloc *alloc = ud;
@@ -27,7 +38,7 @@ void *mw_alloc_resize(void *ud, void *block, size_t old_bytes, size_t new_bytes)
     return NULL;
   }
 
-  void *moved = realloc(block, new_bytes);
+  void *moved = resize(alloc, block, new_bytes);
   if (!moved) {
     if (new_bytes <= held_bytes)
       return block; /* Lua cannot bear a refusal to shrink; the block is large enough */

@@ -18,6 +18,8 @@ struct mw_alloc {
   bool refused;         /**< set by a refusal, cleared by whoever wants to know of the next one */
   bool starved;         /**< the same, of one that was not for the ceiling: the system had none */
 
+  void *spare; /**< a block that is given up when the system has none, once; NULL: none is left */
+
   /** For tests: growing fails from the moment this counts down to 1; 0: never. */
   uint64_t fail_after;
 };

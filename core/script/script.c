@@ -22,7 +22,10 @@
 #define STEP_KIB 256   /* some milliseconds, at most */
 #define TRIM_MIN_BYTES ((size_t)1 << 20)
 #define TIDY_AFTER_DEADLINE_NS (20 * MW_NS_PER_MS)
-#define MEMORY_MIN_BYTES 32768 /* LuaJIT crashes when lua_newstate itself runs out, near 10 KB */
+/* LuaJIT crashes when lua_newstate itself runs out, near 10 KB: neither may the ceiling be below
+ * that, nor the system have less. */
+#define MEMORY_MIN_BYTES 32768
+#define SPARE_BYTES 65536
 
 /* ---- Life cycle ---- */
 
@@ -45,7 +48,11 @@ static int open_state(struct mw_script *script, const struct mw_script_config *c
   if (script->alloc.max_bytes < MEMORY_MIN_BYTES)
     return mw_error_set(err, ENOMEM, "%zu bytes are too few for a Lua state",
                         script->alloc.max_bytes);
-  script->L = lua_newstate(mw_alloc_resize, &script->alloc);
+  script->alloc.spare = malloc(SPARE_BYTES);
+  if (script->alloc.spare)
+    script->L = lua_newstate(mw_alloc_resize, &script->alloc);
+  free(script->alloc.spare);
+  script->alloc.spare = NULL;
   if (!script->L)
     return mw_error_set(err, ENOMEM, "cannot make a Lua state: out of memory");
   mw_deadline_init(&script->deadline, script->L);
