@@ -1,9 +1,10 @@
 --- Scripts that are loaded anew all the time, while they run.
 ---
----   MOONWATCH_RELOADS   how often (100); tools/soak has 1000
+---   MOONWATCH_RELOADS   how often (100 under the address checker, else 30); tools/soak has 1000
 local daemon = require "spec.support.daemon"
 
-local RELOADS = tonumber(os.getenv "MOONWATCH_RELOADS") or 100
+local has_checker = require "spec.support.checker"
+local RELOADS = tonumber(os.getenv "MOONWATCH_RELOADS") or (has_checker and 100 or 30)
 local EDIT_EVERY = 10
 local SCRIPTS = 4
 
