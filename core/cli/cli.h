@@ -51,6 +51,24 @@ int mw_cli_usage(const char *command, const char *fmt, ...) __attribute__((forma
  */
 int mw_cli_bad_option(const char *command, int answer, char **argv, const struct option *options);
 
+/** What may stand behind the name of a command; @p data is the caller's. */
+struct mw_cli_syntax {
+  const struct option *options;
+  int help_code; /**< of --help */
+  void (*print_help)(void);
+
+  /** Take the option @p code, whose value is optarg, or what mw_cli_bad_option is for. @return 0 or
+   *  an exit code, as take_word. */
+  int (*take_option)(void *data, int code, char **argv);
+  int (*take_word)(void *data, const char *word);
+};
+
+/**
+ * Read options and words, in any order; what is behind "--" are words.
+ * @return 0 to go on, an exit code, or -1 when the help was shown.
+ */
+int mw_cli_read_arguments(const struct mw_cli_syntax *syntax, int argc, char **argv, void *data);
+
 /** Write out what was printed. @return 0, or MW_EXIT_FAILED when it was said that this failed. */
 int mw_cli_flush(void);
 
@@ -78,8 +96,8 @@ int mw_cli_host_command(const struct mw_cli_host_command *command, int argc, cha
 /** --interval @p text of @p command. @return 0, or what mw_cli_usage returns. */
 int mw_cli_parse_interval(const char *command, const char *text, double *interval_s);
 
-/** @return 0, or -EINVAL with @p err filled. */
-int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err);
+/** --format @p text of @p command. @return 0, or what mw_cli_usage returns. */
+int mw_cli_take_format(const char *command, const char *text, enum mw_cli_format *out);
 
 /** Is there a host below @p host_root? @return 0, or -errno with a sentence that says so. */
 int mw_cli_check_host_root(const char *host_root, struct mw_error *err);

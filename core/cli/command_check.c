@@ -164,9 +164,7 @@ static int parse_option(int option, char **argv, struct arguments *out)
   case OPTION_COUNT:
     return parse_count(optarg, out);
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &out->format, &err) < 0
-               ? mw_cli_usage("check", "%s", err.text)
-               : 0;
+    return mw_cli_take_format("check", optarg, &out->format);
   case OPTION_INTERVAL:
     return mw_cli_parse_interval("check", optarg, &out->interval_s);
   case OPTION_LOG_LEVEL:

@@ -89,8 +89,10 @@ static int take_subcommand(struct arguments *out, const char *word)
                       suggestion.closest ? suggestion.closest : "", suggestion.closest ? "?" : "");
 }
 
-static int take_word(struct arguments *out, const char *word)
+static int take_word(void *data, const char *word)
 {
+  struct arguments *out = data;
+
   if (!out->subcommand)
     return take_subcommand(out, word);
   if (out->file)
@@ -101,41 +103,25 @@ static int take_word(struct arguments *out, const char *word)
   return 0;
 }
 
-static int take_option(struct arguments *out, int option, char **argv)
+static int take_option(void *data, int option, char **argv)
 {
-  struct mw_error err;
+  struct arguments *out = data;
 
   switch (option) {
-  case 1:
-    return take_word(out, optarg);
   case OPTION_SET:
     return take_set(out, optarg);
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &out->format, &err) < 0
-               ? mw_cli_usage("config", "%s", err.text)
-               : 0;
+    return mw_cli_take_format("config", optarg, &out->format);
   default:
     return mw_cli_bad_option("config", option, argv, long_options);
   }
 }
 
-/* @return 0 to go on, an exit code, or -1 when --help was shown. */
-static int parse_arguments(int argc, char **argv, struct arguments *out)
-{
-  int option, rc = 0;
-
-  opterr = 0;
-  while (rc == 0 && (option = getopt_long(argc, argv, "-:", long_options, NULL)) != -1) {
-    if (option == OPTION_HELP) {
-      print_help();
-      return -1;
-    }
-    rc = take_option(out, option, argv);
-  }
-  while (rc == 0 && optind < argc)
-    rc = take_word(out, argv[optind++]);
-  return rc;
-}
+static const struct mw_cli_syntax syntax = {.options = long_options,
+                                            .help_code = OPTION_HELP,
+                                            .print_help = print_help,
+                                            .take_option = take_option,
+                                            .take_word = take_word};
 
 /* ---- The subcommands ---- */
 
@@ -208,7 +194,7 @@ int mw_command_config(int argc, char **argv)
   struct arguments arguments = {0};
   struct mw_error err;
   bool may_lack = false;
-  int rc = parse_arguments(argc, argv, &arguments);
+  int rc = mw_cli_read_arguments(&syntax, argc, argv, &arguments);
 
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;

@@ -117,8 +117,6 @@ static int take_word(const struct command *command, struct arguments *out, const
 static int take_option(const struct command *command, struct arguments *out, int option,
                        char **argv, const struct option *options)
 {
-  struct mw_error err;
-
   switch (option) {
   case 1:
     return take_word(command, out, optarg);
@@ -132,9 +130,7 @@ static int take_option(const struct command *command, struct arguments *out, int
     out->socket = optarg;
     return 0;
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &out->format, &err) < 0
-               ? mw_cli_usage(command->name, "%s", err.text)
-               : 0;
+    return mw_cli_take_format(command->name, optarg, &out->format);
   default:
     return mw_cli_bad_option(command->name, option, argv, options);
   }

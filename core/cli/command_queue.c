@@ -62,8 +62,10 @@ static const struct option long_options[] = {
     {0},
 };
 
-static int take_word(struct arguments *arguments, const char *word)
+static int take_word(void *data, const char *word)
 {
+  struct arguments *arguments = data;
+
   if (!arguments->action)
     arguments->action = word;
   else if (!arguments->sink && strcmp(arguments->action, "forget") == 0)
@@ -73,20 +75,16 @@ static int take_word(struct arguments *arguments, const char *word)
   return 0;
 }
 
-static int take_option(struct arguments *arguments, int option, char **argv)
+static int take_option(void *data, int option, char **argv)
 {
-  struct mw_error err;
+  struct arguments *arguments = data;
 
   switch (option) {
-  case 1:
-    return take_word(arguments, optarg);
   case OPTION_CONFIG:
     arguments->place.config_file = optarg;
     return 0;
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &arguments->format, &err) < 0
-               ? mw_cli_usage("queue", "%s", err.text)
-               : 0;
+    return mw_cli_take_format("queue", optarg, &arguments->format);
   case OPTION_SOCKET:
     arguments->socket = optarg;
     return 0;
@@ -112,25 +110,11 @@ static int check_arguments(const struct arguments *arguments)
   return 0;
 }
 
-/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
-{
-  int option, rc;
-
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, "-:", long_options, NULL)) != -1) {
-    if (option == OPTION_HELP) {
-      print_help();
-      return -1;
-    }
-    if ((rc = take_option(arguments, option, argv)) != 0)
-      return rc;
-  }
-  for (; optind < argc; optind++)
-    if ((rc = take_word(arguments, argv[optind])) != 0)
-      return rc;
-  return check_arguments(arguments);
-}
+static const struct mw_cli_syntax syntax = {.options = long_options,
+                                            .help_code = OPTION_HELP,
+                                            .print_help = print_help,
+                                            .take_option = take_option,
+                                            .take_word = take_word};
 
 /* ---- stats ---- */
 
@@ -271,8 +255,10 @@ static int forget(const struct arguments *arguments)
 int mw_command_queue(int argc, char **argv)
 {
   struct arguments arguments = {0};
-  int rc = parse_arguments(argc, argv, &arguments);
+  int rc = mw_cli_read_arguments(&syntax, argc, argv, &arguments);
 
+  if (rc == 0)
+    rc = check_arguments(&arguments);
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
   if (arguments.action && strcmp(arguments.action, "forget") == 0)

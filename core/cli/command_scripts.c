@@ -53,21 +53,21 @@ static const struct option long_options[] = {
     {0},
 };
 
-static int take_word(struct arguments *out, const char *word)
+static int take_word(void *data, const char *word)
 {
+  struct arguments *out = data;
+
   if (out->words_count == 2 || (out->words_count == 0 && strcmp(word, "diff") != 0))
     return mw_cli_usage("scripts", "what is \"%s\" for?", word);
   out->words[out->words_count++] = word;
   return 0;
 }
 
-static int take_option(struct arguments *out, int option, char **argv)
+static int take_option(void *data, int option, char **argv)
 {
-  struct mw_error err;
+  struct arguments *out = data;
 
   switch (option) {
-  case 1:
-    return take_word(out, optarg);
   case OPTION_CONFIG:
     out->file = optarg;
     return 0;
@@ -75,33 +75,17 @@ static int take_option(struct arguments *out, int option, char **argv)
     out->socket = optarg;
     return 0;
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &out->format, &err) < 0
-               ? mw_cli_usage("scripts", "%s", err.text)
-               : 0;
+    return mw_cli_take_format("scripts", optarg, &out->format);
   default:
     return mw_cli_bad_option("scripts", option, argv, long_options);
   }
 }
 
-/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
-static int parse_arguments(int argc, char **argv, struct arguments *out)
-{
-  int option, rc = 0;
-
-  opterr = 0;
-  while (rc == 0 && (option = getopt_long(argc, argv, "-:", long_options, NULL)) != -1) {
-    if (option == OPTION_HELP) {
-      print_help();
-      return -1;
-    }
-    rc = take_option(out, option, argv);
-  }
-  while (rc == 0 && optind < argc)
-    rc = take_word(out, argv[optind++]);
-  if (rc == 0 && out->words_count == 1)
-    return mw_cli_usage("scripts", "which NAME? For example: moonwatch scripts diff container_rt");
-  return rc;
-}
+static const struct mw_cli_syntax syntax = {.options = long_options,
+                                            .help_code = OPTION_HELP,
+                                            .print_help = print_help,
+                                            .take_option = take_option,
+                                            .take_word = take_word};
 
 /* ---- Listing ---- */
 
@@ -173,8 +157,10 @@ int mw_command_scripts(int argc, char **argv)
 {
   struct arguments arguments = {0};
   struct mw_error err;
-  int rc = parse_arguments(argc, argv, &arguments);
+  int rc = mw_cli_read_arguments(&syntax, argc, argv, &arguments);
 
+  if (rc == 0 && arguments.words_count == 1)
+    rc = mw_cli_usage("scripts", "which NAME? For example: moonwatch scripts diff container_rt");
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
   char *scripts_dir = mw_cli_scripts_dir(&err);

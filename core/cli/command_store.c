@@ -90,25 +90,23 @@ static const struct option long_options[] = {
     {0},
 };
 
-static int take_word(struct arguments *arguments, const char *word)
+static int take_word(void *data, const char *word)
 {
+  struct arguments *arguments = data;
+
   if (arguments->words_count == WORDS_MAX)
     return mw_cli_usage("store", "what is \"%s\" for?", word);
   arguments->words[arguments->words_count++] = word;
   return 0;
 }
 
-static int parse_option(int option, char **argv, struct arguments *arguments)
+static int take_option(void *data, int option, char **argv)
 {
-  struct mw_error err;
+  struct arguments *arguments = data;
 
   switch (option) {
-  case 1:
-    return take_word(arguments, optarg);
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &arguments->work.format, &err) < 0
-               ? mw_cli_usage("store", "%s", err.text)
-               : 0;
+    return mw_cli_take_format("store", optarg, &arguments->work.format);
   case OPTION_RAW:
     arguments->work.raw = true;
     return 0;
@@ -166,26 +164,11 @@ static int check_arguments(struct arguments *arguments)
   return 0;
 }
 
-/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
-{
-  int option, rc;
-
-  *arguments = (struct arguments){.state_dir = STATE_DIR_DEFAULT};
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, "-:", long_options, NULL)) != -1) {
-    if (option == OPTION_HELP) {
-      print_help();
-      return -1;
-    }
-    if ((rc = parse_option(option, argv, arguments)) != 0)
-      return rc;
-  }
-  for (; optind < argc; optind++)
-    if ((rc = take_word(arguments, argv[optind])) != 0)
-      return rc;
-  return check_arguments(arguments);
-}
+static const struct mw_cli_syntax syntax = {.options = long_options,
+                                            .help_code = OPTION_HELP,
+                                            .print_help = print_help,
+                                            .take_option = take_option,
+                                            .take_word = take_word};
 
 /* ---- Running ---- */
 
@@ -213,10 +196,12 @@ static int open_and_run(struct arguments *arguments, const char *dir)
 
 int mw_command_store(int argc, char **argv)
 {
-  struct arguments arguments;
+  struct arguments arguments = {.state_dir = STATE_DIR_DEFAULT};
   char dir[PATH_MAX - sizeof "/data.mdb"];
-  int rc = parse_arguments(argc, argv, &arguments);
+  int rc = mw_cli_read_arguments(&syntax, argc, argv, &arguments);
 
+  if (rc == 0)
+    rc = check_arguments(&arguments);
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
   if (snprintf(dir, sizeof dir, "%s/" MW_CONTEXT_STORE_DIR, arguments.state_dir) >= (int)sizeof dir)

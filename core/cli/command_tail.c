@@ -100,15 +100,13 @@ static int take_since(struct arguments *arguments, const char *text)
 
 static int take_format(struct arguments *arguments, const char *text)
 {
-  struct mw_error err;
-
-  return mw_cli_parse_format(text, &arguments->format, &err) < 0
-             ? mw_cli_usage("tail", "%s", err.text)
-             : 0;
+  return mw_cli_take_format("tail", text, &arguments->format);
 }
 
-static int take_option(struct arguments *arguments, int option, char **argv)
+static int take_option(void *data, int option, char **argv)
 {
+  struct arguments *arguments = data;
+
   switch (option) {
   case OPTION_CONFIG:
     arguments->place.config_file = optarg;
@@ -136,27 +134,17 @@ static int take_option(struct arguments *arguments, int option, char **argv)
   }
 }
 
-/* @return 0 to go on, MW_EXIT_USAGE, or -1 when --help was shown. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+static int take_word(void *data, const char *word)
 {
-  int option, rc;
-
-  *arguments = (struct arguments){.format = MW_CLI_JSON, .lines = LINES_DEFAULT};
-  opterr = 0;
-  while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-    if (option == OPTION_HELP) {
-      print_help();
-      return -1;
-    }
-    if ((rc = take_option(arguments, option, argv)) != 0)
-      return rc;
-  }
-  if (optind < argc)
-    return mw_cli_usage("tail", "what is \"%s\" for?", argv[optind]);
-  if (arguments->has_since && !arguments->has_lines)
-    arguments->lines = UINT64_MAX;
-  return 0;
+  (void)data;
+  return mw_cli_usage("tail", "what is \"%s\" for?", word);
 }
+
+static const struct mw_cli_syntax syntax = {.options = long_options,
+                                            .help_code = OPTION_HELP,
+                                            .print_help = print_help,
+                                            .take_option = take_option,
+                                            .take_word = take_word};
 
 /* ---- Printing ---- */
 
@@ -302,11 +290,13 @@ static int run(const struct arguments *arguments, struct mw_queue_reader *reader
 
 int mw_command_tail(int argc, char **argv)
 {
-  struct arguments arguments;
-  int rc = parse_arguments(argc, argv, &arguments);
+  struct arguments arguments = {.format = MW_CLI_JSON, .lines = LINES_DEFAULT};
+  int rc = mw_cli_read_arguments(&syntax, argc, argv, &arguments);
 
   if (rc != 0)
     return rc < 0 ? MW_EXIT_FINE : rc;
+  if (arguments.has_since && !arguments.has_lines)
+    arguments.lines = UINT64_MAX;
   char *dir = mw_cli_queue_dir(&arguments.place);
   if (!dir)
     return MW_EXIT_FAILED;

@@ -28,13 +28,9 @@ static const struct option all_options[] = {
 static int take_option(const struct mw_cli_host_command *command, int option, char **argv,
                        const struct option *options, struct mw_cli_host_view *view)
 {
-  struct mw_error err;
-
   switch (option) {
   case OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &view->format, &err) < 0
-               ? mw_cli_usage(command->name, "%s", err.text)
-               : 0;
+    return mw_cli_take_format(command->name, optarg, &view->format);
   case OPTION_HOST_ROOT:
     view->host_root = optarg;
     return 0;

@@ -92,6 +92,23 @@ int mw_cli_bad_option(const char *command, int answer, char **argv, const struct
   return mw_cli_usage(command, "there is no option %s", word);
 }
 
+int mw_cli_read_arguments(const struct mw_cli_syntax *syntax, int argc, char **argv, void *data)
+{
+  int code, rc = 0;
+
+  opterr = 0;
+  while (rc == 0 && (code = getopt_long(argc, argv, "-:", syntax->options, NULL)) != -1) {
+    if (code == syntax->help_code) {
+      syntax->print_help();
+      return -1;
+    }
+    rc = code == 1 ? syntax->take_word(data, optarg) : syntax->take_option(data, code, argv);
+  }
+  while (rc == 0 && optind < argc)
+    rc = syntax->take_word(data, argv[optind++]);
+  return rc;
+}
+
 int mw_cli_flush(void)
 {
   if (fflush(stdout) == 0 && !ferror(stdout))
@@ -113,10 +130,10 @@ int mw_cli_parse_interval(const char *command, const char *text, double *interva
   return 0;
 }
 
-int mw_cli_parse_format(const char *text, enum mw_cli_format *out, struct mw_error *err)
+int mw_cli_take_format(const char *command, const char *text, enum mw_cli_format *out)
 {
   if (strcmp(text, "table") != 0 && strcmp(text, "json") != 0)
-    return mw_error_set(err, EINVAL, "--format %s is neither table nor json", text);
+    return mw_cli_usage(command, "--format %s is neither table nor json", text);
   *out = strcmp(text, "json") == 0 ? MW_CLI_JSON : MW_CLI_TABLE;
   return 0;
 }

@@ -192,9 +192,7 @@ int mw_script_command_take(struct mw_script_command *command, int option, char *
 
   switch (option) {
   case MW_OPTION_FORMAT:
-    return mw_cli_parse_format(optarg, &command->format, &err) < 0
-               ? mw_cli_usage(command->name, "%s", err.text)
-               : 0;
+    return mw_cli_take_format(command->name, optarg, &command->format);
   case MW_OPTION_HOST_ROOT:
     command->session.host_root = optarg;
     return mw_cli_check_host_root(optarg, &err) < 0 ? mw_cli_usage(command->name, "%s", err.text)
